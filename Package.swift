@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is held to the same rules: Swift 6, no warnings, imports that do not leak.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  // An async function runs where its caller runs: state stays on the event loop that owns it.
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(
+  name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+let package = Package(
+  name: "key-value-store",
+  platforms: [.macOS(.v26)],
+  products: [
+    .executable(name: "kv-api", targets: ["KeyValueAPI"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    .target(name: "CLinux"),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+    .target(name: "KeyValueStore", swiftSettings: settings),
+    .target(name: "Observability", dependencies: [log], swiftSettings: settings),
+    .target(
+      name: "EventLoop",
+      dependencies: [.target(name: "CLinux", condition: .when(platforms: [.linux]))],
+      swiftSettings: settings),
+    .target(name: "HTTP", dependencies: ["EventLoop", log], swiftSettings: settings),
+    .target(
+      name: "Embedded", dependencies: ["KeyValueStore", grdb, log, collections],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "KeyValueAPI",
+      dependencies: [
+        "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Observability",
+        arguments, lifecycle, log,
+      ],
+      swiftSettings: settings),
+  ]
+)

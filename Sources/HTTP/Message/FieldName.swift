@@ -1,0 +1,42 @@
+/// The header fields that somebody here reads, recognized once by the parser.
+public enum FieldName: UInt8, Sendable, CaseIterable {
+  case authorization
+  case cacheControl
+  case connection
+  case contentLength
+  case contentType
+  case expect
+  case host
+  case idempotencyKey
+  case ifMatch
+  case ifNoneMatch
+  case lastEventID
+  case prefer
+  case traceparent
+  case transferEncoding
+  case xRequestID
+  /// Any other field: kept, reachable by its spelling only.
+  case other
+
+  /// The name in lower case; empty for `other`.
+  public var lowercased: StaticString {
+    switch self {
+    case .authorization: "authorization"
+    case .cacheControl: "cache-control"
+    case .connection: "connection"
+    case .contentLength: "content-length"
+    case .contentType: "content-type"
+    case .expect: "expect"
+    case .host: "host"
+    case .idempotencyKey: "idempotency-key"
+    case .ifMatch: "if-match"
+    case .ifNoneMatch: "if-none-match"
+    case .lastEventID: "last-event-id"
+    case .prefer: "prefer"
+    case .traceparent: "traceparent"
+    case .transferEncoding: "transfer-encoding"
+    case .xRequestID: "x-request-id"
+    case .other: ""
+    }
+  }
+}

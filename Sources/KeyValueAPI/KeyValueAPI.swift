@@ -1,0 +1,4 @@
+@main
+struct KeyValueAPI {
+  static func main() {}
+}

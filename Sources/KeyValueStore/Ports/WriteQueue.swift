@@ -1,0 +1,19 @@
+/// Takes writes to be applied later.
+///
+/// Whoever implements it passes `WriteQueueContract`.
+public protocol WriteQueue {
+  /// Returns once the write can't be lost any more: kept by a majority of the queue's replicas, or
+  /// applied already where there is no queue to wait in.
+  func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt
+
+  /// Fails unless writes can be submitted now.
+  func checkHealth() async throws(StoreError)
+}
+
+/// What a queue did with a write.
+public enum QueueReceipt: Equatable, Sendable {
+  /// It will be applied.
+  case queued
+  /// It has been applied.
+  case applied(AppliedWrite)
+}

@@ -1,0 +1,11 @@
+/// Why the store could not answer. What a client did wrong is an outcome, not an error.
+public enum StoreError: Error, Equatable {
+  /// A backing service is away or failing, and nothing was written. Worth another try in `retryAfter` seconds.
+  case unavailable(cause: String, retryAfter: Int)
+  /// A queue is full; nothing was started. Worth another try in `retryAfter` seconds.
+  case overloaded(retryAfter: Int)
+  /// The write may or may not have been committed.
+  case outcomeUnknown(cause: String)
+  /// A request with the same idempotency key is being carried out.
+  case idempotencyInFlight
+}
