@@ -3,11 +3,11 @@ public enum HTTPDate {
   /// The length of every date, in bytes.
   public static let byteCount = 29
 
-  /// Appends the date that is `seconds` after 1970-01-01T00:00:00Z.
+  /// Appends the date that is so many seconds after 1970-01-01T00:00:00Z.
   ///
   /// Years have four digits: dates before the year 0 or behind 9999 are written as its first or
   /// last second.
-  public static func append(secondsSinceEpoch seconds: Int64, to output: inout [UInt8]) {
+  public static func append(seconds: Int64, to output: inout [UInt8]) {
     let seconds = min(max(seconds, -62_167_219_200), 253_402_300_799)
     let days = seconds.flooring(by: 86_400)
     let secondOfDay = seconds - days * 86_400

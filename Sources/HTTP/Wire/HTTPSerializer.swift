@@ -1,15 +1,11 @@
 /// Writes answers (RFC 9112 §4 to §6) into the bytes that go out.
 struct HTTPSerializer {
-  /// What an answer needs to know about the request and the connection.
-  struct Context {
-    /// For HEAD the body stays out, its length stays in.
-    var method: Method
-    /// The request's minor version.
-    var minorVersion: UInt8
-    /// Whether the connection ends with this answer.
-    var closes: Bool
-    /// What `X-Request-Id` says.
-    var id: RequestID
+  /// What is left to send after what has been appended.
+  enum Rest {
+    /// Nothing: the answer is whole.
+    case none
+    /// The response's body, as it is too long to be copied.
+    case body
   }
 
   /// The longest body that is copied behind its head, in bytes. Up to here one write with a copy is
@@ -17,18 +13,23 @@ struct HTTPSerializer {
   static let copiedBodyBytesMax = 16_384
 
   /// The interim answer to a client that waits with its body (RFC 9110 §15.2.1).
-  static let continueBytes = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+  static let continueResponse: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
 
-  /// Appends an answer; `date` is the value of its `Date`, as `HTTPDate` writes it.
+  /// Appends an answer.
   ///
-  /// - Returns: whether the caller has to send `response.body` next, as it is too long to be
-  /// copied.
+  /// - Parameters:
+  ///   - isHead: whether it answers a HEAD: the body stays out, its length stays in.
+  ///   - minorVersion: that of the request.
+  ///   - closes: whether the connection ends with this answer.
+  ///   - date: the value of `Date`, as `HTTPDate` writes it.
+  ///   - id: what `X-Request-Id` says.
   static func append(
-    _ response: Response, to output: inout [UInt8], date: [UInt8], context: Context
-  ) -> Bool {
+    _ response: Response, to output: inout [UInt8], isHead: Bool, minorVersion: UInt8,
+    closes: Bool, date: [UInt8], id: RequestID
+  ) -> Rest {
     let allowsContent = Self.allowsContent(response.status)
     // RFC 9110 §9.3.2: an answer to HEAD has no content.
-    let sendsBody = allowsContent && context.method != .head && !response.body.isEmpty
+    let sendsBody = allowsContent && !isHead && !response.body.isEmpty
     let copiesBody = sendsBody && response.body.count <= copiedBodyBytesMax
     output.reserveCapacityGeometrically(
       256 + response.fields.bytes.count + (copiesBody ? response.body.count : 0))
@@ -41,11 +42,11 @@ struct HTTPSerializer {
     output.append("\r\nDate: ")
     output.append(contentsOf: date)
     output.append("\r\nX-Request-Id: ")
-    output.append(contentsOf: context.id.bytes)
-    if context.closes || response.closesConnection {
+    output.append(contentsOf: id.bytes)
+    if closes || response.closesConnection {
       // RFC 9112 §9.6: a server that is about to close should say so.
       output.append("\r\nConnection: close")
-    } else if context.minorVersion == 0 {
+    } else if minorVersion == 0 {
       // RFC 9112 §9.3: HTTP/1.0 persists only where both sides have said so.
       output.append("\r\nConnection: keep-alive")
     }
@@ -57,7 +58,7 @@ struct HTTPSerializer {
     output.append(contentsOf: response.fields.bytes)
     output.append("\r\n")
     if copiesBody { output.append(contentsOf: response.body) }
-    return sendsBody && !copiesBody
+    return sendsBody && !copiesBody ? .body : .none
   }
 
   /// Whether an answer may have content, and with it a `Content-Length`: 1xx and 204 must not have
