@@ -56,5 +56,7 @@ let package = Package(
       swiftSettings: settings),
 
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
+    .testTarget(
+      name: "HTTPServerTests", dependencies: ["EventLoop", "HTTP", log], swiftSettings: settings),
   ]
 )

@@ -55,8 +55,8 @@ final class HTTPConnection {
     await end(with: .refused(problem, context.makeRequestID()))
   }
 
-  /// The server drains: a connection without a request ends now, others after their answer.
-  func drain() {
+  /// A connection without a request ends now; others end after their answer while the server drains.
+  func endIfIdle() {
     if isIdle { socket.interrupt() }
   }
 
@@ -131,14 +131,14 @@ extension HTTPConnection {
     isIdle = true
     defer { isIdle = false }
     while true {
-      // Draining, one last look: a request that had arrived before is still served.
-      let wakeup = context.state.isDraining ? .ready : await socket.readable()
+      let wakeup = context.isLeaving ? .interrupted : await socket.readable()
       if wakeup == .timedOut { return false }
       input.exchangeStorage { if $0.capacity == 0 { $0 = context.takeBuffer() } }
       switch read() {
       case .bytes: return true
       case .end, .failed: return false
-      case .wouldBlock: if context.state.isDraining { return false }
+      // The look above was the last: a request that came before the interrupt is still served.
+      case .wouldBlock: if wakeup == .interrupted { return false }
       }
     }
   }
