@@ -5,19 +5,18 @@ import Testing
 /// Time and numbers that a client can't exceed.
 @Suite(.timeLimit(.minutes(1)))
 struct LimitTests {
-  private static var quick: HTTPConfiguration {
+  /// A configuration in which one deadline alone is short, so that no other can come first.
+  private static func short(
+    _ deadline: WritableKeyPath<HTTPConfiguration, Duration>
+  ) -> HTTPConfiguration {
     var configuration = HTTPConfiguration()
-    configuration.headTimeout = .milliseconds(50)
-    configuration.bodyTimeout = .milliseconds(50)
-    configuration.idleTimeout = .milliseconds(50)
-    configuration.writeTimeout = .milliseconds(50)
-    configuration.lingerTimeout = .milliseconds(50)
+    configuration[keyPath: deadline] = .milliseconds(50)
     return configuration
   }
 
   @Test("A head that does not end is answered 408", arguments: PollerBackend.allCases)
   func slowHead(backend: PollerBackend) async throws {
-    try await ServerFixture.with(backend, Self.quick) { fixture in
+    try await ServerFixture.with(backend, Self.short(\.headTimeout)) { fixture in
       let client = try fixture.connect()
       try client.send("GET / HTTP/1.1\r\nHo")
       #expect(try client.receive().status == 408)
@@ -28,7 +27,7 @@ struct LimitTests {
 
   @Test("A head that only drips in is answered 408 too", arguments: PollerBackend.allCases)
   func drippingHead(backend: PollerBackend) async throws {
-    try await ServerFixture.with(backend, Self.quick) { fixture in
+    try await ServerFixture.with(backend, Self.short(\.headTimeout)) { fixture in
       let client = try fixture.connect()
       try client.send("GET / HTTP/1.1\r\nA: ")
       // Each byte comes well inside the deadline; the head as a whole does not.
@@ -45,7 +44,7 @@ struct LimitTests {
 
   @Test("A body that stalls is answered 408", arguments: PollerBackend.allCases)
   func slowBody(backend: PollerBackend) async throws {
-    try await ServerFixture.with(backend, Self.quick) { fixture in
+    try await ServerFixture.with(backend, Self.short(\.bodyTimeout)) { fixture in
       for framing in ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nab"]
       {
         let client = try fixture.connect()
@@ -59,7 +58,7 @@ struct LimitTests {
 
   @Test("An idle connection is closed without a word", arguments: PollerBackend.allCases)
   func idle(backend: PollerBackend) async throws {
-    try await ServerFixture.with(backend, Self.quick) { fixture in
+    try await ServerFixture.with(backend, Self.short(\.idleTimeout)) { fixture in
       let unused = try fixture.connect()
       #expect(try unused.isAtEnd())
       unused.close()
@@ -73,7 +72,7 @@ struct LimitTests {
 
   @Test("A client that does not read its answers is given up", arguments: PollerBackend.allCases)
   func unreadAnswers(backend: PollerBackend) async throws {
-    try await ServerFixture.with(backend, Self.quick) { fixture in
+    try await ServerFixture.with(backend, Self.short(\.writeTimeout)) { fixture in
       let client = try fixture.connect()
       client.shrinkReceiveBuffer()
       let body = [UInt8](repeating: 1, count: 2 << 20)
