@@ -1,7 +1,8 @@
-// A libFuzzer target (https://llvm.org/docs/LibFuzzer.html), built by scripts/fuzz together with the
-// parser's files in one module.
+// A libFuzzer target (https://llvm.org/docs/LibFuzzer.html), built by scripts/fuzz together with
+// the parser's files in one module.
 
-/// Reads `data` as pipelined requests, whole and cut in two places, and traps where the results differ.
+/// Reads `data` as pipelined requests, whole and cut in two places, and traps where the results
+/// differ.
 ///
 /// The first two bytes choose the places to cut; the rest is the input.
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -19,7 +20,8 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   return 0
 }
 
-/// Stops the fuzzer, which then keeps the input. Other than `precondition` it says why when optimized.
+/// Stops the fuzzer, which then keeps the input. Other than `precondition` it says why when
+/// optimized.
 private func check(_ isTrue: Bool, _ message: @autoclosure () -> String) {
   if !isTrue { fatalError(message()) }
 }
