@@ -22,6 +22,16 @@ public struct Batch: Equatable, Sendable {
     self.isAtomic = isAtomic
     self.idempotency = idempotency
   }
+
+  /// The bytes of its keys and values.
+  public var weight: Int {
+    operations.reduce(0) { sum, operation in
+      switch operation {
+      case .get(let key): sum + key.bytes.count
+      case .write(let write): sum + write.weight
+      }
+    }
+  }
 }
 
 /// What became of a batch.

@@ -57,7 +57,8 @@ public struct Metadata: Equatable, Sendable {
 public enum Lookup: Equatable, Sendable {
   /// The key has a live entry.
   case found(Entry)
-  /// The key has none; the revision is its tombstone's, or `Revision.none` if nothing is known of it.
+  /// The key has none; the revision is its tombstone's, or `Revision.none` if nothing is known of
+  /// it.
   case absent(Revision)
 
   /// The entry, if there is one.

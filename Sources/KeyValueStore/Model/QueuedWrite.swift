@@ -63,7 +63,8 @@ public struct OperationRecord: Equatable, Sendable {
   public let id: OperationID
   /// Its state.
   public let state: State
-  /// The revision it wrote, when `applied`; what stood in its way, when `superseded` or `preconditionFailed`.
+  /// The revision it wrote, when `applied`; what stood in its way, when `superseded` or
+  /// `preconditionFailed`.
   public let revision: Revision?
   /// When it reached this state.
   public let updatedAt: Timestamp

@@ -30,10 +30,11 @@ public struct Write: Equatable, Sendable {
     self.idempotency = idempotency
   }
 
-  /// What the write weighs in a batch: the bytes of its key and value.
+  /// What the write weighs in a batch: the bytes of its key, content type and value.
   public var weight: Int {
     switch mutation {
-    case .put(let value, _, _): key.bytes.count + value.count
+    case .put(let value, let contentType, _):
+      key.bytes.count + contentType.utf8.count + value.count
     case .delete: key.bytes.count
     }
   }
@@ -51,6 +52,14 @@ public enum WriteOutcome: Equatable, Sendable {
   case preconditionFailed(current: Revision?)
   /// The idempotency key was used before with another request. Nothing was written.
   case idempotencyMismatch
+
+  /// Whether the key has a new revision.
+  public var hasWritten: Bool {
+    switch self {
+    case .stored, .deleted: true
+    case .notFound, .preconditionFailed, .idempotencyMismatch: false
+    }
+  }
 }
 
 /// A write's outcome, and whether it is that of an earlier request with the same idempotency key.
@@ -71,7 +80,8 @@ public struct WriteReceipt: Equatable, Sendable {
 public struct IdempotencyKey: Hashable, Sendable {
   /// Who sent it and what they called it; unique a principal.
   public let name: String
-  /// Digest of method, path, query, conditions and body: another request under the same name is refused.
+  /// Digest of method, path, query, conditions and body: another request under the same name is
+  /// refused.
   public let fingerprint: [UInt8]
 
   /// A key; `fingerprint` is a SHA-256.

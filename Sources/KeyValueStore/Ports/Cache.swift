@@ -1,22 +1,32 @@
-/// Remembers what keys hold. It may forget anything at any time, but never serves what was replaced.
+/// Remembers what keys hold. It may forget anything at any time, but never serves what was
+/// replaced.
 ///
-/// Whoever implements it passes `CacheContract`. A cache that fails is a cache that misses: no method
-/// throws, and none takes longer than 50 ms.
+/// Whoever implements it passes `CacheContract`. A cache that fails is a cache that misses: no
+/// method throws, and none takes longer than 50 ms.
 public protocol Cache {
   /// What is known of a key. A miss may hand out a lease, to at most one reader at a time.
   func look(up key: Key) async -> CacheAnswer
 
-  /// Keeps what a reader loaded from the database, if its lease is still there: a write since the miss
-  /// has taken it away, so that an old row can't cover a newer one.
+  /// Keeps what a reader loaded from the database, if its lease is still there: a write since the
+  /// miss has taken it away, so that an old row can't cover a newer one.
   func fill(_ key: Key, with lookup: Lookup, lease: Lease) async
 
   /// Keeps what was just committed, wherever its revision is newer than what is kept.
   ///
-  /// False: it is not certain that readers will see it, and the caller must stop trusting the cache.
+  /// False: it is not certain that readers will see it, and the caller must stop trusting the
+  /// cache.
   func update(_ updates: [CacheUpdate]) async -> Bool
 
   /// How full the cache is and how well it serves.
   func statistics() async -> CacheStatistics
+
+  /// Fails unless the cache can be read and written now. Writes nothing.
+  func checkHealth() async throws(StoreError)
+}
+
+extension Cache {
+  /// A cache in this process has nothing that could be away.
+  public func checkHealth() async throws(StoreError) {}
 }
 
 /// What a cache knows of a key.

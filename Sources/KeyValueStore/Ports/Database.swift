@@ -1,14 +1,16 @@
 /// Keeps entries, tombstones, idempotent results and operations: the one place where truth lives.
 ///
-/// Whoever implements it passes `DatabaseContract`. Methods run where their caller runs and never block it.
-/// A revision is `max(previous + 1, now in µs)`; time and expiry are decided by the database's own clock.
+/// Whoever implements it passes `DatabaseContract`. Methods run where their caller runs and never
+/// block it. A revision is `max(previous + 1, now in µs)`; time and expiry are decided by the
+/// database's own clock.
 public protocol Database {
   /// What the keys hold now, in the order of `keys`; sees every write acknowledged before the call.
   ///
   /// A tombstone and an expired entry are `absent` with their revision.
   func read(_ keys: [Key]) async throws(StoreError) -> [Lookup]
 
-  /// Carries out independent writes of *different* keys, in one commit, and returns once it is durable.
+  /// Carries out independent writes of *different* keys, in one commit, and returns once it is
+  /// durable.
   ///
   /// One receipt a write, in order. A write with an idempotency key stores its outcome in the same
   /// transaction, or returns the stored one.
@@ -20,7 +22,8 @@ public protocol Database {
   /// Live entries in byte order of their keys.
   func list(_ request: PageRequest) async throws(StoreError) -> Page
 
-  /// Applies queued writes, each exactly once however often it is delivered, and records what became of them.
+  /// Applies queued writes, each exactly once however often it is delivered, and records what
+  /// became of them.
   ///
   /// A write applies only if the key's revision is lower than its acceptance time in µs.
   /// Its `outcomes` are nil for a write that was recorded before.

@@ -1,0 +1,22 @@
+/// A write that waits for its batch, and the task that waits for it.
+final class PendingWrite {
+  let write: Write
+  let weight: Int
+  /// Where its task waits; nil for a leader, who does not wait.
+  var continuation: CheckedContinuation<WriteTurn, Never>?
+  /// The next write of the same key, which has to wait for another batch.
+  var next: PendingWrite?
+
+  init(_ write: Write) {
+    self.write = write
+    weight = write.weight
+  }
+}
+
+/// Why a waiting writer is woken: exactly one of both, exactly once.
+enum WriteTurn: Sendable {
+  /// Its batch is done.
+  case answered(Result<WriteReceipt, StoreError>)
+  /// It is the first of those that wait: it carries out the next batch.
+  case lead
+}
