@@ -54,5 +54,8 @@ let package = Package(
         arguments, lifecycle, log,
       ],
       swiftSettings: settings),
+
+    .testTarget(
+      name: "KeyValueStoreTests", dependencies: ["KeyValueStore"], swiftSettings: settings),
   ]
 )
