@@ -106,4 +106,25 @@ struct BatchTests {
     backing.database.beforeExecute.open()
     _ = try await second.value
   }
+
+  @Test("A batch that is done gives back its bytes while others are in flight")
+  func bytesGivenBack() async throws {
+    var limits = StoreLimits()
+    limits.transactionBytesMax = 20
+    let loop = Loop(backing, limits: limits)
+    let batch = Batch(operations: [.get(key("12345678"))], isAtomic: true)
+    backing.database.beforeExecute.close()
+    let first = Task { try await loop.execute(batch) }
+    await backing.database.beforeExecute.untilHeld(1)
+    let second = Task { try await loop.execute(batch) }
+    await backing.database.beforeExecute.untilHeld(2)
+    await #expect(throws: StoreError.overloaded(retryAfter: 1)) { try await loop.execute(batch) }
+    backing.database.beforeExecute.releaseFirst()
+    _ = try await first.value
+    let third = Task { try await loop.execute(batch) }
+    await backing.database.beforeExecute.untilHeld(2)
+    backing.database.beforeExecute.open()
+    _ = try await second.value
+    _ = try await third.value
+  }
 }

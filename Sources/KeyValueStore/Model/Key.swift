@@ -43,8 +43,8 @@ public struct Key: Hashable, Sendable {
 }
 
 extension Key {
-  /// Feeds eight bytes at a time: byte by byte, as arrays do it, takes four times as long, and every
-  /// cached read hashes its key.
+  /// Feeds eight bytes at a time: byte by byte, as arrays do it, takes four times as long, and
+  /// every cached read hashes its key.
   public func hash(into hasher: inout Hasher) {
     var word: UInt64 = 0
     var count = 0
