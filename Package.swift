@@ -57,5 +57,8 @@ let package = Package(
 
     .testTarget(
       name: "KeyValueStoreTests", dependencies: ["KeyValueStore"], swiftSettings: settings),
+    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
+    .testTarget(
+      name: "HTTPServerTests", dependencies: ["EventLoop", "HTTP", log], swiftSettings: settings),
   ]
 )
