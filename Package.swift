@@ -55,6 +55,8 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    .testTarget(
+      name: "KeyValueStoreTests", dependencies: ["KeyValueStore"], swiftSettings: settings),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
     .testTarget(
       name: "HTTPServerTests", dependencies: ["EventLoop", "HTTP", log], swiftSettings: settings),
