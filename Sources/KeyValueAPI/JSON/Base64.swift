@@ -61,7 +61,11 @@ enum Base64 {
     let group = Int(bytes[index]) << 16 | (rest == 2 ? Int(bytes[index + 1]) << 8 : 0)
     text.append(alphabet[group >> 18])
     text.append(alphabet[group >> 12 & 63])
-    if rest == 2 { text.append(alphabet[group >> 6 & 63]) } else if isPadded { text.append(padding) }
+    if rest == 2 {
+      text.append(alphabet[group >> 6 & 63])
+    } else if isPadded {
+      text.append(padding)
+    }
     if isPadded { text.append(padding) }
   }
 

@@ -32,6 +32,18 @@ struct JSONWriter {
     bytes.append(decimal: value)
   }
 
+  /// A part of a whole, from 0 to 1 with four decimals; 0 of nothing.
+  mutating func fraction(_ part: Int, of whole: Int) {
+    separate()
+    let tenThousandths = whole > 0 ? Int64((Double(part) / Double(whole) * 10_000).rounded()) : 0
+    bytes.append(decimal: tenThousandths / 10_000)
+    bytes.append(".")
+    // A leading one keeps the zeros behind the point.
+    var decimals: [UInt8] = []
+    decimals.append(decimal: 10_000 + tenThousandths % 10_000)
+    bytes.append(contentsOf: decimals.dropFirst())
+  }
+
   /// A value that is JSON already.
   mutating func raw(_ text: some Collection<UInt8>) {
     separate()
