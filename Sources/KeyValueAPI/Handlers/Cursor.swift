@@ -1,28 +1,35 @@
+import HTTP
 import KeyValueStore
 
-/// The end of a page, as an opaque text that only the listing it comes from takes back.
+/// The end of a page as a text that clients hand back: the digit 1, a version, then the last key in
+/// hexadecimal.
+///
+/// Not Base64: that a text is a cursor can then be told by a regular expression, and openapi.json does.
 enum Cursor {
-  private static let version: UInt8 = 1
+  private static let version = UInt8(ascii: "1")
+  private static let digits = Array("0123456789abcdef".utf8)
 
   /// The text for the last key of a page.
-  static func text(after key: Key, prefix: [UInt8]) -> [UInt8] {
-    Base64.encodeForURL([version] + check(key.bytes, prefix) + key.bytes)
-  }
-
-  /// The key; nil if the text was not made by `text` for the same prefix.
-  static func key(_ text: [UInt8], prefix: [UInt8]) -> Key? {
-    guard let bytes = Base64.decodeForURL(text), bytes.count > 5, bytes[0] == version else {
-      return nil
+  static func text(after key: Key) -> [UInt8] {
+    var text = [version]
+    text.reserveCapacity(1 + key.bytes.count * 2)
+    for byte in key.bytes {
+      text.append(digits[Int(byte >> 4)])
+      text.append(digits[Int(byte & 15)])
     }
-    let key = Array(bytes[5...])
-    guard check(key, prefix).elementsEqual(bytes[1..<5]) else { return nil }
-    return try? Key(validating: key)
+    return text
   }
 
-  /// FNV-1a over key and prefix: tells a mistyped or misplaced cursor, and is no secret.
-  private static func check(_ key: [UInt8], _ prefix: [UInt8]) -> [UInt8] {
-    var hash: UInt32 = 0x811C_9DC5
-    for byte in key + [0] + prefix { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
-    return [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: hash >> $0) }
+  /// The key; nil if the text was not made by `text`.
+  static func key(_ text: [UInt8]) -> Key? {
+    guard text.first == version, text.count % 2 == 1 else { return nil }
+    var bytes: [UInt8] = []
+    for index in stride(from: 1, to: text.count, by: 2) {
+      guard let high = digits.firstIndex(of: text[index]),
+        let low = digits.firstIndex(of: text[index + 1])
+      else { return nil }
+      bytes.append(UInt8(high << 4 | low))
+    }
+    return try? Key(validating: bytes)
   }
 }

@@ -19,9 +19,6 @@ extension APIHandler {
 
   /// `GET /kv?key=`: the value as a JSON string, or as the JSON that it is.
   func getDocument(_ call: Call) async throws(Problem) -> Response {
-    if let other = call.query.first(notIn: ["key"]) {
-      throw .parameter(other, "Either key= alone, for one entry, or no key=, for a list.")
-    }
     let reading = try await read(try documentKey(call), call.head)
     guard let entry = reading.entry else { throw .keyNotFound }
     var writer = JSONWriter(reserving: entry.value.count + 64)

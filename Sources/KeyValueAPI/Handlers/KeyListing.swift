@@ -4,15 +4,17 @@ import KeyValueStore
 // GET /kv: a page of keys, or with `key=` one entry in the JSON form.
 extension APIHandler {
   func getKeys(_ call: Call) async throws(Problem) -> Response {
-    if call.query["key"] != nil { return try await getDocument(call) }
+    // Read in any case: what is malformed is refused, whether or not it is used.
     let request = try pageRequest(call)
+    if call.query["key"] != nil { return try await getDocument(call) }
+    try requireList(of: request.prefix, call.principal)
     let page: Page
     do throws(StoreError) {
       page = try await store.list(request)
     } catch {
       throw Problem(error)
     }
-    let cursor = page.hasMore ? page.items.last.map { nextCursor($0, request) } : nil
+    let cursor = page.hasMore ? page.items.last.map { Cursor.text(after: $0.metadata.key) } : nil
     var response = Response(.ok, json: document(page, nextCursor: cursor))
     if let cursor {
       response.fields.append("Link") { append(link: request, cursor: cursor, to: &$0) }
@@ -26,27 +28,27 @@ extension APIHandler {
     guard ContentType.isUTF8(prefix) else {
       throw .parameter("prefix", "prefix is UTF-8, percent-encoded byte by byte.")
     }
-    guard prefix.starts(with: call.principal.keyPrefix) else {
-      let own = String(decoding: call.principal.keyPrefix, as: UTF8.self)
-      throw Problem(.forbidden, "This token lists only below prefix=\(own): ask for that.")
-    }
     var request = PageRequest(prefix: prefix, valueBytesMax: limits.pageBytesMax)
     let entriesMax =
       try query.integer("limit", 1...Int64(limits.pageEntriesMax)) ?? Int64(limits.pageEntries)
     request.entriesMax = Int(entriesMax)
     request.includesValues = try query.boolean("values") ?? false
     if let cursor = query["cursor"] {
-      guard let key = Cursor.key(cursor, prefix: prefix) else {
+      guard let key = Cursor.key(cursor) else {
         throw .parameter(
-          "cursor", "Take next_cursor from a page of the same prefix, or leave cursor out.")
+          "cursor", "Take next_cursor from the page before, or leave cursor out.")
       }
       request.after = key
     }
     return request
   }
 
-  private func nextCursor(_ last: Page.Item, _ request: PageRequest) -> [UInt8] {
-    Cursor.text(after: last.metadata.key, prefix: request.prefix)
+  /// A token lists only where it may read.
+  private func requireList(of prefix: [UInt8], _ principal: Principal) throws(Problem) {
+    guard prefix.starts(with: principal.keyPrefix) else {
+      let own = String(decoding: principal.keyPrefix, as: UTF8.self)
+      throw Problem(.forbidden, "This token lists keys with prefix=\(own): ask for that.")
+    }
   }
 
   private func document(_ page: Page, nextCursor: [UInt8]?) -> JSONWriter {

@@ -31,11 +31,6 @@ struct Query {
   /// The value of a parameter, decoded; nil if it was not given.
   subscript(_ name: String) -> [UInt8]? { parameters.first { $0.name == name }?.value }
 
-  /// The name of a parameter that is not among `names`.
-  func first(notIn names: [String]) -> String? {
-    parameters.first { !names.contains($0.name) }?.name
-  }
-
   /// A whole number within `bounds`, in decimal digits; nil if it was not given.
   func integer(_ name: String, _ bounds: ClosedRange<Int64>) throws(Problem) -> Int64? {
     guard let value = self[name] else { return nil }
