@@ -1,0 +1,186 @@
+import HTTP
+
+/// The reference page, made from openapi.json, so that there is one description of the API.
+///
+/// It is plain HTML: readable without scripts, from one answer, without asking for anything else.
+struct DocsPage {
+  private let description: JSONValue
+  private var html = HTML()
+
+  /// Makes the page from the description that this program carries.
+  static func render() -> [UInt8] {
+    // The resource is part of the program: a test would fail long before this does.
+    guard let description = try? JSONDocument(parsing: PackageResources.openapi_json) else {
+      return []
+    }
+    var page = DocsPage(description: description.root)
+    page.writePage()
+    return page.html.bytes
+  }
+
+  private init(description: JSONValue) { self.description = description }
+
+  private mutating func writePage() {
+    let title = text(description["info"], "title")
+    html.markup("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">")
+    html.markup("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")
+    html.element("title", title)
+    html.markup("<style>\(DocsPage.style)</style></head><body><main>")
+    html.element("h1", title)
+    writeParagraph(text(description["info"], "description"))
+    html.markup(
+      "<p class=\"soft\">For programs: <a href=\"/openapi.json\">openapi.json</a> (OpenAPI ")
+    html.text(text(description, "openapi"))
+    html.markup("). Problems: <a href=\"#problems\">all types</a>.</p>")
+    let operations = operations
+    writeContents(operations)
+    for tag in description["tags"]?.elements ?? [] {
+      let name = text(tag, "name")
+      html.element("h2", name)
+      writeParagraph(text(tag, "description"))
+      for operation in operations where operation.tag == name { write(operation) }
+    }
+    writeAuthentication()
+    writeProblems()
+    html.markup("</main></body></html>\n")
+  }
+
+  // MARK: Operations
+
+  private struct Operation {
+    let path: String
+    let method: String
+    let value: JSONValue
+    let tag: String
+    let id: String
+  }
+
+  /// All but HEAD and OPTIONS, which every path has and which say nothing new.
+  private var operations: [Operation] {
+    (description["paths"]?.members ?? []).flatMap { path in
+      path.value.members.filter { $0.name != "head" && $0.name != "options" }.map { method in
+        Operation(
+          path: path.name, method: method.name, value: method.value,
+          tag: method.value["tags"]?.elements.first?.string ?? "",
+          id: text(method.value, "operationId"))
+      }
+    }
+  }
+
+  private mutating func writeContents(_ operations: [Operation]) {
+    html.markup("<nav>")
+    for operation in operations {
+      html.markup("<a href=\"#\(operation.id)\">")
+      writeMethod(operation.method)
+      html.element("code", operation.path)
+      html.markup("</a>")
+    }
+    html.markup("</nav>")
+  }
+
+  private mutating func write(_ operation: Operation) {
+    html.markup("<article id=\"\(operation.id)\"><h3>")
+    writeMethod(operation.method)
+    html.element("code", operation.path)
+    html.markup("</h3>")
+    html.element("p", text(operation.value, "summary"))
+    writeParagraph(text(operation.value, "description"))
+    writeParameters(operation.value["parameters"]?.elements ?? [])
+    if let body = operation.value["requestBody"] {
+      html.element("h4", "Body")
+      writeParagraph(text(body, "description"))
+      writeExample(body)
+    }
+    writeResponses(operation.value["responses"]?.members ?? [])
+    html.markup("</article>")
+  }
+
+  private mutating func writeMethod(_ method: String) {
+    html.element("span", method.uppercased(), " class=\"m \(method)\"")
+  }
+
+  private mutating func writeParameters(_ parameters: [JSONValue]) {
+    if parameters.isEmpty { return }
+    html.markup("<h4>Parameters</h4><table>")
+    for parameter in parameters.map(resolved) {
+      html.markup("<tr><td>")
+      html.element("code", text(parameter, "name"))
+      html.markup(" <span class=\"soft\">\(text(parameter, "in"))</span></td><td>")
+      html.prose(text(parameter, "description"))
+      html.markup("</td></tr>")
+    }
+    html.markup("</table>")
+  }
+
+  private mutating func writeResponses(_ responses: [(name: String, value: JSONValue)]) {
+    html.markup("<h4>Answers</h4><table>")
+    for (status, value) in responses.sorted(by: { $0.name < $1.name }) {
+      let response = resolved(value)
+      html.markup("<tr><td>")
+      html.element("code", status)
+      html.markup("</td><td>")
+      html.prose(text(response, "description"))
+      if status < "300" { writeExample(response) }
+      html.markup("</td></tr>")
+    }
+    html.markup("</table>")
+  }
+
+  private mutating func writeExample(_ holder: JSONValue) {
+    for (_, media) in holder["content"]?.members ?? [] {
+      if let example = media["example"] { writeJSON(example) }
+      for (_, example) in media["examples"]?.members ?? [] {
+        if let value = example["value"] { writeJSON(value) }
+      }
+    }
+  }
+
+  /// The example as it stands in openapi.json, closer together.
+  private mutating func writeJSON(_ value: JSONValue) {
+    let lines = String(decoding: value.text, as: UTF8.self).split(separator: "\n")
+    let indent = lines.last?.prefix { $0 == " " }.count ?? 0
+    let shown = lines.enumerated().map { $0 == 0 ? $1 : $1.dropFirst(indent) }
+    html.element("pre", shown.joined(separator: "\n"))
+  }
+
+  // MARK: The rest
+
+  private mutating func writeAuthentication() {
+    html.element("h2", "Authentication")
+    writeParagraph(text(description["components"]?["securitySchemes"]?["bearer"], "description"))
+    html.element("pre", "Authorization: Bearer <token>")
+  }
+
+  private mutating func writeProblems() {
+    html.markup("<h2 id=\"problems\">Problems</h2>")
+    writeParagraph("`type` of a problem document is a link to its place in this list.")
+    html.markup("<dl>")
+    for type in ProblemType.allCases {
+      html.markup("<dt id=\"\(type.rawValue)\"><code>\(type.status.code)</code> ")
+      html.text(type.title.description)
+      html.markup(" <a class=\"soft\" href=\"#\(type.rawValue)\">#\(type.rawValue)</a></dt>")
+      html.element("dd", type.advice)
+    }
+    html.markup("</dl>")
+  }
+
+  private mutating func writeParagraph(_ prose: String) {
+    if prose.isEmpty { return }
+    html.markup("<p>")
+    html.prose(prose)
+    html.markup("</p>")
+  }
+
+  /// What a `$ref` into `components` points at; anything else is itself.
+  private func resolved(_ value: JSONValue) -> JSONValue {
+    guard let reference = value["$ref"]?.string else { return value }
+    var target = description
+    for name in reference.split(separator: "/").dropFirst() {
+      guard let next = target[String(name)] else { return value }
+      target = next
+    }
+    return target
+  }
+
+  private func text(_ value: JSONValue?, _ name: String) -> String { value?[name]?.string ?? "" }
+}
