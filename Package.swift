@@ -53,6 +53,9 @@ let package = Package(
         "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Observability",
         arguments, lifecycle, log,
       ],
+      resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings),
+    .testTarget(
+      name: "KeyValueAPITests", dependencies: ["Embedded", "HTTP", "KeyValueAPI", "KeyValueStore"],
       swiftSettings: settings),
 
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),

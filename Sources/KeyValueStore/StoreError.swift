@@ -1,6 +1,7 @@
 /// Why the store could not answer. What a client did wrong is an outcome, not an error.
 public enum StoreError: Error, Equatable {
-  /// A backing service is away or failing, and nothing was written. Worth another try in `retryAfter` seconds.
+  /// A backing service is away or failing, and nothing was written. Worth another try in
+  /// `retryAfter` seconds.
   case unavailable(cause: String, retryAfter: Int)
   /// A queue is full; nothing was started. Worth another try in `retryAfter` seconds.
   case overloaded(retryAfter: Int)
@@ -8,4 +9,13 @@ public enum StoreError: Error, Equatable {
   case outcomeUnknown(cause: String)
   /// A request with the same idempotency key is being carried out.
   case idempotencyInFlight
+
+  /// What went wrong, for operators; it may name hosts, but never keys or values.
+  public var cause: String {
+    switch self {
+    case .unavailable(let cause, _), .outcomeUnknown(let cause): cause
+    case .overloaded: "too much work is waiting"
+    case .idempotencyInFlight: "a request with the same idempotency key is being carried out"
+    }
+  }
 }

@@ -20,6 +20,9 @@ public struct FieldBlock: Sendable {
     bytes.append("\r\n")
   }
 
+  /// Adds whole fields that are known when the program is compiled, each line with its CR LF.
+  public mutating func append(lines: StaticString) { bytes.append(lines) }
+
   /// Adds a field.
   public mutating func append(_ name: StaticString, _ value: String) {
     append(name) { $0.append(contentsOf: value.utf8) }

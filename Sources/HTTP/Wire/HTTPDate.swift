@@ -36,7 +36,7 @@ public enum HTTPDate {
   /// Counts in eras of 400 years, 146,097 days each, whose years start on the first of March: so
   /// the leap day is a year's last one, and the months' lengths follow a straight line (Howard
   /// Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
-  static func civil(daysSinceEpoch days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+  public static func civil(daysSinceEpoch days: Int64) -> (year: Int64, month: Int64, day: Int64) {
     let shifted = days + 719_468
     let era = shifted.flooring(by: 146_097)
     let dayOfEra = shifted - era * 146_097

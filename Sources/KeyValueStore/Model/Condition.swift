@@ -1,4 +1,5 @@
-/// What must be true of a key for a write to happen (RFC 9110 §13), decided by the statement that writes.
+/// What must be true of a key for a write to happen (RFC 9110 §13), decided by the statement that
+/// writes.
 public struct Condition: Equatable, Sendable {
   /// The entry must exist and match (`If-Match`).
   public var ifMatch: Match?

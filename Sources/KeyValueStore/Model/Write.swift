@@ -30,53 +30,12 @@ public struct Write: Equatable, Sendable {
     self.idempotency = idempotency
   }
 
-  /// What the write weighs in a batch: the bytes of its key and value.
+  /// What the write weighs in a batch: the bytes of its key, content type and value.
   public var weight: Int {
     switch mutation {
-    case .put(let value, _, _): key.bytes.count + value.count
+    case .put(let value, let contentType, _):
+      key.bytes.count + contentType.utf8.count + value.count
     case .delete: key.bytes.count
     }
-  }
-}
-
-/// What became of a write.
-public enum WriteOutcome: Equatable, Sendable {
-  /// Committed; new when `version` is 1.
-  case stored(Metadata)
-  /// Committed: the tombstone has this revision.
-  case deleted(Revision)
-  /// There was nothing to delete.
-  case notFound
-  /// The condition did not hold; `current` is the live entry's revision, nil if there is none.
-  case preconditionFailed(current: Revision?)
-  /// The idempotency key was used before with another request. Nothing was written.
-  case idempotencyMismatch
-}
-
-/// A write's outcome, and whether it is that of an earlier request with the same idempotency key.
-public struct WriteReceipt: Equatable, Sendable {
-  /// What became of the write.
-  public let outcome: WriteOutcome
-  /// True: the stored outcome of an earlier request; nothing was written this time.
-  public let isReplayed: Bool
-
-  /// A receipt, of a first attempt unless told otherwise.
-  public init(outcome: WriteOutcome, isReplayed: Bool = false) {
-    self.outcome = outcome
-    self.isReplayed = isReplayed
-  }
-}
-
-/// The name under which a request's first result is kept for 24 h.
-public struct IdempotencyKey: Hashable, Sendable {
-  /// Who sent it and what they called it; unique a principal.
-  public let name: String
-  /// Digest of method, path, query, conditions and body: another request under the same name is refused.
-  public let fingerprint: [UInt8]
-
-  /// A key; `fingerprint` is a SHA-256.
-  public init(name: String, fingerprint: [UInt8]) {
-    self.name = name
-    self.fingerprint = fingerprint
   }
 }

@@ -1,14 +1,19 @@
 /// Keeps entries, tombstones, idempotent results and operations: the one place where truth lives.
 ///
-/// Whoever implements it passes `DatabaseContract`. Methods run where their caller runs and never block it.
-/// A revision is `max(previous + 1, now in µs)`; time and expiry are decided by the database's own clock.
+/// Whoever implements it passes `DatabaseContract`. Methods run where their caller runs and never
+/// block it. A revision is `max(previous + 1, now in µs)` unless said otherwise; time and expiry
+/// are decided by the database's own clock.
+///
+/// A call goes on when its task is cancelled: the task may be carrying out other requests' work
+/// too.
 public protocol Database {
   /// What the keys hold now, in the order of `keys`; sees every write acknowledged before the call.
   ///
   /// A tombstone and an expired entry are `absent` with their revision.
   func read(_ keys: [Key]) async throws(StoreError) -> [Lookup]
 
-  /// Carries out independent writes of *different* keys, in one commit, and returns once it is durable.
+  /// Carries out independent writes of *different* keys, in one commit, and returns once it is
+  /// durable.
   ///
   /// One receipt a write, in order. A write with an idempotency key stores its outcome in the same
   /// transaction, or returns the stored one.
@@ -20,16 +25,22 @@ public protocol Database {
   /// Live entries in byte order of their keys.
   func list(_ request: PageRequest) async throws(StoreError) -> Page
 
-  /// Applies queued writes, each exactly once however often it is delivered, and records what became of them.
+  /// Applies queued writes, each exactly once however often it is delivered, and records what
+  /// became of them.
   ///
-  /// A write applies only if the key's revision is lower than its acceptance time in µs.
-  /// Its `outcomes` are nil for a write that was recorded before.
+  /// A write applies only if the key's revision is lower than its acceptance time in µs, which then
+  /// becomes the key's revision: another one, accepted later but before this one was applied, still
+  /// applies. The `outcome` is nil for a write that was recorded before.
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite]
 
   /// The record of an asynchronous write, or nil when unknown or older than its retention.
   func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord?
 
-  /// Turns at most `limit` expired entries into tombstones and returns their changes.
+  /// Turns at most `limit` expired entries into tombstones and returns their changes, of different
+  /// keys.
+  ///
+  /// The tombstone's revision is `max(previous + 1, expiry in µs)`: nobody has written the key now,
+  /// so that a queued write accepted since the expiry still applies.
   func purgeExpired(limit: Int) async throws(StoreError) -> [Change]
 
   /// Removes at most `limit` tombstones, operations and idempotency keys that are older than their
@@ -38,18 +49,4 @@ public protocol Database {
 
   /// Fails unless the database can read and write now. Writes nothing.
   func checkHealth() async throws(StoreError)
-}
-
-/// What became of a queued write.
-public struct AppliedWrite: Equatable, Sendable {
-  /// Its record, now or from its first delivery.
-  public let record: OperationRecord
-  /// What it wrote; nil when this delivery wrote nothing.
-  public let outcome: WriteOutcome?
-
-  /// The result of one delivery.
-  public init(record: OperationRecord, outcome: WriteOutcome?) {
-    self.record = record
-    self.outcome = outcome
-  }
 }

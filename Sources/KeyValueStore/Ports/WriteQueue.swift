@@ -9,11 +9,3 @@ public protocol WriteQueue {
   /// Fails unless writes can be submitted now.
   func checkHealth() async throws(StoreError)
 }
-
-/// What a queue did with a write.
-public enum QueueReceipt: Equatable, Sendable {
-  /// It will be applied.
-  case queued
-  /// It has been applied.
-  case applied(AppliedWrite)
-}

@@ -1,0 +1,26 @@
+/// What a client may send through the API; HTTP's own bounds are `HTTPLimits`.
+struct APILimits: Sendable {
+  /// The largest value, in bytes. Default 1 MiB.
+  var valueBytesMax = 1_048_576
+  /// The largest batch, or document of the JSON form, in bytes. Default 8 MiB.
+  var documentBytesMax = 8 << 20
+  /// The most operations of a batch. Default 1,000.
+  var operationsMax = 1_000
+  /// The most bytes of values that the reads of one batch return, as for one page of a list.
+  /// Default 8 MiB.
+  var batchReadBytesMax = 8 << 20
+  /// The largest page of a list, in entries. Default 1,000.
+  var pageEntriesMax = 1_000
+  /// The page of a list unless a client asks for another, in entries. Default 100.
+  var pageEntries = 100
+  /// The most bytes of values on a page. Default 8 MiB.
+  var pageBytesMax = 8 << 20
+  /// The longest that `Prefer: wait` makes the server wait, in seconds. Default 30.
+  var waitSecondsMax = 30
+  /// The longest content type, in bytes. Default 255.
+  var contentTypeBytesMax = 255
+  /// The longest idempotency key, in characters. Default 255.
+  var idempotencyKeyCharactersMax = 255
+  /// The largest body where none is expected, in bytes. It is read and not looked at. Default 64 KiB.
+  var unexpectedBodyBytesMax = 64 << 10
+}

@@ -1,0 +1,9 @@
+/// What a handler needs of its process, beside the store. Called on the loop.
+struct APISurroundings {
+  /// The body of `/metrics`, in Prometheus' text format 0.0.4.
+  var metricsText: () async -> [UInt8]
+  /// Whether the process is on its way out: `/health/ready` says no then.
+  var isDraining: () -> Bool
+  /// Waits on the loop, between two looks at an operation that a client waits for.
+  var pause: (Duration) async -> Void
+}

@@ -1,0 +1,128 @@
+import HTTP
+import KeyValueStore
+
+// The JSON form: PUT /kv, GET /kv?key=, DELETE /kv?key=, for clients of this API's predecessor.
+extension APIHandler {
+  /// `PUT /kv` with `{"data":{"key":…,"value":…}}`: always asynchronous.
+  func putDocument(_ call: Call, _ request: Request) async throws(Problem) -> Response {
+    let name = try idempotencyName(call.head)
+    let condition = try ConditionFields.parse(call.head)
+    guard request.body.count <= limits.documentBytesMax else {
+      throw .contentTooLarge(bytesMax: limits.documentBytesMax)
+    }
+    let (keyBytes, mutation) = try documentContent(request.body)
+    let write = Write(
+      key: try key(keyBytes, for: call.principal), mutation: mutation, condition: condition,
+      idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) })
+    return try await queue(write)
+  }
+
+  /// `GET /kv?key=`: the value as a JSON string, or as the JSON that it is.
+  func getDocument(_ call: Call) async throws(Problem) -> Response {
+    if let other = call.query.first(notIn: ["key"]) {
+      throw .parameter(other, "Either key= alone, for one entry, or no key=, for a list.")
+    }
+    let reading = try await read(try documentKey(call), call.head)
+    guard let entry = reading.entry else { throw .keyNotFound }
+    var writer = JSONWriter(reserving: entry.value.count + 64)
+    writer.beginObject()
+    writer.name("data")
+    writer.beginObject()
+    if ContentType.isJSON(entry.metadata.contentType),
+      (try? JSONDocument(parsing: entry.value)) != nil
+    {
+      writer.name("value")
+      writer.raw(entry.value)
+    } else {
+      writer.write(value: entry.value)
+    }
+    writer.name("source")
+    writer.string(reading.source.rawValue)
+    writer.endObject()
+    writer.endObject()
+    return Response(.ok, json: writer)
+  }
+
+  /// `DELETE /kv?key=`: asynchronous, but a key that is not there is a 404 at once.
+  func deleteDocument(_ call: Call, _ request: Request) async throws(Problem) -> Response {
+    let name = try idempotencyName(call.head)
+    let condition = try ConditionFields.parse(call.head)
+    let key = try documentKey(call)
+    // With the database away nobody knows; the queue then finds out.
+    if name == nil, let reading = try? await store.get(key), reading.entry == nil {
+      throw condition.ifMatch == nil ? .keyNotFound : .preconditionFailed(current: nil)
+    }
+    return try await queue(
+      Write(
+        key: key, mutation: .delete, condition: condition,
+        idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) }))
+  }
+
+  private func documentKey(_ call: Call) throws(Problem) -> Key {
+    guard let bytes = call.query["key"] else {
+      throw .parameter("key", "Name the key: /kv?key=….")
+    }
+    return try key(bytes, for: call.principal)
+  }
+
+  /// Where a write is applied at once, a failure is known at once; else the operation tells of it.
+  private func queue(_ write: Write) async throws(Problem) -> Response {
+    let submission: Submission
+    do throws(StoreError) {
+      submission = try await store.submit(write)
+    } catch {
+      throw Problem(error)
+    }
+    if case .applied(let applied) = submission.receipt {
+      switch applied.outcome {
+      case .notFound: throw .keyNotFound
+      case .preconditionFailed(let current): throw .preconditionFailed(current: current)
+      case .idempotencyMismatch: throw .idempotencyMismatch
+      case .stored, .deleted, nil: break
+      }
+    }
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.name("detail")
+    writer.string("queued")
+    writer.name("operation")
+    writer.string(submission.id.text)
+    writer.endObject()
+    var response = Response(.accepted, json: writer)
+    response.fields.append("Location", "/operations/\(submission.id.text)")
+    return response
+  }
+
+  private func documentContent(
+    _ body: [UInt8]
+  ) throws(Problem) -> (key: [UInt8], mutation: Write.Mutation) {
+    let document: JSONDocument
+    do throws(JSONError) {
+      document = try JSONDocument(parsing: body)
+    } catch {
+      throw Problem(error)
+    }
+    guard let data = document.root["data"], data.kind == .object else {
+      throw .document("key & value required")
+    }
+    try refuseOthers(than: ["data"], in: document.root)
+    try refuseOthers(than: ["key", "value"], in: data)
+    // null is how the predecessor's clients spell "none".
+    guard let key = data["key"], key.kind != .null, let value = data["value"], value.kind != .null
+    else { throw .document("key & value required") }
+    guard let keyBytes = key.stringBytes else { throw .document("key is a string.") }
+    let bytes = value.stringBytes ?? Array(value.text)
+    guard bytes.count <= limits.valueBytesMax else {
+      throw .contentTooLarge(bytesMax: limits.valueBytesMax)
+    }
+    let contentType = value.kind == .string ? ContentType.text : ContentType.json
+    return (keyBytes, .put(value: bytes, contentType: contentType, timeToLive: nil))
+  }
+
+  /// A member that nobody reads would be lost without a word.
+  private func refuseOthers(than names: [String], in object: JSONValue) throws(Problem) {
+    for member in object.members where !names.contains(member.name) {
+      throw .document("Leave out \"\(member.name)\": there is no such member here.")
+    }
+  }
+}

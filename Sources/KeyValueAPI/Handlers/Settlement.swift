@@ -1,0 +1,81 @@
+import KeyValueStore
+
+/// How a write ended, as far as its client will wait.
+enum Settlement {
+  /// It is decided.
+  case final(WriteReceipt)
+  /// It can't be lost, and will be decided.
+  case queued(OperationID)
+}
+
+extension APIHandler {
+  /// Carries out a write, in the way its client prefers, or in the other way if that one is barred.
+  func settle(_ write: Write, _ preferences: Preferences) async throws(Problem) -> Settlement {
+    do throws(StoreError) {
+      return preferences.isAsynchronous
+        ? try await settleByQueue(write, preferences)
+        : try await settleAtOnce(write, preferences)
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  /// Writes; if the database is away, queues instead, unless the client insists.
+  private func settleAtOnce(
+    _ write: Write, _ preferences: Preferences
+  ) async throws(StoreError) -> Settlement {
+    do throws(StoreError) {
+      return .final(try await store.write(write))
+    } catch {
+      guard !preferences.isStrict, error.allowsQueueing(write) else { throw error }
+      do throws(StoreError) {
+        return try await submit(write)
+      } catch let second {
+        // Of two failures the client hears of the one that leaves more open.
+        throw second.isOutcomeUnknown ? second : error
+      }
+    }
+  }
+
+  /// Queues; if the queue is away, writes instead: nothing was written, so nothing happens twice.
+  private func settleByQueue(
+    _ write: Write, _ preferences: Preferences
+  ) async throws(StoreError) -> Settlement {
+    do throws(StoreError) {
+      let settlement = try await submit(write)
+      guard case .queued(let id) = settlement, let wait = preferences.wait else {
+        return settlement
+      }
+      return await outcome(of: id, write, waiting: .seconds(wait))
+    } catch {
+      guard case .unavailable = error else { throw error }
+      return .final(try await store.write(write))
+    }
+  }
+
+  private func submit(_ write: Write) async throws(StoreError) -> Settlement {
+    let submission = try await store.submit(write)
+    guard case .applied(let applied) = submission.receipt, let outcome = applied.outcome else {
+      return .queued(submission.id)
+    }
+    return .final(WriteReceipt(outcome: outcome))
+  }
+}
+
+extension StoreError {
+  /// Whether a write that failed so may be queued instead.
+  ///
+  /// The queue applies a write only if nothing newer than its acceptance has been written, so it does
+  /// no harm if an unconditional one was committed after all. A condition would be tested twice.
+  fileprivate func allowsQueueing(_ write: Write) -> Bool {
+    switch self {
+    case .unavailable: true
+    case .outcomeUnknown: write.condition.isEmpty && write.idempotency == nil
+    case .overloaded, .idempotencyInFlight: false
+    }
+  }
+
+  fileprivate var isOutcomeUnknown: Bool {
+    if case .outcomeUnknown = self { true } else { false }
+  }
+}

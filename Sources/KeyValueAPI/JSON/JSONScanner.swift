@@ -1,0 +1,249 @@
+/// Walks a JSON text once and notes where every value stands (RFC 8259 §2–§7).
+///
+/// Names and values follow each other in `nodes`; an object's `count` is its number of members.
+struct JSONScanner {
+  private let bytes: [UInt8]
+  private var position = 0
+  private var depth = 0
+  private var nodes: [JSONDocument.Node] = []
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  /// Takes the whole text apart.
+  mutating func scan() throws(JSONError) -> [JSONDocument.Node] {
+    // §8.1: between systems a JSON text is UTF-8. Checked once for all strings, at the speed of
+    // the standard library; what is not ASCII outside a string is refused by the grammar.
+    do {
+      _ = try UTF8Span(validating: bytes.span)
+    } catch {
+      throw JSONError(reason: .invalidUTF8, offset: error.byteOffsets.lowerBound)
+    }
+    try scanValue()
+    skipWhiteSpace()
+    guard position == bytes.count else { throw failure(.trailingBytes) }
+    return nodes
+  }
+
+  private mutating func scanValue() throws(JSONError) {
+    skipWhiteSpace()
+    switch try peek() {
+    case UInt8(ascii: "{"): try scanObject()
+    case UInt8(ascii: "["): try scanArray()
+    case UInt8(ascii: "\""): try scanString()
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try scanNumber()
+    case UInt8(ascii: "t"): try scanLiteral("true", .bool)
+    case UInt8(ascii: "f"): try scanLiteral("false", .bool)
+    case UInt8(ascii: "n"): try scanLiteral("null", .null)
+    default: throw failure(.unexpectedByte)
+    }
+  }
+
+  // MARK: Objects and arrays (§4, §5)
+
+  private mutating func scanObject() throws(JSONError) {
+    let object = try open(.object)
+    var names = MemberNames()
+    skipWhiteSpace()
+    if try peek() == UInt8(ascii: "}") { return close(object) }
+    while true {
+      skipWhiteSpace()
+      guard try peek() == UInt8(ascii: "\"") else { throw failure(.unexpectedByte) }
+      let name = nodes.count
+      try scanString()
+      // §4 leaves the meaning of a repeated name open; refusing it leaves nothing to guess.
+      guard names.insert(content(of: nodes[name])) else {
+        throw JSONError(reason: .duplicateMember, offset: nodes[name].start)
+      }
+      skipWhiteSpace()
+      guard try peek() == UInt8(ascii: ":") else { throw failure(.unexpectedByte) }
+      position += 1
+      try scanValue()
+      nodes[object].count += 1
+      if try isLast(UInt8(ascii: "}")) { return close(object) }
+    }
+  }
+
+  private mutating func scanArray() throws(JSONError) {
+    let array = try open(.array)
+    skipWhiteSpace()
+    if try peek() == UInt8(ascii: "]") { return close(array) }
+    while true {
+      try scanValue()
+      nodes[array].count += 1
+      if try isLast(UInt8(ascii: "]")) { return close(array) }
+    }
+  }
+
+  private mutating func open(_ kind: JSONDocument.Kind) throws(JSONError) -> Int {
+    guard depth < JSONDocument.depthMax else { throw failure(.tooDeep) }
+    depth += 1
+    let index = append(kind, from: position, to: position)
+    position += 1
+    return index
+  }
+
+  /// Behind an element: false at a comma, true at `closing`.
+  private mutating func isLast(_ closing: UInt8) throws(JSONError) -> Bool {
+    skipWhiteSpace()
+    let byte = try peek()
+    if byte == closing { return true }
+    guard byte == UInt8(ascii: ",") else { throw failure(.unexpectedByte) }
+    position += 1
+    return false
+  }
+
+  private mutating func close(_ index: Int) {
+    position += 1
+    depth -= 1
+    nodes[index].end = position
+    nodes[index].next = nodes.count
+  }
+
+  // MARK: Scalars (§3, §6, §7)
+
+  private mutating func scanLiteral(
+    _ literal: StaticString, _ kind: JSONDocument.Kind
+  ) throws(JSONError) {
+    let start = position
+    for scalar in literal.description.utf8 {
+      guard try peek() == scalar else { throw failure(.unexpectedByte) }
+      position += 1
+    }
+    _ = append(kind, from: start, to: position)
+  }
+
+  /// §6: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
+  private mutating func scanNumber() throws(JSONError) {
+    let start = position
+    skip(UInt8(ascii: "-"))
+    if !skip(UInt8(ascii: "0")) { try skipDigits() }
+    if skip(UInt8(ascii: ".")) { try skipDigits() }
+    if skip(UInt8(ascii: "e")) || skip(UInt8(ascii: "E")) {
+      if !skip(UInt8(ascii: "+")) { skip(UInt8(ascii: "-")) }
+      try skipDigits()
+    }
+    // A digit here stands behind a leading zero.
+    if position < bytes.count, isDigit(bytes[position]) { throw failure(.invalidNumber) }
+    _ = append(.number, from: start, to: position)
+  }
+
+  private mutating func skipDigits() throws(JSONError) {
+    let start = position
+    while position < bytes.count, isDigit(bytes[position]) { position += 1 }
+    guard position > start else { throw failure(.invalidNumber) }
+  }
+
+  private mutating func scanString() throws(JSONError) {
+    let start = position
+    var hasEscapes = false
+    position += 1
+    while true {
+      let byte = try peek()
+      if byte == UInt8(ascii: "\"") { break }
+      if byte == UInt8(ascii: "\\") {
+        hasEscapes = true
+        try scanEscape()
+      } else if byte < 0x20 {
+        throw failure(.controlCharacter)
+      } else {
+        position += 1
+      }
+    }
+    position += 1
+    let index = append(.string, from: start, to: position)
+    nodes[index].hasEscapes = hasEscapes
+  }
+
+  private mutating func scanEscape() throws(JSONError) {
+    let start = position
+    position += 1
+    switch try peek() {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"),
+      UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+      position += 1
+    case UInt8(ascii: "u"):
+      position += 1
+      let unit = try scanHexadecimal()
+      if unit & 0xF800 == 0xD800 { try scanLowSurrogate(after: unit, from: start) }
+    default:
+      throw failure(.invalidEscape)
+    }
+  }
+
+  /// §7: a character beyond U+FFFF is two escapes. Half of one has no UTF-8 (§8.2), so it can't be kept.
+  private mutating func scanLowSurrogate(
+    after high: UInt16, from start: Int
+  ) throws(JSONError) {
+    let lone = JSONError(reason: .loneSurrogate, offset: start)
+    guard high < 0xDC00, skip(UInt8(ascii: "\\")), skip(UInt8(ascii: "u")) else { throw lone }
+    guard try scanHexadecimal() & 0xFC00 == 0xDC00 else { throw lone }
+  }
+
+  private mutating func scanHexadecimal() throws(JSONError) -> UInt16 {
+    var unit: UInt16 = 0
+    for _ in 0..<4 {
+      guard let digit = JSONScanner.hexadecimal(try peek()) else { throw failure(.invalidEscape) }
+      unit = unit << 4 | digit
+      position += 1
+    }
+    return unit
+  }
+
+  // MARK: Steps
+
+  private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+
+  private func peek() throws(JSONError) -> UInt8 {
+    guard position < bytes.count else { throw failure(.unexpectedEnd) }
+    return bytes[position]
+  }
+
+  @discardableResult
+  private mutating func skip(_ byte: UInt8) -> Bool {
+    guard position < bytes.count, bytes[position] == byte else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func skipWhiteSpace() {
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
+    }
+  }
+
+  private mutating func append(_ kind: JSONDocument.Kind, from start: Int, to end: Int) -> Int {
+    let index = nodes.count
+    nodes.append(
+      JSONDocument.Node(
+        kind: kind, start: start, end: end, next: index + 1, count: 0, hasEscapes: false))
+    return index
+  }
+
+  private func content(of string: JSONDocument.Node) -> [UInt8] {
+    let content = bytes[(string.start + 1)..<(string.end - 1)]
+    return string.hasEscapes ? JSONScanner.decoded(content) : Array(content)
+  }
+
+  private func failure(_ reason: JSONError.Reason) -> JSONError {
+    JSONError(reason: reason, offset: position)
+  }
+}
+
+/// The names that an object has so far: a few are compared, many are hashed (with a seed that a
+/// client can't know), so that an object of a million members costs no more a member than a small one.
+private struct MemberNames {
+  private var few: [[UInt8]] = []
+  private var many: Set<[UInt8]> = []
+
+  /// False if the name was there.
+  mutating func insert(_ name: [UInt8]) -> Bool {
+    if !many.isEmpty { return many.insert(name).inserted }
+    if few.contains(name) { return false }
+    few.append(name)
+    if few.count > 8 { many = Set(few) }
+    return true
+  }
+}

@@ -1,0 +1,127 @@
+import HTTP
+import KeyValueStore
+
+// The one table from what can go wrong, anywhere, to what the client is told. What every layer below
+// calls an error or an outcome becomes a problem here and nowhere else.
+
+extension Problem {
+  /// The store could not answer.
+  init(_ error: StoreError) {
+    switch error {
+    case .unavailable(_, let retryAfter):
+      self.init(
+        .unavailable, "Nothing was written. Send the request again in \(retryAfter) s.")
+      fields = [("Retry-After", String(retryAfter))]
+    case .overloaded(let retryAfter):
+      self.init(
+        .overloaded,
+        "Nothing was started. Send the request again in \(retryAfter) s, and fewer "
+          + "at the same time.")
+      fields = [("Retry-After", String(retryAfter))]
+    case .outcomeUnknown:
+      self.init(
+        .outcomeUnknown,
+        "Read the key to see whether the write took effect. With an Idempotency-Key the request "
+          + "can be sent again without that.")
+      fields = [("Retry-After", "1")]
+    case .idempotencyInFlight:
+      self.init(
+        .idempotencyInFlight, "Send the request again in a second to get the first one's result.")
+      fields = [("Retry-After", "1")]
+    }
+    cause = error.cause
+  }
+
+  /// HTTP itself refuses the request.
+  init(_ problem: HTTPProblem) {
+    let type: ProblemType =
+      switch problem.status {
+      case .requestTimeout: .requestTimeout
+      case .contentTooLarge: .contentTooLarge
+      case .uriTooLong: .uriTooLong
+      case .expectationFailed: .expectationFailed
+      case .headerFieldsTooLarge: .headerTooLarge
+      case .internalServerError: .internalError
+      case .notImplemented: .notImplemented
+      case .serviceUnavailable: .overloaded
+      case .versionNotSupported: .versionNotSupported
+      default: .malformedRequest
+      }
+    self.init(type, problem.detail)
+    if type == .overloaded { fields = [("Retry-After", "1")] }
+  }
+
+  /// These bytes are no key.
+  init(_ invalid: Key.Invalid) {
+    switch invalid {
+    case .empty:
+      self.init(.invalidKey, "A key has at least one byte: give one.")
+    case .tooLong:
+      self.init(.keyTooLong, "A key has at most \(Key.bytesMax) bytes of UTF-8: shorten it.")
+    case .notUTF8:
+      self.init(.invalidKey, "A key is UTF-8, percent-encoded byte by byte in a URL.")
+    case .controlCharacter:
+      self.init(
+        .invalidKey, "A key holds no control character (U+0000 to U+001F, U+007F): leave it out.")
+    }
+  }
+
+  /// The query can't be taken apart.
+  init(_ problem: QueryParameters.Problem) {
+    switch problem {
+    case .badEscape(let parameter):
+      self.init(.invalidParameter, "Every % needs two hexadecimal digits behind it; write %25.")
+      members = [("parameter", .text(parameter))]
+    case .notAPair(let parameter):
+      self.init(.invalidParameter, "A query is name=value pairs, with & between them.")
+      members = [("parameter", .text(parameter))]
+    }
+  }
+
+  /// The body is not JSON.
+  init(_ error: JSONError) {
+    self.init(.invalidJSON, error.sentence)
+    members = [("offset", .number(Int64(error.offset)))]
+  }
+
+  /// The condition of a write, or of a read, did not hold.
+  static func preconditionFailed(current: Revision?) -> Problem {
+    guard let current else {
+      return Problem(.preconditionFailed, "The key does not exist: read it again and decide anew.")
+    }
+    return Problem(
+      .preconditionFailed,
+      "The key is at another revision: read it again, and send the ETag that you get."
+    )
+    .with("revision", .number(current.number))
+    .with(field: "ETag", "\"\(current.number)\"")
+  }
+
+  /// There is no such key.
+  static let keyNotFound = Problem(.keyNotFound, "Key not found")
+
+  /// The idempotency key names another request.
+  static let idempotencyMismatch = Problem(
+    .idempotencyMismatch,
+    "Another method, path, query, condition or body was sent with this key in the last 24 hours: "
+      + "use a new key for a new request.")
+
+  /// A parameter that this endpoint does not have, or that is wrong.
+  static func parameter(_ name: String, _ detail: String) -> Problem {
+    Problem(.invalidParameter, detail).with("parameter", .text(name))
+  }
+
+  /// A header field that is wrong.
+  static func header(_ name: StaticString, _ detail: String) -> Problem {
+    Problem(.invalidHeader, detail).with("header", .text(name.description))
+  }
+
+  /// A document that is JSON, but not what is expected here.
+  static func document(_ detail: String) -> Problem { Problem(.invalidDocument, detail) }
+
+  /// More content than is accepted.
+  static func contentTooLarge(bytesMax: Int) -> Problem {
+    Problem(.contentTooLarge, "At most \(bytesMax) bytes are accepted here.")
+      .with("bytes_max", .number(Int64(bytesMax)))
+  }
+}

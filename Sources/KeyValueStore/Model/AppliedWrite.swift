@@ -1,0 +1,13 @@
+/// What became of a queued write.
+public struct AppliedWrite: Equatable, Sendable {
+  /// Its record, now or from its first delivery.
+  public let record: OperationRecord
+  /// What it wrote; nil when this delivery wrote nothing.
+  public let outcome: WriteOutcome?
+
+  /// The result of one delivery.
+  public init(record: OperationRecord, outcome: WriteOutcome?) {
+    self.record = record
+    self.outcome = outcome
+  }
+}

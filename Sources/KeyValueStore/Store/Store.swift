@@ -1,0 +1,170 @@
+/// Carries out what clients ask for: reads from the cache first, writes to the database, then the
+/// cache, then the change feed.
+///
+/// One store lives on each event loop and is not `Sendable`: its methods run where their caller
+/// runs, so its state needs no locks. What several loops share is behind the ports and the
+/// registry.
+public final class Store {
+  let database: any Database
+  let cache: any Cache
+  let queue: any WriteQueue
+  let limits: StoreLimits
+  let observer: any StoreObserver
+  let publisher: CommitPublisher
+  private let inFlight: IdempotencyRegistry
+  private let now: WallClock
+  private let reads: ReadBatcher
+  private let writes: WriteBatcher
+  private let transactions: TransactionGate
+  private var lastAccepted = Timestamp(microseconds: 0)
+
+  /// A store on these ports; `inFlight` is the process's, shared by its loops.
+  public init(
+    database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
+    limits: StoreLimits = StoreLimits(), inFlight: IdempotencyRegistry,
+    observer: any StoreObserver, now: @escaping WallClock
+  ) {
+    self.database = database
+    self.cache = cache
+    self.queue = queue
+    self.limits = limits
+    self.observer = observer
+    self.inFlight = inFlight
+    self.now = now
+    publisher = CommitPublisher(cache: cache, feed: feed, observer: observer)
+    reads = ReadBatcher(database: database, limits: limits, observer: observer)
+    writes = WriteBatcher(
+      database: database, publisher: publisher, limits: limits, observer: observer)
+    transactions = TransactionGate(
+      countMax: limits.transactionsMax, bytesMax: limits.transactionBytesMax)
+  }
+
+  /// Writes and reads that wait for a batch, for tests that must know who has arrived.
+  var waiting: (writes: Int, readers: Int) { (writes.waiting, reads.waiting) }
+
+  // MARK: Reading
+
+  /// What a key holds: by default what the cache says, else the database.
+  ///
+  /// A default read returns every write acknowledged before it, or something newer. With `isFresh`
+  /// the database is read, and the answer is linearizable. Errors: `unavailable`, `overloaded`.
+  public func get(_ key: Key, isFresh: Bool = false) async throws(StoreError) -> Reading {
+    if isFresh {
+      // Leaves the cache alone: without a lease, what was read could cover a newer write whose
+      // cached entry has been evicted meanwhile.
+      return Reading(entry: try await reads.read(key).entry, source: .database)
+    }
+    switch await cache.look(up: key) {
+    case .hit(.found(let entry)):
+      if let expiresAt = entry.metadata.expiresAt, expiresAt <= now() {
+        observer.cacheAnswered(.expired)
+        return Reading(entry: nil, source: .cache)
+      }
+      observer.cacheAnswered(.hit)
+      return Reading(entry: entry, source: .cache)
+    case .hit(.absent):
+      observer.cacheAnswered(.hit)
+      return Reading(entry: nil, source: .cache)
+    case .miss(let lease):
+      observer.cacheAnswered(.miss)
+      return try await load(key, lease: lease)
+    }
+  }
+
+  /// Reads a key that the cache does not know, and fills it in if this reader holds the lease.
+  private func load(_ key: Key, lease: Lease?) async throws(StoreError) -> Reading {
+    let lookup = try await reads.read(key)
+    if let lease { await cache.fill(key, with: lookup, lease: lease) }
+    return Reading(entry: lookup.entry, source: .database)
+  }
+
+  /// Live entries in byte order of their keys. Errors: `unavailable`, `overloaded`.
+  public func list(_ request: PageRequest) async throws(StoreError) -> Page {
+    try await database.list(request)
+  }
+
+  // MARK: Writing
+
+  /// Carries out a write, in one commit with others of this loop, and returns when it is durable,
+  /// the cache is up to date and its change has been published.
+  ///
+  /// Errors: `unavailable` and `overloaded` (nothing was written), `outcomeUnknown`,
+  /// `idempotencyInFlight`.
+  public func write(_ write: Write) async throws(StoreError) -> WriteReceipt {
+    guard let idempotency = write.idempotency else { return try await writes.write(write) }
+    try inFlight.enter(idempotency.name)
+    defer { inFlight.leave(idempotency.name) }
+    return try await writes.write(write)
+  }
+
+  /// Carries out a batch in one transaction, then updates the cache and publishes the last state of
+  /// each key that it wrote. Errors: as `write`.
+  public func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
+    guard let idempotency = batch.idempotency else { return try await transact(batch) }
+    try inFlight.enter(idempotency.name)
+    defer { inFlight.leave(idempotency.name) }
+    return try await transact(batch)
+  }
+
+  private func transact(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
+    let weight = batch.weight
+    guard transactions.enter(bytes: weight) else {
+      observer.refused(.batch)
+      throw .overloaded(retryAfter: limits.retryAfter)
+    }
+    defer { transactions.leave(bytes: weight) }
+    let receipt: BatchReceipt
+    let start = ContinuousClock.now
+    do {
+      receipt = try await database.execute(batch)
+    } catch {
+      observer.batchExecuted(
+        operations: batch.operations.count, duration: ContinuousClock.now - start, error: error)
+      throw error
+    }
+    observer.batchExecuted(
+      operations: batch.operations.count, duration: ContinuousClock.now - start, error: nil)
+    await publisher.publish(CommittedChanges(of: batch, receipt: receipt))
+    return receipt
+  }
+
+  /// Accepts a write to be applied later, exactly once, if nothing newer has been written by then.
+  ///
+  /// Returns when the queue will not lose it any more. Where the queue applies at once, the cache
+  /// is up to date and the change published too. Errors: `unavailable`, `overloaded`,
+  /// `idempotencyInFlight`.
+  public func submit(_ write: Write) async throws(StoreError) -> Submission {
+    guard let idempotency = write.idempotency else { return try await enqueue(write) }
+    try inFlight.enter(idempotency.name)
+    defer { inFlight.leave(idempotency.name) }
+    return try await enqueue(write)
+  }
+
+  private func enqueue(_ write: Write) async throws(StoreError) -> Submission {
+    var random = SystemRandomNumberGenerator()
+    let acceptedAt = nextAcceptance()
+    let id = OperationID.make(at: acceptedAt, random: &random)
+    let receipt = try await queue.submit(
+      QueuedWrite(id: id, write: write, acceptedAt: acceptedAt))
+    if case .applied(let applied) = receipt, let outcome = applied.outcome {
+      var committed = CommittedChanges()
+      committed.append(write, outcome: outcome)
+      await publisher.publish(committed)
+    }
+    return Submission(id: id, receipt: receipt)
+  }
+
+  /// The time, but never the same twice: acceptance times order the queued writes of a key, and of
+  /// two with the same time the second would be superseded by the first.
+  private func nextAcceptance() -> Timestamp {
+    let next = Timestamp(microseconds: lastAccepted.microseconds + 1)
+    lastAccepted = max(now(), next)
+    return lastAccepted
+  }
+
+  /// Where an asynchronous write stands; nil when unknown or older than its retention.
+  /// Errors: `unavailable`, `overloaded`.
+  public func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
+    try await database.operation(id)
+  }
+}

@@ -1,0 +1,47 @@
+/// Hears what operators want to know of a store. Called on the store's event loop: it must not
+/// block.
+public protocol StoreObserver {
+  /// The cache was asked for a key. On the way of every default read: one addition, no more.
+  func cacheAnswered(_ answer: ObservedAnswer)
+
+  /// A look-up in the database ended: so many distinct keys, for so many readers.
+  func readBatchEnded(keys: Int, readers: Int, duration: Duration, error: StoreError?)
+
+  /// A batch of writes ended; `duration` is that of the commit, without cache and feed.
+  func writeBatchEnded(writes: Int, bytes: Int, duration: Duration, error: StoreError?)
+
+  /// A client's batch ended; `duration` is that of the transaction, without cache and feed.
+  func batchExecuted(operations: Int, duration: Duration, error: StoreError?)
+
+  /// Committed changes may not be in the cache; it stops trusting itself.
+  func cacheUpdateFailed(keys: Int)
+
+  /// Committed changes were not published.
+  func publishFailed(changes: Int, error: StoreError)
+
+  /// A request was turned away because a bound of `StoreLimits` was reached.
+  func refused(_ work: ObservedWork)
+
+  /// A round of purging ended.
+  func purged(_ report: PurgeReport)
+}
+
+/// What the cache knew of a key.
+public enum ObservedAnswer: String, CaseIterable, Sendable {
+  /// Its entry or its absence.
+  case hit
+  /// Nothing.
+  case miss
+  /// An entry whose time is over.
+  case expired
+}
+
+/// Work that can be turned away.
+public enum ObservedWork: String, CaseIterable, Sendable {
+  /// A read that missed the cache.
+  case read
+  /// A single write.
+  case write
+  /// A client's batch.
+  case batch
+}
