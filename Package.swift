@@ -54,5 +54,7 @@ let package = Package(
         arguments, lifecycle, log,
       ],
       swiftSettings: settings),
+
+    .testTarget(name: "TidyTests", swiftSettings: settings),
   ]
 )
