@@ -55,7 +55,8 @@ struct Sample: Sendable, CustomTestStringConvertible {
     Sample(Conduct.tasks, "Sources/HTTP/A.swift", "Task { await f() }"),
     Sample(Conduct.tasks, "Sources/HTTP/A.swift", "Task(priority: .high) { }"),
     Sample(
-      Conduct.tasks, "Sources/KeyValueAPI/A.swift", "@main struct A { }\nTask.detached {}", line: 2),
+      Conduct.tasks, "Sources/KeyValueAPI/A.swift", "@main struct A { }\nTask.detached {}",
+      line: 2),
     Sample(Conduct.sleeps, "Tests/HTTPTests/A.swift", "try await Task.sleep(for: .seconds(1))"),
     Sample(Conduct.sleeps, "Tests/HTTPTests/A.swift", "usleep(100)"),
     Sample(Conduct.fatalErrors, "Sources/HTTP/A.swift", "fatalError(\"no file\")"),
@@ -80,6 +81,7 @@ struct Sample: Sendable, CustomTestStringConvertible {
       Shape.functionLength, "Sources/HTTP/A.swift",
       "protocol A {\n  func f()\n}\nstruct B {" + String(repeating: "\n", count: 70) + "}"),
     Sample(Shape.fileName, "Sources/HTTP/Parser+Lines.swift", "extension Parser {}"),
+    Sample(Shape.fileName, "Sources/HTTP/Bytes.swift", "extension Array { struct A {} }"),
     Sample(Shape.typeNames, "Sources/HTTP/A.swift", "let files = FileManager.default"),
     Sample(
       Conduct.proofs, "Sources/EventLoop/A.swift",

@@ -54,18 +54,22 @@ enum Shape {
     return nil
   }
 
-  /// A file declares the type, or extends the type, that it is named after.
+  /// A file declares the type that it is named after. One that only extends types of others is
+  /// named after what it adds.
   static let fileName = Rule { file in
-    guard file.isSwift, file.libraryOrExecutable != nil, file.baseName != "main" else { return [] }
+    guard file.isSwift, file.libraryOrExecutable != nil else { return [] }
     let expected = file.baseName.prefix { $0 != "+" }
-    let kinds: Set<Substring> = [
-      "struct", "class", "enum", "actor", "protocol", "extension", "typealias", "macro",
-    ]
-    let isDeclared = zip(file.tokens, file.tokens.dropFirst()).contains { kind, name in
-      kinds.contains(kind.text) && name.text == expected
+    let kinds: Set<Substring> = ["struct", "class", "enum", "actor", "protocol"]
+    var depth = 0
+    var isDeclaring = false
+    for (token, next) in zip(file.tokens, file.tokens.dropFirst()) {
+      if token.text == "{" { depth += 1 }
+      if token.text == "}" { depth -= 1 }
+      guard next.text != expected else { return [] }
+      isDeclaring = isDeclaring || (depth == 0 && kinds.contains(token.text))
     }
-    return isDeclared
-      ? [] : [file.breach(line: 1, "no type here is called \(expected), as the file is")]
+    return isDeclaring
+      ? [file.breach(line: 1, "no type here is called \(expected), as the file is")] : []
   }
 
   static let typeNames = Rule.tokens(where: \.isSwift) { tokens in
