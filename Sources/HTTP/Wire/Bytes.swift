@@ -16,4 +16,20 @@ extension [UInt8] {
     } while rest > 0
     self[start...].reverse()
   }
+
+  /// A copy of `range` of `source`.
+  @inlinable
+  public init(copying source: Span<UInt8>, _ range: Range<Int>) {
+    self.init(capacity: range.count) { target in
+      for index in range { target.append(source[index]) }
+    }
+  }
+
+  /// Appends a copy of `range` of `source`.
+  @inlinable
+  public mutating func append(copying source: Span<UInt8>, _ range: Range<Int>) {
+    append(addingCapacity: range.count) { target in
+      for index in range { target.append(source[index]) }
+    }
+  }
 }

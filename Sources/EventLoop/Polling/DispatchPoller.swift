@@ -1,0 +1,148 @@
+internal import Dispatch
+internal import Foundation
+internal import Synchronization
+
+/// DispatchSource, for platforms without epoll: sources report on a queue of their own and hand over to
+/// the loop's thread through a mailbox.
+///
+/// A source is level-triggered: it reports again and again until the data is read. So each suspends
+/// itself when it reports, and `rearm` resumes it when somebody waits again.
+final class DispatchPoller: Poller {
+  let sockets = SocketTable()
+  private let mailbox = Mailbox()
+  private let queue = DispatchQueue(label: "poller")
+  private var watches: [UInt64: Watch] = [:]
+
+  func add(_ socket: Socket) {
+    socket.token = sockets.insert(socket)
+    watches[socket.token] = Watch(
+      descriptor: socket.descriptor, token: socket.token, queue: queue, mailbox: mailbox)
+  }
+
+  func removeAndClose(_ socket: Socket) {
+    sockets.remove(socket.token)
+    watches.removeValue(forKey: socket.token)?.cancel()
+  }
+
+  func rearm(_ socket: Socket, for interest: Readiness) {
+    watches[socket.token]?.rearm(interest)
+  }
+
+  func wait(for duration: Duration?) {
+    for report in mailbox.take(waiting: duration) {
+      watches[report.token]?.noteReport(report.readiness)
+      sockets[report.token]?.becomeReady(report.readiness)
+    }
+  }
+
+  func wake() { mailbox.wake() }
+}
+
+/// What sources have reported and the loop has not yet seen.
+private final class Mailbox: Sendable {
+  struct Report {
+    let token: UInt64
+    let readiness: Readiness
+  }
+
+  private struct State {
+    var reports: [Report] = []
+    var isSignalled = false
+  }
+
+  private let state = Mutex(State())
+  private let signal = DispatchSemaphore(value: 0)
+
+  func post(_ report: Report) {
+    wake { $0.append(report) }
+  }
+
+  func wake() {
+    wake { _ in }
+  }
+
+  /// One signal is enough for everything until the loop has looked.
+  private func wake(adding add: (inout [Report]) -> Void) {
+    let isFirst = state.withLock { state in
+      add(&state.reports)
+      defer { state.isSignalled = true }
+      return !state.isSignalled
+    }
+    if isFirst { signal.signal() }
+  }
+
+  func take(waiting duration: Duration?) -> [Report] {
+    if let duration {
+      let (seconds, attoseconds) = duration.components
+      let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
+      guard signal.wait(timeout: .now() + .nanoseconds(nanoseconds)) == .success else { return [] }
+    } else {
+      signal.wait()
+    }
+    return state.withLock { state in
+      state.isSignalled = false
+      defer { state.reports.removeAll(keepingCapacity: true) }
+      return state.reports
+    }
+  }
+}
+
+/// The two sources of one socket; used on the loop's thread only.
+private final class Watch {
+  private let token: UInt64
+  private let reader: any DispatchSourceRead
+  private let writer: any DispatchSourceWrite
+  private var isReaderArmed = true
+  private var isWriterArmed = false
+
+  init(descriptor: Int32, token: UInt64, queue: DispatchQueue, mailbox: Mailbox) {
+    self.token = token
+    reader = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
+    writer = DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: queue)
+    // A descriptor may be closed only when both sources have been cancelled (dispatch_source_create(3)).
+    let closer = Closer(descriptor: descriptor)
+    reader.setCancelHandler { withExtendedLifetime(closer) {} }
+    writer.setCancelHandler { withExtendedLifetime(closer) {} }
+    // Each handler holds its source until the source is cancelled, which frees the handlers.
+    reader.setEventHandler { [reader] in
+      reader.suspend()
+      mailbox.post(Mailbox.Report(token: token, readiness: .readable))
+    }
+    writer.setEventHandler { [writer] in
+      writer.suspend()
+      mailbox.post(Mailbox.Report(token: token, readiness: .writable))
+    }
+    reader.resume()
+  }
+
+  func rearm(_ interest: Readiness) {
+    if interest.contains(.readable), !isReaderArmed {
+      isReaderArmed = true
+      reader.resume()
+    }
+    if interest.contains(.writable), !isWriterArmed {
+      isWriterArmed = true
+      writer.resume()
+    }
+  }
+
+  /// The source has suspended itself.
+  func noteReport(_ readiness: Readiness) {
+    if readiness.contains(.readable) { isReaderArmed = false }
+    if readiness.contains(.writable) { isWriterArmed = false }
+  }
+
+  /// A suspended source runs no cancel handler and must not be released: resume each first.
+  func cancel() {
+    rearm([.readable, .writable])
+    reader.cancel()
+    writer.cancel()
+  }
+}
+
+/// Closes a descriptor when the last who needs it is gone.
+private final class Closer: Sendable {
+  private let descriptor: Int32
+  init(descriptor: Int32) { self.descriptor = descriptor }
+  deinit { close(descriptor) }
+}

@@ -1,0 +1,97 @@
+#if os(Linux)
+  internal import CLinux
+  internal import Glibc
+
+  /// epoll(7), edge-triggered: one `epoll_ctl` in a connection's life, one `epoll_wait` a turn.
+  ///
+  /// Not Sendable but for `wake()`, which only writes to an eventfd.
+  final class EpollPoller: Poller {
+    /// Events taken from the kernel at once.
+    private static let eventsMax = 256
+    /// The wake-up descriptor's token: a socket's is never so large.
+    private static let wakeToken = UInt64.max
+
+    let sockets = SocketTable()
+    private let epoll: Int32
+    private let wakeUp: Int32
+    private let events: UnsafeMutableBufferPointer<epoll_event>
+
+    init() throws {
+      epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+      guard epoll >= 0 else { throw SystemCallError("epoll_create1") }
+      wakeUp = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+      guard wakeUp >= 0 else {
+        let error = SystemCallError("eventfd")
+        close(epoll)
+        throw error
+      }
+      events = .allocate(capacity: Self.eventsMax)
+      watch(wakeUp, token: Self.wakeToken, events: kv_epollin | kv_epollet)
+    }
+
+    deinit {
+      close(wakeUp)
+      close(epoll)
+      events.deallocate()
+    }
+
+    func add(_ socket: Socket) {
+      socket.token = sockets.insert(socket)
+      watch(
+        socket.descriptor, token: socket.token,
+        events: kv_epollin | kv_epollout | kv_epollrdhup | kv_epollet)
+    }
+
+    private func watch(_ descriptor: Int32, token: UInt64, events: UInt32) {
+      var event = epoll_event(events: events, data: epoll_data_t(u64: token))
+      // It fails for lack of kernel memory only (epoll_ctl(2)); the socket then never becomes ready,
+      // and its deadline ends it.
+      _ = epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event)
+    }
+
+    func removeAndClose(_ socket: Socket) {
+      sockets.remove(socket.token)
+      // Closing the only descriptor of a socket removes it from the epoll set (epoll(7), Q6).
+      close(socket.descriptor)
+    }
+
+    func rearm(_ socket: Socket, for interest: Readiness) {}
+
+    func wait(for duration: Duration?) {
+      let count = epoll_wait(epoll, events.baseAddress, Int32(events.count), milliseconds(duration))
+      guard count > 0 else { return }  // a timeout, or EINTR: the loop looks again in any case
+      for index in 0..<Int(count) {
+        let event = events[index]
+        let token = event.data.u64
+        if token == Self.wakeToken {
+          var value: eventfd_t = 0
+          eventfd_read(wakeUp, &value)
+        } else {
+          sockets[token]?.becomeReady(readiness(event.events))
+        }
+      }
+    }
+
+    func wake() { eventfd_write(wakeUp, 1) }
+
+    /// Rounded up: waking early would only mean to wait again.
+    private func milliseconds(_ duration: Duration?) -> Int32 {
+      guard let duration else { return -1 }
+      let (seconds, attoseconds) = duration.components
+      let milliseconds =
+        seconds * 1_000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+      return Int32(clamping: milliseconds)
+    }
+
+    /// Whatever is not "writable" is for the reader to find out, errors included.
+    private func readiness(_ events: UInt32) -> Readiness {
+      var readiness: Readiness = []
+      if events & kv_epollout != 0 { readiness.insert(.writable) }
+      if events & kv_epollin != 0 { readiness.insert(.readable) }
+      if events & ~(kv_epollin | kv_epollout) != 0 {
+        readiness.formUnion([.readable, .writable, .ended])
+      }
+      return readiness
+    }
+  }
+#endif

@@ -1,0 +1,22 @@
+/// What an HTTP server allows its clients.
+public struct HTTPConfiguration: Sendable {
+  /// Bounds of a request's head.
+  public var limits = HTTPLimits()
+  /// Connections over all loops; one more is answered 503 and closed.
+  public var connectionsMax = 10_000
+  /// Bytes of request bodies in memory over all loops; a body that does not fit is answered 503.
+  public var bodyBytesMax = 256 << 20
+  /// From the first byte of a head to its end; then 408.
+  public var headTimeout = Duration.seconds(10)
+  /// Between two reads of a body; then 408.
+  public var bodyTimeout = Duration.seconds(10)
+  /// Between two writes of an answer to a client that does not read; then the connection is closed.
+  public var writeTimeout = Duration.seconds(10)
+  /// Between two requests; then the connection is closed.
+  public var idleTimeout = Duration.seconds(60)
+  /// After the last answer, for the client to read it before the connection is torn down.
+  public var lingerTimeout = Duration.seconds(1)
+
+  /// The defaults of DESIGN.md.
+  public init() {}
+}

@@ -1,0 +1,317 @@
+internal import EventLoop
+
+/// Serves the requests of one connection, one after the other (RFC 9112 §9).
+///
+/// It lives on its loop: requests in, answers out, nothing shared. Answers of pipelined requests gather
+/// in `output` and go out in one write when no further request is buffered.
+final class HTTPConnection {
+  private let socket: Socket
+  private let context: HTTPContext
+  private var parser: HTTPParser
+  private var input = InputBuffer()
+  private var output: [UInt8] = []
+  /// Whether it waits for the first byte of a request.
+  private var isIdle = false
+
+  /// Bytes asked of the kernel in one read.
+  private static let readBytes = 16 << 10
+  /// Answers of pipelined requests that gather before they are sent in any case.
+  private static let outputBytesMax = 64 << 10
+  /// Bytes of a refused body that are read so that the client sees the answer before a reset.
+  private static let lingerBytesMax = 4 << 20
+
+  /// Why a connection ends without an answer.
+  private enum Ending: Error {
+    /// The client is gone, or too slow to be waited for.
+    case gone
+    /// HTTP refuses what came.
+    case refused(HTTPProblem, RequestID)
+    /// The handler refuses a body.
+    case answered(Response, RequestHead, RequestID)
+  }
+
+  init(socket: Socket, context: HTTPContext) {
+    self.socket = socket
+    self.context = context
+    parser = HTTPParser(limits: context.configuration.limits)
+  }
+
+  /// Serves until either side is done; the socket is then still open.
+  func run() async {
+    do throws(Ending) {
+      while let head = try await nextHead() {
+        let isLast = try await serve(head)
+        if isLast { break }
+      }
+      try await flush()
+      try await linger()
+    } catch {
+      await end(with: error)
+    }
+  }
+
+  /// Answers `problem` without having read a request, and ends.
+  func refuse(with problem: HTTPProblem) async {
+    await end(with: .refused(problem, context.makeRequestID()))
+  }
+
+  /// The server drains: a connection without a request ends now, others after their answer.
+  func drain() {
+    if isIdle { socket.interrupt() }
+  }
+
+  /// Reads the body, has the request answered and queues the answer; true: it was the last.
+  private func serve(_ head: RequestHead) async throws(Ending) -> Bool {
+    let id = context.requestID(for: head)
+    let held = try await readBody(of: head, id: id)
+    let request = Request(head: head, body: held.bytes, id: id)
+    let response = await context.handler.respond(to: request)
+    context.state.returnBodyBytes(held.reserved)
+    return try await queue(response, for: head, id: id)
+  }
+
+  private func queue(
+    _ response: Response, for head: RequestHead, id: RequestID
+  ) async throws(Ending) -> Bool {
+    let isLast = response.closesConnection || !head.keepsAlive || context.state.isDraining
+    if output.capacity == 0 { output = context.takeBuffer() }
+    let rest = HTTPSerializer.append(
+      response, to: &output, isHead: head.method == .head, minorVersion: head.minorVersion,
+      closes: isLast, date: context.date, id: id)
+    if rest == .body {
+      try await flush()
+      try await send(response.body)
+    } else if output.count > Self.outputBytesMax {
+      try await flush()
+    }
+    return isLast
+  }
+}
+
+// MARK: - Heads
+
+extension HTTPConnection {
+  /// The next request's head; nil when there is none to come.
+  private func nextHead() async throws(Ending) -> RequestHead? {
+    var hasDeadline = false
+    while true {
+      if !input.isEmpty, let head = try parse() { return head }
+      try await flush()
+      if input.isEmpty {
+        guard try await awaitRequest() else { return nil }
+      } else {
+        // One deadline from a head's first byte to its last: a slow client can't stretch it.
+        if !hasDeadline { socket.setDeadline(after: context.configuration.headTimeout) }
+        hasDeadline = true
+        guard try await fill(problem: "the header section took too long") else {
+          throw .refused(
+            HTTPProblem(.badRequest, "the connection ended inside the header section"),
+            context.makeRequestID())
+        }
+      }
+    }
+  }
+
+  private func parse() throws(Ending) -> RequestHead? {
+    do throws(HTTPProblem) {
+      let outcome = try input.withBytes { (bytes) throws(HTTPProblem) in try parser.parse(bytes) }
+      guard case .head(let head, let length) = outcome else { return nil }
+      input.consume(length)
+      return head
+    } catch {
+      throw .refused(error, context.makeRequestID())
+    }
+  }
+
+  /// Waits for the first bytes of a request; false: none will come.
+  private func awaitRequest() async throws(Ending) -> Bool {
+    input.exchangeStorage { context.giveBack(&$0) }
+    context.giveBack(&output)
+    socket.setDeadline(after: context.configuration.idleTimeout)
+    isIdle = true
+    defer { isIdle = false }
+    while true {
+      // Draining, one last look: a request that had arrived before is still served.
+      let wakeup = context.state.isDraining ? .ready : await socket.readable()
+      if wakeup == .timedOut { return false }
+      input.exchangeStorage { if $0.capacity == 0 { $0 = context.takeBuffer() } }
+      switch read() {
+      case .bytes: return true
+      case .end, .failed: return false
+      case .wouldBlock: if context.state.isDraining { return false }
+      }
+    }
+  }
+}
+
+// MARK: - Bodies
+
+extension HTTPConnection {
+  /// A body, and how many bytes of the common budget are taken for it.
+  private struct HeldBody {
+    var bytes: [UInt8] = []
+    var reserved = 0
+  }
+
+  private func readBody(of head: RequestHead, id: RequestID) async throws(Ending) -> HeldBody {
+    if head.framing == .none { return HeldBody() }
+    guard case .accept(let bytesMax) = try admit(head, id: id) else { return HeldBody() }
+    let reserved: Int
+    if case .length(let length) = head.framing {
+      guard length <= bytesMax else {
+        throw .refused(
+          HTTPProblem(.contentTooLarge, "the body may have at most \(bytesMax) bytes"), id)
+      }
+      reserved = length
+    } else {
+      reserved = bytesMax
+    }
+    guard context.state.takeBodyBytes(reserved, max: context.configuration.bodyBytesMax) else {
+      throw .refused(
+        HTTPProblem(.serviceUnavailable, "too many bodies are being received; try again"), id)
+    }
+    do throws(Ending) {
+      if head.expectsContinue, input.isEmpty { try await sendContinue() }
+      let bytes =
+        switch head.framing {
+        case .length(let length): try await readBody(length: length, id: id)
+        default: try await readChunks(bytesMax: bytesMax, id: id)
+        }
+      return HeldBody(bytes: bytes, reserved: reserved)
+    } catch {
+      context.state.returnBodyBytes(reserved)
+      throw error
+    }
+  }
+
+  private func admit(_ head: RequestHead, id: RequestID) throws(Ending) -> Admission {
+    let admission = context.handler.admit(head, id: id)
+    if case .refuse(let response) = admission { throw .answered(response, head, id) }
+    return admission
+  }
+
+  private func readBody(length: Int, id: RequestID) async throws(Ending) -> [UInt8] {
+    var body: [UInt8] = []
+    // Room grows with what arrives: a length alone must not cost memory.
+    body.reserveCapacity(min(length, 64 << 10))
+    input.move(upTo: length, to: &body)
+    while body.count < length {
+      socket.setDeadline(after: context.configuration.bodyTimeout)
+      let before = body.count
+      switch socket.read(appendingTo: &body, upTo: min(length - body.count, 256 << 10)) {
+      case .bytes: context.observer.received(bytes: body.count - before)
+      case .end, .failed: throw .gone
+      case .wouldBlock: try await awaitReadable(id: id, problem: "the body stalled")
+      }
+    }
+    return body
+  }
+
+  private func readChunks(bytesMax: Int, id: RequestID) async throws(Ending) -> [UInt8] {
+    var body: [UInt8] = []
+    var decoder = ChunkedDecoder(bodyBytesMax: bytesMax, limits: context.configuration.limits)
+    while true {
+      do throws(HTTPProblem) {
+        let outcome = try input.withBytes { (bytes) throws(HTTPProblem) in
+          try decoder.decode(bytes, into: &body)
+        }
+        switch outcome {
+        case .incomplete(let consumed): input.consume(consumed)
+        case .end(let consumed):
+          input.consume(consumed)
+          return body
+        }
+      } catch {
+        throw .refused(error, id)
+      }
+      socket.setDeadline(after: context.configuration.bodyTimeout)
+      guard try await fill(problem: "the body stalled") else { throw .gone }
+    }
+  }
+
+  private func sendContinue() async throws(Ending) {
+    output.append(HTTPSerializer.continueResponse)
+    try await flush()
+  }
+}
+
+// MARK: - Reading and writing
+
+extension HTTPConnection {
+  /// Waits for more input; false at its end. The deadline is the caller's.
+  private func fill(problem: String) async throws(Ending) -> Bool {
+    while true {
+      switch read() {
+      case .bytes: return true
+      case .end, .failed: return false
+      case .wouldBlock: try await awaitReadable(id: nil, problem: problem)
+      }
+    }
+  }
+
+  private func read() -> Socket.ReadResult {
+    let result = input.append { socket.read(appendingTo: &$0, upTo: Self.readBytes) }
+    if case .bytes(let count) = result { context.observer.received(bytes: count) }
+    return result
+  }
+
+  private func awaitReadable(id: RequestID?, problem: String) async throws(Ending) {
+    if await socket.readable() == .timedOut {
+      throw .refused(HTTPProblem(.requestTimeout, problem), id ?? context.makeRequestID())
+    }
+  }
+
+  private func flush() async throws(Ending) {
+    guard !output.isEmpty else { return }
+    try await send(output)
+    output.removeAll(keepingCapacity: true)
+  }
+
+  private func send(_ bytes: [UInt8]) async throws(Ending) {
+    var start = 0
+    while true {
+      guard case .bytes(let count) = socket.write(bytes, from: start) else { throw .gone }
+      context.observer.sent(bytes: count)
+      start += count
+      if start == bytes.count { return }
+      socket.setDeadline(after: context.configuration.writeTimeout)
+      if await socket.writable() == .timedOut { throw .gone }
+    }
+  }
+
+  /// Sends the last answer of a connection that ends before its request was complete.
+  private func end(with ending: Ending) async {
+    do throws(Ending) {
+      switch ending {
+      case .gone: return
+      case .answered(var response, let head, let id):
+        response.closesConnection = true
+        _ = try await queue(response, for: head, id: id)
+      case .refused(let problem, let id):
+        context.observer.refused(problem.status)
+        let response = context.handler.respond(to: problem, id: id)
+        _ = HTTPSerializer.append(
+          response, to: &output, isHead: false, minorVersion: 1, closes: true, date: context.date,
+          id: id)
+      }
+      try await flush()
+      try await linger()
+    } catch {}  // the client is gone: there is nobody left to tell
+  }
+
+  /// Reads and drops what the client still sends, for a moment: closing with unread input would reset
+  /// the connection and could take the answer away before the client has read it (RFC 9112 §9.6).
+  private func linger() async throws(Ending) {
+    socket.finishWriting()
+    socket.setDeadline(after: context.configuration.lingerTimeout)
+    var dropped = 0
+    while dropped < Self.lingerBytesMax {
+      input.consume(input.count)
+      switch read() {
+      case .bytes(let count): dropped += count
+      case .end, .failed: return
+      case .wouldBlock: if await socket.readable() != .ready { return }
+      }
+    }
+  }
+}

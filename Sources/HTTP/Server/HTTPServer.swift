@@ -1,0 +1,130 @@
+public import EventLoop
+public import Logging
+
+/// Accepts and serves the connections of one event loop.
+///
+/// Start it with `withTaskExecutorPreference(server.loop.executor) { await server.run(listener) }`.
+public actor HTTPServer {
+  /// The loop that everything here runs on.
+  public nonisolated let loop: EventLoop
+  private let context: HTTPContext
+  private let logger: Logger
+  private var listener: Socket?
+  private var connections: [ObjectIdentifier: (connection: HTTPConnection, socket: Socket)] = [:]
+  /// Connections that were open when draining began: as long as one is left, new ones are accepted, so
+  /// that whoever asks for readiness is told 503 and not refused.
+  private var drainingConnections: Set<ObjectIdentifier> = []
+
+  /// Connections that are being told that there are too many.
+  private var refusals = 0
+  /// Refusals at a time; what comes beyond is closed without a word.
+  private static let refusalsMax = 64
+
+  /// The loop's executor: the actor is pinned to it.
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
+
+  /// Makes a server; `handler` and `observer` belong to its loop from now on.
+  public init(
+    loop: EventLoop, configuration: HTTPConfiguration, state: HTTPServerState, logger: Logger,
+    handler: sending any HTTPHandler, observer: sending any HTTPObserver
+  ) {
+    self.loop = loop
+    self.logger = logger
+    context = HTTPContext(
+      configuration: configuration, state: state, handler: handler, observer: observer)
+  }
+
+  /// Serves until `drain()` has let the last connection finish, or `abort()` was called.
+  public func run(_ listener: Listener) async {
+    let socket = Socket(adopting: listener, on: loop)
+    self.listener = socket
+    await withDiscardingTaskGroup { group in
+      await accept(from: socket, into: &group)
+      socket.close()
+      self.listener = nil
+    }
+  }
+
+  /// Lets requests in flight finish and accepts no more once those that were open now are done.
+  public func drain() {
+    context.state.startDraining()
+    drainingConnections = Set(connections.keys)
+    for (connection, _) in connections.values { connection.drain() }
+    if drainingConnections.isEmpty { listener?.interrupt() }
+  }
+
+  /// Closes every connection, whatever it is doing.
+  public func abort() {
+    context.state.startDraining()
+    drainingConnections = []
+    listener?.interrupt()
+    for (_, socket) in connections.values { socket.close() }
+  }
+
+  private var isDone: Bool { context.state.isDraining && drainingConnections.isEmpty }
+}
+
+// MARK: - Accepting
+
+extension HTTPServer {
+  /// How long to wait when no descriptor is left, before the next try.
+  private static let exhaustedPause = Duration.milliseconds(100)
+
+  private func accept(from socket: Socket, into group: inout DiscardingTaskGroup) async {
+    while true {
+      switch socket.accept() {
+      case .accepted(let descriptor): admit(descriptor, into: &group)
+      case .wouldBlock:
+        if isDone { return }
+        _ = await socket.readable()
+      case .exhausted:
+        if isDone { return }
+        logger.warning("no descriptor is left for a connection; raise the limit on open files")
+        socket.setDeadline(after: Self.exhaustedPause)
+        await socket.pause()
+      case .failed:
+        logger.error("the listening socket failed; no further connection is accepted")
+        return
+      }
+    }
+  }
+
+  private func admit(_ descriptor: Int32, into group: inout DiscardingTaskGroup) {
+    let connectionsMax = context.configuration.connectionsMax
+    // A child task inherits the preference for the loop, so its first step runs there too.
+    if context.state.takeConnection(max: connectionsMax) {
+      group.addTask { await self.serve(descriptor) }
+      return
+    }
+    context.observer.connectionRefused()
+    if refusals < Self.refusalsMax {
+      refusals += 1
+      group.addTask { await self.refuse(descriptor) }
+    } else {
+      Socket.discard(descriptor)
+    }
+  }
+
+  /// A connection too many gets a 503, and a moment to read it.
+  private func refuse(_ descriptor: Int32) async {
+    let socket = Socket(adopting: descriptor, on: loop)
+    let problem = HTTPProblem(.serviceUnavailable, "too many connections are open; try again")
+    await HTTPConnection(socket: socket, context: context).refuse(with: problem)
+    socket.close()
+    refusals -= 1
+  }
+
+  private func serve(_ descriptor: Int32) async {
+    let socket = Socket(adopting: descriptor, on: loop)
+    let connection = HTTPConnection(socket: socket, context: context)
+    let key = ObjectIdentifier(connection)
+    connections[key] = (connection, socket)
+    context.observer.connectionOpened()
+    await connection.run()
+    socket.close()
+    context.observer.connectionClosed()
+    context.state.returnConnection()
+    connections[key] = nil
+    if drainingConnections.remove(key) != nil, isDone { listener?.interrupt() }
+  }
+}

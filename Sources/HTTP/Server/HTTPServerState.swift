@@ -1,0 +1,40 @@
+internal import Synchronization
+
+/// What the servers of all loops share: counters against the common bounds, and whether they drain.
+public final class HTTPServerState: Sendable {
+  private let connections = Atomic<Int>(0)
+  private let bodyBytes = Atomic<Int>(0)
+  private let draining = Atomic<Bool>(false)
+
+  /// Nothing open, not draining.
+  public init() {}
+
+  /// Connections that are open now.
+  public var connectionsOpen: Int { connections.load(ordering: .relaxed) }
+
+  /// Bytes of request bodies that are in memory now.
+  public var bodyBytesHeld: Int { bodyBytes.load(ordering: .relaxed) }
+
+  /// Whether the process is on its way out: answers close their connections, readiness is 503.
+  public var isDraining: Bool { draining.load(ordering: .relaxed) }
+
+  /// Starts to drain; there is no way back.
+  public func startDraining() { draining.store(true, ordering: .relaxed) }
+
+  /// False: the bound is reached, and nothing was taken.
+  func takeConnection(max: Int) -> Bool { take(1, from: connections, max: max) }
+
+  func returnConnection() { connections.subtract(1, ordering: .relaxed) }
+
+  /// False: the bound is reached, and nothing was taken.
+  func takeBodyBytes(_ count: Int, max: Int) -> Bool { take(count, from: bodyBytes, max: max) }
+
+  func returnBodyBytes(_ count: Int) { bodyBytes.subtract(count, ordering: .relaxed) }
+
+  private func take(_ count: Int, from counter: borrowing Atomic<Int>, max: Int) -> Bool {
+    let (_, taken) = counter.add(count, ordering: .relaxed)
+    if taken <= max { return true }
+    counter.subtract(count, ordering: .relaxed)
+    return false
+  }
+}

@@ -1,0 +1,177 @@
+/// Reads request heads (RFC 9112 §2 to §6): a state machine without I/O.
+///
+/// It works line by line and remembers how far it has looked, so that a head costs linear time
+/// however small the pieces are in which it arrives. A bound that is passed, or a byte that no line
+/// may hold, is refused where it stands, without waiting for the end of the line; so the answer
+/// does not depend on how the input was cut.
+struct HTTPParser {
+  /// What the input holds.
+  enum Outcome {
+    /// The beginning of a head: call again with more.
+    case incomplete
+    /// A head, in the first `length` bytes. The parser is ready for the next message.
+    case head(RequestHead, length: Int)
+  }
+
+  private let limits: HTTPLimits
+  /// Where the request line starts: behind an empty line, if there was one.
+  private var headStart = 0
+  /// Where the header section starts, and the request line's content; nil until it has come.
+  private var requestLine: RequestLine?
+  private var sectionStart = 0
+  private var section = HeaderSection()
+  /// Where the current line starts, and how far it has been looked through.
+  private var lineStart = 0
+  private var scanned = 0
+
+  /// A parser at the start of a message. The limits must fit the places of a `RequestHead`.
+  init(limits: HTTPLimits = HTTPLimits()) {
+    precondition(limits.fitsFieldPositions, "request line and header section: at most 65,533 bytes")
+    self.limits = limits
+  }
+
+  /// Looks for a head at the start of `input`: all bytes from the start of the message on.
+  ///
+  /// After an error the parser, like the connection, is not to be used any more.
+  mutating func parse(_ input: Span<UInt8>) throws(HTTPProblem) -> Outcome {
+    while true {
+      if let requestLine {
+        try checkLineStart(input)
+        guard let end = try lineEnd(in: input, contentEndMax: fieldEndMax) else {
+          return .incomplete
+        }
+        let line = lineStart..<end
+        startLine(at: end + 2)
+        if line.isEmpty { return try finish(input, requestLine, sectionEnd: line.lowerBound) }
+        try section.append(
+          FieldLine(input, line), of: input, headStart: headStart,
+          minorVersion: requestLine.minorVersion)
+      } else {
+        let contentEndMax = headStart + limits.requestLineBytesMax
+        guard let end = try lineEnd(in: input, contentEndMax: contentEndMax) else {
+          return .incomplete
+        }
+        let line = lineStart..<end
+        startLine(at: end + 2)
+        sectionStart = end + 2
+        if line.isEmpty {
+          try skipEmptyLine()
+        } else {
+          requestLine = try RequestLine(input, line, methodBytesMax: limits.methodBytesMax)
+        }
+      }
+    }
+  }
+
+  /// The last place where a field line's content may end, so that its line end still fits.
+  private var fieldEndMax: Int { sectionStart + limits.headerBytesMax - 2 }
+
+  private mutating func startLine(at index: Int) {
+    lineStart = index
+    scanned = index
+  }
+
+  /// RFC 9112 §2.2: a server should ignore at least one empty line before a request line; old
+  /// clients send one behind a body. One is all that is ignored here.
+  private mutating func skipEmptyLine() throws(HTTPProblem) {
+    guard headStart == 0 else {
+      throw HTTPProblem(.badRequest, "The request must start with a request line.")
+    }
+    headStart = lineStart
+  }
+
+  /// Refuses what the first byte of a field line gives away.
+  private func checkLineStart(_ input: Span<UInt8>) throws(HTTPProblem) {
+    guard scanned == lineStart, lineStart < input.count, input[lineStart] != .carriageReturn
+    else { return }
+    if input[lineStart].isWhiteSpace {
+      // RFC 9112 §2.2: white space between the request line and the first field must be refused (or
+      // the lines ignored); §5.2: so must a folded field.
+      throw HTTPProblem(
+        .badRequest, "A header field must stand in one line, which must not start with white space."
+      )
+    }
+    // RFC 6585 §5: too many fields.
+    guard section.fields.count < limits.fieldsMax else {
+      throw HTTPProblem(
+        .headerFieldsTooLarge, "The request must have at most \(limits.fieldsMax) header fields.")
+    }
+  }
+
+  /// Where the line that starts at `lineStart` ends, or nil while its CRLF has not come.
+  private mutating func lineEnd(
+    in input: Span<UInt8>, contentEndMax: Int
+  ) throws(HTTPProblem) -> Int? {
+    var index = scanned
+    let end = min(input.count, contentEndMax)
+    while index < end, !input[index].endsLine { index += 1 }
+    scanned = index
+    guard index < input.count else { return nil }
+    let byte = input[index]
+    guard byte == .carriageReturn else {
+      throw problem(at: byte)
+    }
+    guard index + 1 < input.count else { return nil }
+    // RFC 9112 §2.2: a CR without LF must be refused (or replaced by a space).
+    guard input[index + 1] == .lineFeed else {
+      throw HTTPProblem(.badRequest, "A carriage return must be followed by a line feed.")
+    }
+    return index
+  }
+
+  /// Why a line can't go on with `byte`.
+  private func problem(at byte: UInt8) -> HTTPProblem {
+    if byte == .lineFeed {
+      // RFC 9112 §2.2: a recipient may take a single LF as line end; proxies differ in it, which is
+      // what request smuggling is made of.
+      return HTTPProblem(.badRequest, "Lines must end with a carriage return and a line feed.")
+    }
+    if byte.endsLine {
+      // RFC 9110 §5.5: CR, LF and NUL in a value must be refused; other controls may be.
+      return HTTPProblem(
+        .badRequest,
+        "Request line and header fields must not hold control characters (and this port does not "
+          + "speak TLS).")
+    }
+    // Any other byte is one too many.
+    if requestLine == nil {
+      // RFC 9110 §15.5.15; RFC 9112 §3 recommends at least 8,000 bytes.
+      return HTTPProblem(
+        .uriTooLong, "The request line must have at most \(limits.requestLineBytesMax) bytes.")
+    }
+    // RFC 6585 §5.
+    return HTTPProblem(
+      .headerFieldsTooLarge,
+      "The header section must have at most \(limits.headerBytesMax) bytes.")
+  }
+
+  /// Puts the head together and gets ready for the next message.
+  private mutating func finish(
+    _ input: Span<UInt8>, _ requestLine: RequestLine, sectionEnd: Int
+  ) throws(HTTPProblem) -> Outcome {
+    let minorVersion = requestLine.minorVersion
+    let framing = try section.framing(minorVersion: minorVersion)
+    let head = RequestHead(
+      method: requestLine.method,
+      minorVersion: minorVersion,
+      framing: framing,
+      keepsAlive: section.keepsAlive(minorVersion: minorVersion),
+      expectsContinue: section.expectsContinue(minorVersion: minorVersion, framing: framing),
+      bytes: [UInt8](copying: input, headStart..<sectionEnd),
+      pathRange: requestLine.path.shifted(by: -headStart),
+      queryRange: requestLine.query?.shifted(by: -headStart),
+      fields: section.fields)
+    let length = lineStart
+    self = HTTPParser(ready: limits)
+    return .head(head, length: length)
+  }
+
+  private init(ready limits: HTTPLimits) { self.limits = limits }
+}
+
+extension Range<Int> {
+  /// The same range, so much further on.
+  fileprivate func shifted(by distance: Int) -> Range<Int> {
+    lowerBound + distance..<upperBound + distance
+  }
+}
