@@ -56,5 +56,7 @@ let package = Package(
       swiftSettings: settings),
 
     .testTarget(name: "TidyTests", swiftSettings: settings),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),
   ]
 )
