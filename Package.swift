@@ -55,6 +55,7 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),

@@ -9,6 +9,9 @@ internal import Synchronization
 /// itself when it reports, and `rearm` resumes it when somebody waits again.
 final class DispatchPoller: Poller {
   let sockets = SocketTable()
+  /// A source reports a hang-up once, with whatever data there is, and is deleted (libdispatch,
+  /// event_epoll.c): whoever does not read on until EAGAIN waits for the end for ever.
+  let tellsEnd = false
   private let mailbox = Mailbox()
   private let queue = DispatchQueue(label: "poller")
   private var watches: [UInt64: Watch] = [:]

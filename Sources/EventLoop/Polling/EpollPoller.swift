@@ -12,6 +12,7 @@
     private static let wakeToken = UInt64.max
 
     let sockets = SocketTable()
+    let tellsEnd = true
     private let epoll: Int32
     private let wakeUp: Int32
     private let events: UnsafeMutableBufferPointer<epoll_event>

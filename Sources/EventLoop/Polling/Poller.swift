@@ -5,6 +5,9 @@ protocol Poller: AnyObject {
   /// The sockets being watched.
   var sockets: SocketTable { get }
 
+  /// Whether `.ended` is told along with the last data: only then has a short read emptied a socket.
+  var tellsEnd: Bool { get }
+
   /// Starts to watch a socket, for both directions.
   func add(_ socket: Socket)
 

@@ -178,7 +178,7 @@ extension Socket {
     } while result < 0 && errno == EINTR
     if result > 0 {
       // A short read has emptied the socket, unless the end is there too and gives no further edge.
-      if result < count, !isEnded { isReadable = false }
+      if result < count, executor.poller.tellsEnd, !isEnded { isReadable = false }
       return .bytes(result)
     }
     if result == 0 { return .end }

@@ -16,8 +16,9 @@ struct HTTPParser {
   private let limits: HTTPLimits
   /// Where the request line starts: behind an empty line, if there was one.
   private var headStart = 0
-  /// Where the header section starts, and the request line's content; nil until it has come.
+  /// What the request line says; nil until it has come.
   private var requestLine: RequestLine?
+  /// Where the header section starts; 0 until the request line has come.
   private var sectionStart = 0
   private var section = HeaderSection()
   /// Where the current line starts, and how far it has been looked through.
@@ -35,17 +36,15 @@ struct HTTPParser {
   /// After an error the parser, like the connection, is not to be used any more.
   mutating func parse(_ input: Span<UInt8>) throws(HTTPProblem) -> Outcome {
     while true {
-      if let requestLine {
+      if sectionStart > 0 {
         try checkLineStart(input)
         guard let end = try lineEnd(in: input, contentEndMax: fieldEndMax) else {
           return .incomplete
         }
         let line = lineStart..<end
         startLine(at: end + 2)
-        if line.isEmpty { return try finish(input, requestLine, sectionEnd: line.lowerBound) }
-        try section.append(
-          FieldLine(input, line), of: input, headStart: headStart,
-          minorVersion: requestLine.minorVersion)
+        if line.isEmpty { return try finish(input, sectionEnd: line.lowerBound) }
+        try section.append(FieldLine(input, line), of: input, headStart: headStart)
       } else {
         let contentEndMax = headStart + limits.requestLineBytesMax
         guard let end = try lineEnd(in: input, contentEndMax: contentEndMax) else {
@@ -53,11 +52,10 @@ struct HTTPParser {
         }
         let line = lineStart..<end
         startLine(at: end + 2)
-        sectionStart = end + 2
         if line.isEmpty {
           try skipEmptyLine()
         } else {
-          requestLine = try RequestLine(input, line, methodBytesMax: limits.methodBytesMax)
+          try startSection(RequestLine(input, line, methodBytesMax: limits.methodBytesMax))
         }
       }
     }
@@ -78,6 +76,12 @@ struct HTTPParser {
       throw HTTPProblem(.badRequest, "The request must start with a request line.")
     }
     headStart = lineStart
+  }
+
+  private mutating func startSection(_ line: RequestLine) {
+    section.minorVersion = line.minorVersion
+    sectionStart = lineStart
+    requestLine = line
   }
 
   /// Refuses what the first byte of a field line gives away.
@@ -134,7 +138,7 @@ struct HTTPParser {
           + "speak TLS).")
     }
     // Any other byte is one too many.
-    if requestLine == nil {
+    if sectionStart == 0 {
       // RFC 9110 §15.5.15; RFC 9112 §3 recommends at least 8,000 bytes.
       return HTTPProblem(
         .uriTooLong, "The request line must have at most \(limits.requestLineBytesMax) bytes.")
@@ -147,20 +151,20 @@ struct HTTPParser {
 
   /// Puts the head together and gets ready for the next message.
   private mutating func finish(
-    _ input: Span<UInt8>, _ requestLine: RequestLine, sectionEnd: Int
+    _ input: Span<UInt8>, sectionEnd: Int
   ) throws(HTTPProblem) -> Outcome {
-    let minorVersion = requestLine.minorVersion
-    let framing = try section.framing(minorVersion: minorVersion)
+    guard let requestLine else { preconditionFailure("a header section stands behind it") }
+    let framing = try section.framing()
     let head = RequestHead(
       method: requestLine.method,
-      minorVersion: minorVersion,
+      minorVersion: requestLine.minorVersion,
       framing: framing,
-      keepsAlive: section.keepsAlive(minorVersion: minorVersion),
-      expectsContinue: section.expectsContinue(minorVersion: minorVersion, framing: framing),
+      keepsAlive: section.keepsAlive,
+      expectsContinue: section.expectsContinue(framing),
       bytes: [UInt8](copying: input, headStart..<sectionEnd),
       pathRange: requestLine.path.shifted(by: -headStart),
       queryRange: requestLine.query?.shifted(by: -headStart),
-      fields: section.fields)
+      fields: section.takeFields())
     let length = lineStart
     self = HTTPParser(ready: limits)
     return .head(head, length: length)

@@ -1,5 +1,7 @@
 /// The header section as far as it has come (RFC 9112 §5), with what in it concerns HTTP itself.
 struct HeaderSection {
+  /// The request line's version, which decides what some fields mean.
+  var minorVersion: UInt8 = 1
   private(set) var fields: [RequestHead.Field] = []
 
   private var hasHost = false
@@ -11,7 +13,7 @@ struct HeaderSection {
 
   /// Takes the next field; its places are kept relative to `headStart`.
   mutating func append(
-    _ line: FieldLine, of input: Span<UInt8>, headStart: Int, minorVersion: UInt8
+    _ line: FieldLine, of input: Span<UInt8>, headStart: Int
   ) throws(HTTPProblem) {
     // Most requests fit: one allocation for all fields.
     if fields.isEmpty { fields.reserveCapacity(16) }
@@ -25,16 +27,22 @@ struct HeaderSection {
     switch line.name {
     case .host: try readHost(input, line.value)
     case .contentLength: try readContentLength(input, line.value)
-    case .transferEncoding:
-      try readTransferEncoding(input, line.value, minorVersion: minorVersion)
+    case .transferEncoding: try readTransferEncoding(input, line.value)
     case .connection: readConnection(input, line.value)
     case .expect: try readExpect(input, line.value)
     default: break
     }
   }
 
+  /// Hands the fields out, and keeps none.
+  mutating func takeFields() -> [RequestHead.Field] {
+    var taken: [RequestHead.Field] = []
+    swap(&taken, &fields)
+    return taken
+  }
+
   /// What the whole section says about the message, once the empty line behind it has come.
-  func framing(minorVersion: UInt8) throws(HTTPProblem) -> RequestHead.Framing {
+  func framing() throws(HTTPProblem) -> RequestHead.Framing {
     // RFC 9112 §3.2: a request of HTTP/1.1 without Host must be answered with 400.
     guard hasHost || minorVersion == 0 else {
       throw HTTPProblem(.badRequest, "The request must have a Host field.")
@@ -46,12 +54,10 @@ struct HeaderSection {
   }
 
   /// Whether the connection persists (RFC 9112 §9.3): `close` goes before everything else.
-  func keepsAlive(minorVersion: UInt8) -> Bool {
-    !wantsClose && (minorVersion >= 1 || wantsKeepAlive)
-  }
+  var keepsAlive: Bool { !wantsClose && (minorVersion >= 1 || wantsKeepAlive) }
 
   /// Whether the client waits for a 100.
-  func expectsContinue(minorVersion: UInt8, framing: RequestHead.Framing) -> Bool {
+  func expectsContinue(_ framing: RequestHead.Framing) -> Bool {
     // RFC 9110 §10.1.1: a 100-continue in HTTP/1.0 must be ignored, and without content there is
     // nothing to continue with.
     wantsContinue && minorVersion >= 1 && framing != .none
@@ -96,7 +102,7 @@ struct HeaderSection {
   }
 
   private mutating func readTransferEncoding(
-    _ input: Span<UInt8>, _ value: Range<Int>, minorVersion: UInt8
+    _ input: Span<UInt8>, _ value: Range<Int>
   ) throws(HTTPProblem) {
     // RFC 9112 §6.1: in HTTP/1.0 the framing must be taken as faulty, whatever the value.
     guard minorVersion >= 1 else {

@@ -16,7 +16,11 @@ extension UInt8 {
 
   /// Whether no line may hold it: a control character other than a tab (RFC 9110 §5.5).
   @inline(__always)
-  var endsLine: Bool { self < 0x20 ? self != .tab : self == 0x7F }
+  var endsLine: Bool {
+    // One comparison for almost all bytes.
+    if self &- 0x20 < 0x5F { return false }
+    return self < 0x80 && self != .tab
+  }
 
   /// Whether it is optional white space (`OWS`, RFC 9110 §5.6.3).
   @inline(__always)
