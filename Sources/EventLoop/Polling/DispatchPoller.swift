@@ -2,8 +2,8 @@ internal import Dispatch
 internal import Foundation
 internal import Synchronization
 
-/// DispatchSource, for platforms without epoll: sources report on a queue of their own and hand over to
-/// the loop's thread through a mailbox.
+/// DispatchSource, for platforms without epoll: sources report on a queue of their own and hand
+/// over to the loop's thread through a mailbox.
 ///
 /// A source is level-triggered: it reports again and again until the data is read. So each suspends
 /// itself when it reports, and `rearm` resumes it when somebody waits again.
@@ -91,12 +91,12 @@ private final class Mailbox: Sendable {
 
 /// The two sources of one socket.
 ///
-/// A source is suspended by its own handler, on the queue, and resumed or cancelled by the loop: the
-/// lock keeps a suspension from following a cancellation, after which nobody would resume it, and a
-/// suspended source must not be released.
+/// A source is suspended by its own handler, on the queue, and resumed or cancelled by the loop:
+/// the lock keeps a suspension from following a cancellation, after which nobody would resume it,
+/// and a suspended source must not be released.
 ///
-/// `@unchecked Sendable`: the state is behind the lock, and sources are dispatch objects, whose calls
-/// any thread may make; Swift's overlay only does not say so.
+/// `@unchecked Sendable`: the state is behind the lock, and sources are dispatch objects, whose
+/// calls any thread may make; Swift's overlay only does not say so.
 private final class Watch: @unchecked Sendable {
   private struct State {
     var suspended: Readiness = .writable

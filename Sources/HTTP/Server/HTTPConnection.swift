@@ -2,8 +2,8 @@ internal import EventLoop
 
 /// Serves the requests of one connection, one after the other (RFC 9112 §9).
 ///
-/// It lives on its loop: requests in, answers out, nothing shared. Answers of pipelined requests gather
-/// in `output` and go out in one write when no further request is buffered.
+/// It lives on its loop: requests in, answers out, nothing shared. Answers of pipelined requests
+/// gather in `output` and go out in one write when no further request is buffered.
 final class HTTPConnection {
   private let socket: Socket
   private let context: HTTPContext
@@ -55,7 +55,8 @@ final class HTTPConnection {
     await end(with: .refused(problem, context.makeRequestID()))
   }
 
-  /// A connection without a request ends now; others end after their answer while the server drains.
+  /// A connection without a request ends now; others end after their answer while the server
+  /// drains.
   func endIfIdle() {
     if isIdle { socket.interrupt() }
   }
@@ -299,8 +300,9 @@ extension HTTPConnection {
     } catch {}  // the client is gone: there is nobody left to tell
   }
 
-  /// Reads and drops what the client still sends, for a moment: closing with unread input would reset
-  /// the connection and could take the answer away before the client has read it (RFC 9112 §9.6).
+  /// Reads and drops what the client still sends, for a moment: closing with unread input would
+  /// reset the connection and could take the answer away before the client has read it (RFC 9112
+  /// §9.6).
   private func linger() async throws(Ending) {
     socket.finishWriting()
     socket.setDeadline(after: context.configuration.lingerTimeout)

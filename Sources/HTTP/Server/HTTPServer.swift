@@ -11,8 +11,8 @@ public actor HTTPServer {
   private let logger: Logger
   private var listener: Socket?
   private var connections: [ObjectIdentifier: (connection: HTTPConnection, socket: Socket)] = [:]
-  /// Connections that were open when draining began: as long as one is left, new ones are accepted, so
-  /// that whoever asks for readiness is told 503 and not refused.
+  /// Connections that were open when draining began: as long as one is left, new ones are accepted,
+  /// so that whoever asks for readiness is told 503 and not refused.
   private var drainingConnections: Set<ObjectIdentifier> = []
 
   /// Connections that are being told that there are too many.

@@ -4,8 +4,8 @@ import ServiceLifecycle
 
 /// Purges what has expired or outlived its retention, in small rounds.
 struct UpkeepService: Service {
-  /// An expired entry's event comes within ten seconds of its expiry: half of that leaves time for a
-  /// long round before.
+  /// An expired entry's event comes within ten seconds of its expiry: half of that leaves time for
+  /// a long round before.
   static let interval = Duration.seconds(5)
 
   let makeStore: @Sendable () -> Store
