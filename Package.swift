@@ -54,8 +54,17 @@ let package = Package(
         arguments, lifecycle, log,
       ],
       resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings),
+
+    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: settings),
+    .testTarget(
+      name: "HTTPServerTests", dependencies: ["EventLoop", "HTTP", log], swiftSettings: settings),
+    .testTarget(
+      name: "KeyValueStoreTests", dependencies: ["KeyValueStore"], swiftSettings: settings),
     .testTarget(
       name: "KeyValueAPITests", dependencies: ["Embedded", "HTTP", "KeyValueAPI", "KeyValueStore"],
       swiftSettings: settings),
+    .testTarget(name: "TidyTests", swiftSettings: settings),
+    .testTarget(name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),
   ]
 )

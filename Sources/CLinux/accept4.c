@@ -1,5 +1,6 @@
 #ifdef __linux__
-// A C target and not a system library: _GNU_SOURCE in a module's header clashes with Glibc's fd_set.
+// A C target and not a system library: _GNU_SOURCE in a module's header clashes with Glibc's
+// fd_set.
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <sys/socket.h>

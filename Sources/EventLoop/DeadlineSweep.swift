@@ -1,7 +1,8 @@
 /// Finds sockets whose deadline has passed by looking at all of them now and then.
 ///
-/// One sweep for a loop instead of a timer for each connection: setting a deadline, which every request
-/// does several times, is a store; the sweep over 10,000 sockets takes well under a millisecond.
+/// One sweep for a loop instead of a timer for each connection: setting a deadline, which every
+/// request does several times, is a store; the sweep over 10,000 sockets takes well under a
+/// millisecond.
 struct DeadlineSweep {
   /// No two sweeps are closer than this, so a deadline is noticed at most this late.
   static let resolution = Duration.milliseconds(100)

@@ -1,13 +1,14 @@
 internal import Foundation
 internal import Synchronization
 
-/// Runs jobs on the thread that waits for sockets, in turns: wait, run what is ready, sweep deadlines.
+/// Runs jobs on the thread that waits for sockets, in turns: wait, run what is ready, sweep
+/// deadlines.
 ///
-/// It is a serial executor (for actors) and a task executor (for everything else) in one. As a serial
-/// executor alone, every resumed continuation would visit the global pool first.
+/// It is a serial executor (for actors) and a task executor (for everything else) in one. As a
+/// serial executor alone, every resumed continuation would visit the global pool first.
 ///
-/// `@unchecked Sendable`: `inbox`, `owner`, `isStopping` and `poller.wake()` are for any thread; all
-/// else is touched only by the loop's own thread, which `run()` records and `isCurrent` checks.
+/// `@unchecked Sendable`: `inbox`, `owner`, `isStopping` and `poller.wake()` are for any thread;
+/// all else is touched only by the loop's own thread, which `run()` records and `isCurrent` checks.
 public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// Jobs run between two looks at the sockets, so that a task that only yields can't starve them.
   static let jobsPerTurnMax = 1_024

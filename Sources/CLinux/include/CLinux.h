@@ -7,7 +7,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-// Swift's importer drops these: epoll.h declares each as an enumerator and a macro of the same name.
+// Swift's importer drops these: epoll.h declares each as an enumerator and a macro of the same
+// name.
 static const uint32_t kv_epollin = EPOLLIN;
 static const uint32_t kv_epollout = EPOLLOUT;
 static const uint32_t kv_epollrdhup = EPOLLRDHUP;

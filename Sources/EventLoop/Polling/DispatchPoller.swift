@@ -2,13 +2,16 @@ internal import Dispatch
 internal import Foundation
 internal import Synchronization
 
-/// DispatchSource, for platforms without epoll: sources report on a queue of their own and hand over to
-/// the loop's thread through a mailbox.
+/// DispatchSource, for platforms without epoll: sources report on a queue of their own and hand
+/// over to the loop's thread through a mailbox.
 ///
 /// A source is level-triggered: it reports again and again until the data is read. So each suspends
 /// itself when it reports, and `rearm` resumes it when somebody waits again.
 final class DispatchPoller: Poller {
   let sockets = SocketTable()
+  /// A source reports a hang-up once, with whatever data there is, and is deleted (libdispatch,
+  /// event_epoll.c): whoever does not read on until EAGAIN waits for the end for ever.
+  let tellsEnd = false
   private let mailbox = Mailbox()
   private let queue = DispatchQueue(label: "poller")
   private var watches: [UInt64: Watch] = [:]
@@ -30,7 +33,6 @@ final class DispatchPoller: Poller {
 
   func wait(for duration: Duration?) {
     for report in mailbox.take(waiting: duration) {
-      watches[report.token]?.noteReport(report.readiness)
       sockets[report.token]?.becomeReady(report.readiness)
     }
   }
@@ -87,56 +89,69 @@ private final class Mailbox: Sendable {
   }
 }
 
-/// The two sources of one socket; used on the loop's thread only.
-private final class Watch {
-  private let token: UInt64
+/// The two sources of one socket.
+///
+/// A source is suspended by its own handler, on the queue, and resumed or cancelled by the loop:
+/// the lock keeps a suspension from following a cancellation, after which nobody would resume it,
+/// and a suspended source must not be released.
+///
+/// `@unchecked Sendable`: the state is behind the lock, and sources are dispatch objects, whose
+/// calls any thread may make; Swift's overlay only does not say so.
+private final class Watch: @unchecked Sendable {
+  private struct State {
+    var suspended: Readiness = .writable
+    var isCancelled = false
+  }
+
+  private let state = Mutex(State())
   private let reader: any DispatchSourceRead
   private let writer: any DispatchSourceWrite
-  private var isReaderArmed = true
-  private var isWriterArmed = false
 
   init(descriptor: Int32, token: UInt64, queue: DispatchQueue, mailbox: Mailbox) {
-    self.token = token
     reader = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
     writer = DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: queue)
-    // A descriptor may be closed only when both sources have been cancelled (dispatch_source_create(3)).
+    // A descriptor may be closed only when both sources are cancelled (dispatch_source_create(3)).
     let closer = Closer(descriptor: descriptor)
     reader.setCancelHandler { withExtendedLifetime(closer) {} }
     writer.setCancelHandler { withExtendedLifetime(closer) {} }
-    // Each handler holds its source until the source is cancelled, which frees the handlers.
-    reader.setEventHandler { [reader] in
-      reader.suspend()
-      mailbox.post(Mailbox.Report(token: token, readiness: .readable))
-    }
-    writer.setEventHandler { [writer] in
-      writer.suspend()
-      mailbox.post(Mailbox.Report(token: token, readiness: .writable))
-    }
+    // Each handler holds this object until its source is cancelled, which frees the handlers.
+    reader.setEventHandler { self.report(.readable, of: self.reader, token, to: mailbox) }
+    writer.setEventHandler { self.report(.writable, of: self.writer, token, to: mailbox) }
     reader.resume()
   }
 
+  private func report(
+    _ readiness: Readiness, of source: any DispatchSourceProtocol, _ token: UInt64,
+    to mailbox: Mailbox
+  ) {
+    let isReported = state.withLock { state in
+      guard !state.isCancelled else { return false }
+      state.suspended.insert(readiness)
+      source.suspend()
+      return true
+    }
+    if isReported { mailbox.post(Mailbox.Report(token: token, readiness: readiness)) }
+  }
+
   func rearm(_ interest: Readiness) {
-    if interest.contains(.readable), !isReaderArmed {
-      isReaderArmed = true
-      reader.resume()
-    }
-    if interest.contains(.writable), !isWriterArmed {
-      isWriterArmed = true
-      writer.resume()
-    }
+    state.withLock { resume(interest, &$0) }
   }
 
-  /// The source has suspended itself.
-  func noteReport(_ readiness: Readiness) {
-    if readiness.contains(.readable) { isReaderArmed = false }
-    if readiness.contains(.writable) { isWriterArmed = false }
-  }
-
-  /// A suspended source runs no cancel handler and must not be released: resume each first.
   func cancel() {
-    rearm([.readable, .writable])
+    state.withLock { state in
+      state.isCancelled = true
+      // A suspended source would not run its cancel handler.
+      resume([.readable, .writable], &state)
+    }
     reader.cancel()
     writer.cancel()
+  }
+
+  private func resume(_ interest: Readiness, _ state: inout State) {
+    let resumed = state.suspended.intersection(interest)
+    state.suspended.subtract(resumed)
+    if resumed.contains(.readable) { reader.resume() }
+    if resumed.contains(.writable) { writer.resume() }
   }
 }
 

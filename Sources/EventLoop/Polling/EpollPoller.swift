@@ -12,6 +12,7 @@
     private static let wakeToken = UInt64.max
 
     let sockets = SocketTable()
+    let tellsEnd = true
     private let epoll: Int32
     private let wakeUp: Int32
     private let events: UnsafeMutableBufferPointer<epoll_event>
@@ -44,8 +45,8 @@
 
     private func watch(_ descriptor: Int32, token: UInt64, events: UInt32) {
       var event = epoll_event(events: events, data: epoll_data_t(u64: token))
-      // It fails for lack of kernel memory only (epoll_ctl(2)); the socket then never becomes ready,
-      // and its deadline ends it.
+      // It fails for lack of kernel memory only (epoll_ctl(2)); the socket then never becomes
+      // ready, and its deadline ends it.
       _ = epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event)
     }
 

@@ -5,13 +5,18 @@ protocol Poller: AnyObject {
   /// The sockets being watched.
   var sockets: SocketTable { get }
 
+  /// Whether `.ended` is told along with the last data: only then has a short read emptied a
+  /// socket.
+  var tellsEnd: Bool { get }
+
   /// Starts to watch a socket, for both directions.
   func add(_ socket: Socket)
 
   /// Stops to watch a socket and closes its descriptor. It is told of nothing any more.
   func removeAndClose(_ socket: Socket)
 
-  /// Somebody waits for `interest` again after it was used up. An edge-triggered poller knows already.
+  /// Somebody waits for `interest` again after it was used up. An edge-triggered poller knows
+  /// already.
   func rearm(_ socket: Socket, for interest: Readiness)
 
   /// Waits for events at most so long (nil: for ever) and tells each socket what it is ready for.

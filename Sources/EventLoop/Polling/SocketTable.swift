@@ -1,7 +1,7 @@
 /// The sockets that a poller watches, each under a token that no later socket will ever have.
 ///
-/// A batch of events can name a socket that an earlier event of the same batch has closed; its token
-/// then finds nothing.
+/// A batch of events can name a socket that an earlier event of the same batch has closed; its
+/// token then finds nothing.
 final class SocketTable {
   private var slots: [Slot] = []
   private var free: [Int] = []

@@ -7,7 +7,8 @@ internal import Foundation
 extension Socket {
   /// What accepting found.
   public enum AcceptResult: Sendable {
-    /// A connection's descriptor: non-blocking, without Nagle's delay. It must be adopted or closed.
+    /// A connection's descriptor: non-blocking, without Nagle's delay. It must be adopted or
+    /// closed.
     case accepted(Int32)
     /// Nobody waits: wait for `readable()`.
     case wouldBlock

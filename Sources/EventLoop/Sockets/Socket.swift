@@ -3,8 +3,8 @@ internal import Foundation
 /// A connected or listening stream socket whose readiness can be awaited.
 ///
 /// Not Sendable: it belongs to the loop it was made on. It remembers readiness until a call finds
-/// nothing left, because an edge-triggered poller reports each edge once. At most one task reads and at
-/// most one writes at a time.
+/// nothing left, because an edge-triggered poller reports each edge once. At most one task reads
+/// and at most one writes at a time.
 public final class Socket {
   let descriptor: Int32
   var token: UInt64 = 0
@@ -178,7 +178,7 @@ extension Socket {
     } while result < 0 && errno == EINTR
     if result > 0 {
       // A short read has emptied the socket, unless the end is there too and gives no further edge.
-      if result < count, !isEnded { isReadable = false }
+      if result < count, executor.poller.tellsEnd, !isEnded { isReadable = false }
       return .bytes(result)
     }
     if result == 0 { return .end }

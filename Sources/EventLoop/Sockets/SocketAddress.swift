@@ -1,6 +1,7 @@
 internal import Foundation
 
-/// Where a server listens: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `:8080` (everywhere).
+/// Where a server listens: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `:8080`
+/// (everywhere).
 public struct SocketAddress: Equatable, Sendable, CustomStringConvertible {
   /// An IPv4 or IPv6 address or a host name; empty: every address of this host.
   public let host: String

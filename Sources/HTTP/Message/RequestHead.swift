@@ -1,7 +1,7 @@
 /// A request line and header section (RFC 9112 §3, §5) that the parser has found well-formed.
 ///
-/// It keeps the bytes as they came and where in them everything stands, so that reading a head costs
-/// two allocations, however many fields it has.
+/// It keeps the bytes as they came and where in them everything stands, so that reading a head
+/// costs two allocations, however many fields it has.
 public struct RequestHead: Sendable {
   /// Where a header field stands in `bytes`.
   public struct Field: Equatable, Sendable {
@@ -51,7 +51,8 @@ public struct RequestHead: Sendable {
     return nil
   }
 
-  /// The values of all fields called `name`, in order: a list field may be spread over several lines.
+  /// The values of all fields called `name`, in order: a list field may be spread over several
+  /// lines.
   public func all(_ name: FieldName) -> [ArraySlice<UInt8>] {
     fields.compactMap { $0.name == name ? value(of: $0) : nil }
   }

@@ -1,4 +1,5 @@
-/// An answer, without what the server adds to each: `Date`, `X-Request-Id`, `Content-Length`, `Connection`.
+/// An answer, without what the server adds to each: `Date`, `X-Request-Id`, `Content-Length`,
+/// `Connection`.
 public struct Response: Sendable {
   /// The status.
   public var status: Status

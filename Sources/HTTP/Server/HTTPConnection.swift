@@ -2,8 +2,8 @@ internal import EventLoop
 
 /// Serves the requests of one connection, one after the other (RFC 9112 §9).
 ///
-/// It lives on its loop: requests in, answers out, nothing shared. Answers of pipelined requests gather
-/// in `output` and go out in one write when no further request is buffered.
+/// It lives on its loop: requests in, answers out, nothing shared. Answers of pipelined requests
+/// gather in `output` and go out in one write when no further request is buffered.
 final class HTTPConnection {
   private let socket: Socket
   private let context: HTTPContext
@@ -55,8 +55,9 @@ final class HTTPConnection {
     await end(with: .refused(problem, context.makeRequestID()))
   }
 
-  /// The server drains: a connection without a request ends now, others after their answer.
-  func drain() {
+  /// A connection without a request ends now; others end after their answer while the server
+  /// drains.
+  func endIfIdle() {
     if isIdle { socket.interrupt() }
   }
 
@@ -131,14 +132,14 @@ extension HTTPConnection {
     isIdle = true
     defer { isIdle = false }
     while true {
-      // Draining, one last look: a request that had arrived before is still served.
-      let wakeup = context.state.isDraining ? .ready : await socket.readable()
+      let wakeup = context.isLeaving ? .interrupted : await socket.readable()
       if wakeup == .timedOut { return false }
       input.exchangeStorage { if $0.capacity == 0 { $0 = context.takeBuffer() } }
       switch read() {
       case .bytes: return true
       case .end, .failed: return false
-      case .wouldBlock: if context.state.isDraining { return false }
+      // The look above was the last: a request that came before the interrupt is still served.
+      case .wouldBlock: if wakeup == .interrupted { return false }
       }
     }
   }
@@ -299,8 +300,9 @@ extension HTTPConnection {
     } catch {}  // the client is gone: there is nobody left to tell
   }
 
-  /// Reads and drops what the client still sends, for a moment: closing with unread input would reset
-  /// the connection and could take the answer away before the client has read it (RFC 9112 §9.6).
+  /// Reads and drops what the client still sends, for a moment: closing with unread input would
+  /// reset the connection and could take the answer away before the client has read it (RFC 9112
+  /// §9.6).
   private func linger() async throws(Ending) {
     socket.finishWriting()
     socket.setDeadline(after: context.configuration.lingerTimeout)

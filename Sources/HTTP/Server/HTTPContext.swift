@@ -7,6 +7,9 @@ final class HTTPContext {
   let handler: any HTTPHandler
   let observer: any HTTPObserver
 
+  /// Nobody is waited for any more: a connection without a request ends.
+  var isLeaving = false
+
   /// Buffers of connections that wait for a request: an idle connection holds none.
   private var spareBuffers: [[UInt8]] = []
   private static let spareBuffersMax = 64

@@ -1,6 +1,7 @@
 /// Answers requests. It lives on one event loop and may keep state there without locks.
 public protocol HTTPHandler {
-  /// Decides, before the body is read, whether it should be: called once for every request that has one.
+  /// Decides, before the body is read, whether it should be: called once for every request that has
+  /// one.
   ///
   /// A refusal is sent at once (in place of a 100) and ends the connection.
   func admit(_ head: RequestHead, id: RequestID) -> Admission

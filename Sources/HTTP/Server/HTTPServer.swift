@@ -11,8 +11,8 @@ public actor HTTPServer {
   private let logger: Logger
   private var listener: Socket?
   private var connections: [ObjectIdentifier: (connection: HTTPConnection, socket: Socket)] = [:]
-  /// Connections that were open when draining began: as long as one is left, new ones are accepted, so
-  /// that whoever asks for readiness is told 503 and not refused.
+  /// Connections that were open when draining began: as long as one is left, new ones are accepted,
+  /// so that whoever asks for readiness is told 503 and not refused.
   private var drainingConnections: Set<ObjectIdentifier> = []
 
   /// Connections that are being told that there are too many.
@@ -49,19 +49,24 @@ public actor HTTPServer {
   public func drain() {
     context.state.startDraining()
     drainingConnections = Set(connections.keys)
-    for (connection, _) in connections.values { connection.drain() }
-    if drainingConnections.isEmpty { listener?.interrupt() }
+    for (connection, _) in connections.values { connection.endIfIdle() }
+    if drainingConnections.isEmpty { leave() }
   }
 
   /// Closes every connection, whatever it is doing.
   public func abort() {
     context.state.startDraining()
     drainingConnections = []
-    listener?.interrupt()
+    leave()
     for (_, socket) in connections.values { socket.close() }
   }
 
-  private var isDone: Bool { context.state.isDraining && drainingConnections.isEmpty }
+  /// Closes the door: what has arrived is still answered.
+  private func leave() {
+    context.isLeaving = true
+    listener?.interrupt()
+    for (connection, _) in connections.values { connection.endIfIdle() }
+  }
 }
 
 // MARK: - Accepting
@@ -75,10 +80,10 @@ extension HTTPServer {
       switch socket.accept() {
       case .accepted(let descriptor): admit(descriptor, into: &group)
       case .wouldBlock:
-        if isDone { return }
+        if context.isLeaving { return }
         _ = await socket.readable()
       case .exhausted:
-        if isDone { return }
+        if context.isLeaving { return }
         logger.warning("no descriptor is left for a connection; raise the limit on open files")
         socket.setDeadline(after: Self.exhaustedPause)
         await socket.pause()
@@ -125,6 +130,6 @@ extension HTTPServer {
     context.observer.connectionClosed()
     context.state.returnConnection()
     connections[key] = nil
-    if drainingConnections.remove(key) != nil, isDone { listener?.interrupt() }
+    if drainingConnections.remove(key) != nil, drainingConnections.isEmpty { leave() }
   }
 }

@@ -162,15 +162,17 @@ struct HTTPParser {
       keepsAlive: section.keepsAlive,
       expectsContinue: section.expectsContinue(framing),
       bytes: [UInt8](copying: input, headStart..<sectionEnd),
-      pathRange: requestLine.path.shifted(by: -headStart),
-      queryRange: requestLine.query?.shifted(by: -headStart),
+      pathRange: requestLine.target.path.shifted(by: -headStart),
+      queryRange: requestLine.target.query?.shifted(by: -headStart),
       fields: section.takeFields())
     let length = lineStart
-    self = HTTPParser(ready: limits)
+    headStart = 0
+    sectionStart = 0
+    self.requestLine = nil
+    section = HeaderSection()
+    startLine(at: 0)
     return .head(head, length: length)
   }
-
-  private init(ready limits: HTTPLimits) { self.limits = limits }
 }
 
 extension Range<Int> {

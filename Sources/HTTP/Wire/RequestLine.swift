@@ -3,10 +3,8 @@ struct RequestLine {
   let method: Method
   /// 0 or 1; a later minor version of HTTP/1 is served as HTTP/1.1 (RFC 9110 §2.5).
   let minorVersion: UInt8
-  /// Where the path stands in the input.
-  let path: Range<Int>
-  /// Where the query stands in the input, behind its `?`.
-  let query: Range<Int>?
+  /// Where path and query stand in the input.
+  let target: RequestTarget
 
   /// Reads the line at `line` of `input`, which holds no control character but tabs.
   init(
@@ -28,9 +26,7 @@ struct RequestLine {
     }
     minorVersion = try RequestLine.minorVersion(input, targetEnd..<line.upperBound)
     method = Method(input, line.lowerBound..<methodEnd)
-    let target = try RequestTarget(input, methodEnd + 1..<targetEnd - 1, method: method)
-    path = target.path
-    query = target.query
+    target = try RequestTarget(input, methodEnd + 1..<targetEnd - 1, method: method)
   }
 
   private static func methodEnd(

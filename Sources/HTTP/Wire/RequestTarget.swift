@@ -1,13 +1,20 @@
 /// A request target (RFC 9112 §3.2): where the path and the query stand in the input.
 struct RequestTarget {
+  /// Where the path stands.
   let path: Range<Int>
-  let query: Range<Int>?
+  // Plain numbers: an optional range has a size that costs each copy of it a stall.
+  private let queryStart: Int
+  private let end: Int
+
+  /// Where the query stands, behind its `?`; nil without one.
+  var query: Range<Int>? { queryStart > 0 ? queryStart..<end : nil }
 
   /// Reads the target at `target` of `input`.
   init(
     _ input: Span<UInt8>, _ target: Range<Int>, method: Method
   ) throws(HTTPProblem) {
-    var question: Int?
+    // No question mark stands at 0, where the method starts.
+    var question = 0
     for index in target {
       let byte = input[index]
       // RFC 9112 §3.2: no white space; RFC 3986 §2: ASCII only, and no fragment, which `#` starts.
@@ -17,10 +24,11 @@ struct RequestTarget {
           "The request target must percent-encode spaces, control characters, \"<>#\\ and all "
             + "bytes outside ASCII.")
       }
-      if byte == .question, question == nil { question = index }
+      if byte == .question, question == 0 { question = index }
     }
-    let pathEnd = question ?? target.upperBound
-    query = question.map { $0 + 1..<target.upperBound }
+    let pathEnd = question > 0 ? question : target.upperBound
+    queryStart = question > 0 ? question + 1 : 0
+    end = target.upperBound
 
     if method == .other("CONNECT") {
       // RFC 9112 §3.2.3, RFC 9110 §9.3.6: the authority form is CONNECT's, and for proxies.

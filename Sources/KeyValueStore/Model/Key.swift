@@ -42,6 +42,25 @@ public struct Key: Hashable, Sendable {
   public var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
+extension Key {
+  /// Feeds eight bytes at a time: byte by byte, as arrays do it, takes four times as long, and
+  /// every cached read hashes its key.
+  public func hash(into hasher: inout Hasher) {
+    var word: UInt64 = 0
+    var count = 0
+    for byte in bytes {
+      word = word << 8 | UInt64(byte)
+      count += 1
+      if count & 7 == 0 {
+        hasher.combine(word)
+        word = 0
+      }
+    }
+    hasher.combine(word)
+    hasher.combine(count)
+  }
+}
+
 extension Key: Comparable {
   /// Byte order, as SQLite's BLOB and PostgreSQL's BYTEA compare.
   public static func < (left: Key, right: Key) -> Bool {

@@ -1,0 +1,139 @@
+"""The servers that are compared, each a private instance on a free loopback port."""
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+
+from .process import Process, accepts, free_port
+
+VALUE = "v" * 100
+KEY = "bench"
+
+
+class KeyValueAPI(Process):
+    """kv-api with nothing set but what a measurement needs."""
+
+    def __init__(self, binary, folder, io="epoll"):
+        self.port = free_port()
+        self.data = os.path.join(folder, f"kv-{io}-{self.port}")
+        with open(f"{self.data}.log", "wb") as log:
+            super().__init__(
+                f"kv-api ({io})",
+                [binary],
+                {
+                    "KV_LISTEN": f"127.0.0.1:{self.port}",
+                    "KV_DATA_DIR": self.data,
+                    "KV_IO": io,
+                    "KV_LOG_LEVEL": "warning",
+                    "KV_MAX_CONNECTIONS": "12000",
+                },
+                log,
+            )
+        self.wait_until(lambda: accepts(self.port) and self.request("GET", "/health/ready") == 200)
+        self.url = f"http://127.0.0.1:{self.port}/kv/{KEY}"
+
+    def request(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request(method, path, body, {"Content-Type": "text/plain"} if body else {})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        finally:
+            connection.close()
+
+    def prepare(self):
+        """Stores the value and reads it once, so that the reads to come are cached."""
+        if self.request("PUT", f"/kv/{KEY}", VALUE) not in (200, 201):
+            raise RuntimeError(f"{self.name} did not store the value")
+        if self.request("GET", f"/kv/{KEY}") != 200:
+            raise RuntimeError(f"{self.name} did not return the value")
+
+    def database(self):
+        """The path of its SQLite file."""
+        for folder, _, names in os.walk(self.data):
+            for name in names:
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    if file.read(15) == b"SQLite format 3":
+                        return path
+        raise RuntimeError(f"no SQLite database under {self.data}")
+
+
+class Redis(Process):
+    """redis-server without persistence: its fastest."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        options = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", folder]
+        super().__init__("Redis", ["redis-server", "--port", str(self.port), *options])
+        self.wait_until(lambda: accepts(self.port))
+
+    def command(self, *words):
+        subprocess.run(
+            ["redis-cli", "-p", str(self.port), *words], check=True, stdout=subprocess.DEVNULL
+        )
+
+    def prepare(self):
+        self.command("SET", KEY, VALUE)
+        # The key that redis-benchmark asks for.
+        self.command("SET", "key:__rand_int__", VALUE)
+
+
+class Webdis(Process):
+    """webdis in front of that Redis, with as many threads as Debian configures, and no log."""
+
+    def __init__(self, folder, redis):
+        self.port = free_port()
+        path = os.path.join(folder, "webdis.json")
+        with open(path, "w") as file:
+            json.dump(
+                {
+                    "redis_host": "127.0.0.1",
+                    "redis_port": redis.port,
+                    "http_host": "127.0.0.1",
+                    "http_port": self.port,
+                    "threads": 2,
+                    "daemonize": False,
+                    "verbosity": 0,
+                    "logfile": os.path.join(folder, "webdis.log"),
+                },
+                file,
+            )
+        super().__init__("webdis", ["webdis", path])
+        self.wait_until(lambda: accepts(self.port))
+        # The value as plain text, as kv-api answers it, not wrapped in JSON.
+        self.url = f"http://127.0.0.1:{self.port}/GET/{KEY}.txt"
+
+
+class Nginx(Process):
+    """nginx answering 100 bytes out of its configuration: what HTTP alone costs."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        path = os.path.join(folder, "nginx.conf")
+        with open(path, "w") as file:
+            file.write(
+                f"""
+                daemon off; worker_processes auto; pid {folder}/nginx.pid;
+                error_log {folder}/nginx.log;
+                events {{ worker_connections 1024; }}
+                http {{
+                  access_log off;
+                  keepalive_requests 1000000000;
+                  client_body_temp_path {folder}/nginx-body;
+                  proxy_temp_path {folder}/nginx-proxy;
+                  fastcgi_temp_path {folder}/nginx-fastcgi;
+                  uwsgi_temp_path {folder}/nginx-uwsgi;
+                  scgi_temp_path {folder}/nginx-scgi;
+                  server {{ listen 127.0.0.1:{self.port}; return 200 "{VALUE}"; }}
+                }}
+                """
+            )
+        binary = shutil.which("nginx") or "/usr/sbin/nginx"
+        command = [binary, "-c", path, "-e", f"{folder}/nginx.log"]
+        super().__init__("nginx", command)
+        self.wait_until(lambda: accepts(self.port))
+        self.url = f"http://127.0.0.1:{self.port}/"

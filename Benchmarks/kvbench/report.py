@@ -1,0 +1,67 @@
+"""The one table."""
+
+import json
+import os
+import statistics
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass
+class Row:
+    """A line of the table: what was measured, and what it has to reach, if anything."""
+
+    what: str
+    measured: str
+    cpu: str = ""
+    target: str = ""
+    reached: str = ""
+    verdict: str = ""
+
+
+@dataclass
+class Series:
+    """All runs of one contender."""
+
+    name: str
+    runs: list = field(default_factory=list)
+
+    @property
+    def per_second(self):
+        return statistics.median(run.per_second for run in self.runs)
+
+    @property
+    def cpu_microseconds(self):
+        return statistics.median(run.cpu_microseconds for run in self.runs)
+
+    def row(self):
+        rates = [run.per_second for run in self.runs]
+        measured = f"{self.per_second:,.0f}/s ({min(rates):,.0f}–{max(rates):,.0f})"
+        return Row(self.name, measured, f"{self.cpu_microseconds:.1f}")
+
+
+def judged(row, target, reached, passes):
+    row.target, row.reached = target, reached
+    row.verdict = "PASS" if passes else "MISS"
+    return row
+
+
+def table(rows):
+    """`None` among the rows draws a line."""
+    head = ["", "measured: median (range)", "CPU µs", "target", "reached", ""]
+    cells = [head] + [list(asdict(row).values()) if row else None for row in rows]
+    widths = [max(len(line[column]) for line in cells if line) for column in range(len(head))]
+    rule = "  ".join("─" * width for width in widths).rstrip()
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() if line else rule
+        for line in [cells[0], None, *cells[1:]]
+    )
+
+
+def save(folder, name, text, figures):
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, name)
+    with open(f"{path}.txt", "w") as file:
+        file.write(text + "\n")
+    with open(f"{path}.json", "w") as file:
+        json.dump(figures, file, indent=2)
+    return path

@@ -1,0 +1,121 @@
+internal import Foundation
+internal import HTTP
+internal import KeyValueStore
+
+/// The list of tokens (`KV_TOKENS_FILE`): one a line, its fields separated by spaces or tabs.
+///
+///     # name  SHA-256 of the token (printf %s "$TOKEN" | sha256sum)  scopes      key prefix
+///     shop    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d…  read,write  shop/
+///     ops     60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe…  admin       *
+///
+/// The prefix is percent-encoded as in a path (`%20` is a space, `%2A` an asterisk); `*` means all
+/// keys. A name may stand there twice, so that a token can be replaced while the old one is still
+/// in use.
+struct TokensFile: Sendable {
+  /// Who may do what, by the digest of their token.
+  let principals: [TokenDigest: Principal]
+
+  /// The most tokens.
+  static let tokensMax = 10_000
+  /// The longest file, in bytes.
+  static let bytesMax = 4 << 20
+  /// The longest name, in characters.
+  static let nameCharactersMax = 64
+
+  /// Reads the text of a file; the error names everything that is wrong in it.
+  init(text: String) throws(TokensFileError) {
+    var principals: [TokenDigest: Principal] = [:]
+    var lines: [TokenDigest: Int] = [:]
+    var problems: [TokensFileError.Problem] = []
+    let numbered = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (number, line) in zip(1..., numbered) {
+      let fields = line.split(maxSplits: 3, whereSeparator: \.isWhitespace)
+      guard let first = fields.first, !first.hasPrefix("#") else { continue }
+      do throws(TokensFileError.Reason) {
+        let (digest, principal) = try Self.entry(fields)
+        if let earlier = lines[digest] { throw .repeated(line: earlier) }
+        if lines.count == Self.tokensMax { throw .tooMany }
+        lines[digest] = number
+        principals[digest] = principal
+      } catch {
+        problems.append(TokensFileError.Problem(line: number, reason: error))
+      }
+    }
+    if problems.isEmpty, principals.isEmpty {
+      problems.append(TokensFileError.Problem(line: 1, reason: .empty))
+    }
+    guard problems.isEmpty else { throw TokensFileError(problems: problems) }
+    self.principals = principals
+  }
+
+  private static func entry(
+    _ fields: [Substring]
+  ) throws(TokensFileError.Reason) -> (TokenDigest, Principal) {
+    guard fields.count == 4 else { throw .fields(fields.count) }
+    guard isName(fields[0]) else { throw .name }
+    guard let digest = TokenDigest(hexadecimal: fields[1]) else { throw .digest }
+    guard digest != TokenDigest(ofToken: []) else { throw .emptyToken }
+    let scopes = fields[2].split(separator: ",", omittingEmptySubsequences: false).map {
+      Scope(rawValue: String($0))
+    }
+    guard !scopes.contains(nil) else { throw .scopes }
+    return (
+      digest,
+      Principal(
+        name: String(fields[0]), scopes: Set(scopes.compactMap { $0 }),
+        keyPrefix: try prefix(fields[3]))
+    )
+  }
+
+  private static func isName(_ text: Substring) -> Bool {
+    text.utf8.count <= nameCharactersMax
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+          UInt8(ascii: "-"), UInt8(ascii: "@"):
+          true
+        default: false
+        }
+      }
+  }
+
+  private static func prefix(_ field: Substring) throws(TokensFileError.Reason) -> [UInt8] {
+    var field = field
+    while field.last?.isWhitespace == true { field.removeLast() }
+    if field == "*" { return [] }
+    guard let bytes = PercentDecoding.decode(Array(field.utf8)[...]) else { throw .prefix }
+    do throws(Key.Invalid) {
+      // A prefix that is no key itself is the prefix of none.
+      return try Key(validating: bytes).bytes
+    } catch {
+      throw .prefix
+    }
+  }
+}
+
+extension TokensFile {
+  /// Reads the file at `path`.
+  static func read(path: String) throws(TokensFileError) -> TokensFile {
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(filePath: path))
+    } catch {
+      throw TokensFileError(reason: .unreadable(error.localizedDescription))
+    }
+    guard data.count <= bytesMax else { throw TokensFileError(reason: .tooLarge) }
+    guard let text = String(validating: data, as: UTF8.self) else {
+      throw TokensFileError(reason: .notUTF8)
+    }
+    return try TokensFile(text: text)
+  }
+
+  /// What is unwise about the file's permissions, for a warning; nil if nothing is.
+  static func permissionsWarning(path: String) -> String? {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    guard let mode = attributes?[.posixPermissions] as? Int else { return nil }
+    if mode & 0o022 != 0 { return "others may write the tokens file: use chmod 600" }
+    if mode & 0o004 != 0 { return "everybody may read the tokens file: use chmod 600" }
+    return nil
+  }
+}

@@ -1,0 +1,37 @@
+"""The OpenAPI document, and the server held against it."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+
+from openapi_spec_validator import validate
+
+import conformance
+
+# How many requests schemathesis makes up for an operation in each of its phases.
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "60")
+
+
+class Schema(conformance.Case):
+    def test_document(self):
+        """openapi.json is a valid OpenAPI document."""
+        with urllib.request.urlopen(conformance.URL + "/openapi.json", timeout=30) as answer:
+            document = json.load(answer)
+        validate(document)
+        self.assertTrue(document["openapi"].startswith("3.1"))
+
+    def test_schemathesis(self):
+        """The server does what its document says, whatever schemathesis thinks of."""
+        command = [os.path.join(os.path.dirname(sys.executable), "schemathesis")]
+        command += ["run", conformance.URL + "/openapi.json", "--checks", "all", "--workers", "2"]
+        command += ["--max-examples", EXAMPLES, "--generation-database", "none", "--no-color"]
+        command += ["--continue-on-failure"]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        output = done.stdout.decode(errors="replace")
+        # Its report names the seed, with which a run can be repeated.
+        print(output[-1_500:], file=sys.stderr)
+        self.assertEqual(done.returncode, 0, output)

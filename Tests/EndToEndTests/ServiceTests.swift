@@ -1,0 +1,93 @@
+import Foundation
+import Testing
+
+extension EndToEndTests {
+  @Suite("Service")
+  struct ServiceTests {
+    @Test("Ten clients that never finish their requests do not stop others, and get a 408")
+    func slowClients() throws {
+      let server = try Server.running()
+      let slow = try (0..<10).map { number in
+        let connection = try server.connect()
+        // Half of them stall in the head, half in the body.
+        let request = "PUT /kv/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
+        try connection.send(number % 2 == 0 ? request : request + "\r\n12345")
+        return connection
+      }
+      let connection = try server.connect()
+      for number in 0..<200 {
+        let put = try connection.request("PUT", "/kv/quick", body: "\(number)")
+        #expect(put.status == (number == 0 ? 201 : 200))
+        #expect(try connection.request("GET", "/kv/quick").body == "\(number)")
+      }
+      for connection in slow {
+        #expect(try connection.answer().status == 408)
+        try connection.waitForEnd()
+      }
+      #expect(try server.request("GET", "/kv/slow").status == 404)
+    }
+
+    @Test("One connection more than KV_MAX_CONNECTIONS is answered 503 and closed")
+    func connectionsMax() throws {
+      let server = try Server.running(settings: ["KV_MAX_CONNECTIONS": "4", "KV_LOOPS": "1"])
+      var open = try (0..<4).map { _ in try server.connect() }
+      for connection in open {
+        #expect(try connection.request("GET", "/health/live").status == 200)
+      }
+      let refused = try server.connect()
+      let answer = try refused.answer()
+      #expect(answer.status == 503)
+      #expect(answer.fields["retry-after"] != nil)
+      try refused.waitForEnd()
+      // Those that were there go on, and a place that becomes free is given away.
+      #expect(try open[1].request("GET", "/health/live").status == 200)
+      let leaving = open.removeFirst()
+      try leaving.send("GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      #expect(try leaving.answer().status == 200)
+      try leaving.waitForEnd()
+      #expect(try firstAdmitted(to: server))
+    }
+
+    /// The server frees a place a moment after the client has seen the end of its connection.
+    private func firstAdmitted(to server: Server) throws -> Bool {
+      let deadline = Date(timeIntervalSinceNow: patience)
+      while Date() < deadline {
+        if let answer = try? server.request("GET", "/health/live"), answer.status == 200 {
+          return true
+        }
+      }
+      return false
+    }
+
+    @Test("At debug, every request is one line of JSON; at info, none names a key")
+    func log() throws {
+      let server = try Server.running(settings: ["KV_LOG_LEVEL": "debug"])
+      let connection = try server.connect()
+      for number in 1...3 {
+        let answer = try connection.request(
+          "GET", "/kv/logged", fields: ["X-Request-Id": "end-to-end-\(number)"])
+        #expect(answer.status == 404)
+      }
+      server.terminate()
+      #expect(server.waitForExit() == 0)
+      _ = try server.output.all()
+      for line in server.output.lines {
+        let object = try? JSONSerialization.jsonObject(with: Data(line.utf8))
+        #expect(object is [String: Any], "not a JSON object: \(line)")
+      }
+      for number in 1...3 {
+        #expect(server.output.lines.count { $0.contains("end-to-end-\(number)") } == 1)
+      }
+    }
+
+    @Test("Nothing that was stored is printed at the default log level")
+    func quietLog() throws {
+      let server = try Server.running()
+      #expect(try server.request("PUT", "/kv/secret-name", body: "secret-value").status == 201)
+      #expect(try server.request("PUT", "/kv/secret-name?tll=1", body: "a").status == 400)
+      server.terminate()
+      #expect(server.waitForExit() == 0)
+      #expect(try !server.output.all().contains("secret-"))
+    }
+  }
+}

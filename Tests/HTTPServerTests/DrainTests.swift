@@ -1,0 +1,87 @@
+import EventLoop
+import HTTP
+import Testing
+
+/// How a server leaves.
+@Suite(.timeLimit(.minutes(1)))
+struct DrainTests {
+  private static let request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+  @Test(
+    "A request in flight finishes, and its connection then ends", arguments: PollerBackend.allCases)
+  func inFlight(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend) { fixture in
+      let busy = try fixture.connect()
+      try busy.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+      await fixture.gate.awaitArrival()
+      let idle = try fixture.connect()
+      try idle.send(Self.request)
+      #expect(try idle.receive().status == 200)
+
+      await fixture.server.drain()
+      #expect(try idle.isAtEnd())
+      idle.close()
+      // Whoever asks meanwhile is still answered, and told to go.
+      let late = try fixture.connect()
+      try late.send(Self.request)
+      let answer = try late.receive()
+      #expect(answer.status == 200)
+      #expect(answer.fields["connection"] == "close")
+      #expect(try late.isAtEnd())
+      late.close()
+
+      await fixture.gate.open()
+      let last = try busy.receive()
+      #expect(last.status == 200)
+      #expect(last.fields["connection"] == "close")
+      #expect(try busy.isAtEnd())
+      busy.close()
+    }
+  }
+
+  @Test("Without requests a drain is over at once", arguments: PollerBackend.allCases)
+  func nothingInFlight(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend) { fixture in
+      let idle = try fixture.connect()
+      try idle.send(Self.request)
+      #expect(try idle.receive().status == 200)
+      await fixture.server.drain()
+      #expect(try idle.isAtEnd())
+      idle.close()
+      while (try? fixture.connect().close()) != nil { await Task.yield() }
+    }
+  }
+
+  @Test(
+    "A request that had arrived before the drain is answered", arguments: PollerBackend.allCases)
+  func arrivedBefore(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend) { fixture in
+      for _ in 0..<20 {
+        let client = try fixture.connect()
+        try client.send(Self.request)
+        #expect(try client.receive().status == 200)
+        client.close()
+      }
+      let client = try fixture.connect()
+      try client.send(Self.request + Self.request)
+      #expect(try client.receive().status == 200)
+      try client.send(Self.request)
+      await fixture.server.drain()
+      #expect(try client.receive().status == 200)
+      client.close()
+    }
+  }
+
+  @Test("An abort ends everything at once", arguments: PollerBackend.allCases)
+  func abort(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend) { fixture in
+      let stuck = try fixture.connect()
+      try stuck.send(
+        "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+      #expect(try stuck.receive().status == 100)
+      await fixture.server.abort()
+      #expect((try? stuck.isAtEnd()) != false)
+      stuck.close()
+    }
+  }
+}

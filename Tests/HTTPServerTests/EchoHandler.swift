@@ -1,0 +1,61 @@
+import HTTP
+
+/// Answers with what it was sent; `/wait` only when the test says so.
+final class EchoHandler: HTTPHandler {
+  private let gate: Gate
+
+  init(gate: Gate) { self.gate = gate }
+
+  func admit(_ head: RequestHead, id: RequestID) -> Admission {
+    Array(head.path) == Array("/closed".utf8)
+      ? .refuse(Response(.forbidden, body: Array("no".utf8))) : .accept(bodyBytesMax: 2 << 20)
+  }
+
+  func respond(to request: Request) async -> Response {
+    var fields = FieldBlock()
+    fields.append("X-Method", request.head.method.name)
+    let path = String(decoding: request.head.path, as: UTF8.self)
+    if path == "/wait" { await gate.pass() }
+    let body = request.body.isEmpty ? Array(path.utf8) : request.body
+    return Response(.ok, fields: fields, body: body)
+  }
+
+  func respond(to problem: HTTPProblem, id: RequestID) -> Response {
+    Response(problem.status, body: Array(problem.detail.utf8))
+  }
+}
+
+/// Holds requests until it is opened, and tells when one has come.
+actor Gate {
+  private var isOpen = false
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private var arrivals: [CheckedContinuation<Void, Never>] = []
+  private var arrived = 0
+
+  func pass() async {
+    arrived += 1
+    for arrival in arrivals { arrival.resume() }
+    arrivals = []
+    if !isOpen { await withCheckedContinuation { waiting.append($0) } }
+  }
+
+  func open() {
+    isOpen = true
+    for passer in waiting { passer.resume() }
+    waiting = []
+  }
+
+  func awaitArrival() async {
+    if arrived == 0 { await withCheckedContinuation { arrivals.append($0) } }
+  }
+}
+
+/// Counts what a server tells; shared by its loops only through `HTTPServerState`.
+final class SilentObserver: HTTPObserver {
+  func connectionOpened() {}
+  func connectionClosed() {}
+  func connectionRefused() {}
+  func received(bytes: Int) {}
+  func sent(bytes: Int) {}
+  func refused(_ status: Status) {}
+}

@@ -1,0 +1,137 @@
+import EventLoop
+import HTTP
+import Testing
+
+/// Time and numbers that a client can't exceed.
+@Suite(.timeLimit(.minutes(1)))
+struct LimitTests {
+  /// A configuration in which one deadline alone is short, so that no other can come first.
+  private static func short(
+    _ deadline: WritableKeyPath<HTTPConfiguration, Duration>
+  ) -> HTTPConfiguration {
+    var configuration = HTTPConfiguration()
+    configuration[keyPath: deadline] = .milliseconds(50)
+    return configuration
+  }
+
+  @Test("A head that does not end is answered 408", arguments: PollerBackend.allCases)
+  func slowHead(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend, Self.short(\.headTimeout)) { fixture in
+      let client = try fixture.connect()
+      try client.send("GET / HTTP/1.1\r\nHo")
+      #expect(try client.receive().status == 408)
+      #expect(try client.isAtEnd())
+      client.close()
+    }
+  }
+
+  @Test("A head that only drips in is answered 408 too", arguments: PollerBackend.allCases)
+  func drippingHead(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend, Self.short(\.headTimeout)) { fixture in
+      let client = try fixture.connect()
+      try client.send("GET / HTTP/1.1\r\nA: ")
+      // Each byte comes well inside the deadline; the head as a whole does not.
+      do {
+        for _ in 0..<10_000 {
+          try client.send("x")
+          await Task.yield()
+        }
+      } catch {}
+      #expect([408, 431].contains(try client.receive().status))
+      client.close()
+    }
+  }
+
+  @Test("A body that stalls is answered 408", arguments: PollerBackend.allCases)
+  func slowBody(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend, Self.short(\.bodyTimeout)) { fixture in
+      for framing in ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nab"]
+      {
+        let client = try fixture.connect()
+        try client.send("PUT / HTTP/1.1\r\nHost: h\r\n\(framing)")
+        #expect(try client.receive().status == 408)
+        #expect(try client.isAtEnd())
+        client.close()
+      }
+    }
+  }
+
+  @Test("An idle connection is closed without a word", arguments: PollerBackend.allCases)
+  func idle(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend, Self.short(\.idleTimeout)) { fixture in
+      let unused = try fixture.connect()
+      #expect(try unused.isAtEnd())
+      unused.close()
+      let used = try fixture.connect()
+      try used.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(try used.receive().status == 200)
+      #expect(try used.isAtEnd())
+      used.close()
+    }
+  }
+
+  @Test("A client that does not read its answers is given up", arguments: PollerBackend.allCases)
+  func unreadAnswers(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend, Self.short(\.writeTimeout)) { fixture in
+      let client = try fixture.connect()
+      client.shrinkReceiveBuffer()
+      let body = [UInt8](repeating: 1, count: 2 << 20)
+      // Sending fails once the server has given up: the answers are never read.
+      #expect(throws: Client.Failed.self) {
+        for _ in 0..<64 {
+          try client.send("PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n")
+          try client.send(body)
+        }
+      }
+      client.close()
+    }
+  }
+
+  @Test(
+    "A connection too many is answered 503, until one is closed", arguments: PollerBackend.allCases)
+  func tooManyConnections(backend: PollerBackend) async throws {
+    var configuration = HTTPConfiguration()
+    configuration.connectionsMax = 2
+    try await ServerFixture.with(backend, configuration) { fixture in
+      let clients = try [fixture.connect(), fixture.connect()]
+      for client in clients {
+        try client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        #expect(try client.receive().status == 200)
+      }
+      let refused = try fixture.connect()
+      try refused.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(try refused.receive().status == 503)
+      #expect(try refused.isAtEnd())
+      refused.close()
+      // `Connection: close` ends with the server's end of the stream: by then its place is free.
+      try clients[0].send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+      #expect(try clients[0].receive().status == 200)
+      clients[0].close()
+      while fixture.state.connectionsOpen > 1 { await Task.yield() }
+      let next = try fixture.connect()
+      try next.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(try next.receive().status == 200)
+      next.close()
+      clients[1].close()
+    }
+  }
+
+  @Test("Bodies beyond the common bound are answered 503", arguments: PollerBackend.allCases)
+  func tooManyBodies(backend: PollerBackend) async throws {
+    var configuration = HTTPConfiguration()
+    configuration.bodyBytesMax = 1_000
+    try await ServerFixture.with(backend, configuration) { fixture in
+      let holder = try fixture.connect()
+      try holder.send("PUT /wait HTTP/1.1\r\nHost: h\r\nContent-Length: 600\r\n\r\n")
+      try holder.send([UInt8](repeating: 1, count: 600))
+      await fixture.gate.awaitArrival()
+      let refused = try fixture.connect()
+      try refused.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 600\r\n\r\n")
+      #expect(try refused.receive().status == 503)
+      refused.close()
+      await fixture.gate.open()
+      #expect(try holder.receive().status == 200)
+      holder.close()
+    }
+  }
+}

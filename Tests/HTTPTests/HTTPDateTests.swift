@@ -1,0 +1,63 @@
+import Testing
+
+@testable import HTTP
+
+@Suite("Dates")
+struct HTTPDateTests {
+  private func text(_ seconds: Int64) -> String {
+    var bytes: [UInt8] = []
+    HTTPDate.append(seconds: seconds, to: &bytes)
+    #expect(bytes.count == HTTPDate.byteCount)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// From `date -u -R -d @<seconds>` of GNU coreutils.
+  static let known: [(Int64, String)] = [
+    (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+    (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
+    (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+    (951_782_399, "Mon, 28 Feb 2000 23:59:59 GMT"),
+    (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+    (951_868_800, "Wed, 01 Mar 2000 00:00:00 GMT"),
+    (1_709_164_800, "Thu, 29 Feb 2024 00:00:00 GMT"),
+    (1_735_689_599, "Tue, 31 Dec 2024 23:59:59 GMT"),
+    (1_740_787_200, "Sat, 01 Mar 2025 00:00:00 GMT"),
+    (2_147_483_647, "Tue, 19 Jan 2038 03:14:07 GMT"),
+    (2_147_483_648, "Tue, 19 Jan 2038 03:14:08 GMT"),
+    (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
+    (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+    (-2_203_891_200, "Thu, 01 Mar 1900 00:00:00 GMT"),
+    (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
+    (-62_167_219_200, "Sat, 01 Jan 0000 00:00:00 GMT"),
+  ]
+
+  @Test("Known moments are written as date(1) writes them", arguments: known)
+  func knownDates(seconds: Int64, expected: String) {
+    #expect(text(seconds) == expected)
+  }
+
+  @Test("Moments outside four-digit years are written as the first or last of them")
+  func outside() {
+    #expect(text(253_402_300_800) == text(253_402_300_799))
+    #expect(text(.max) == text(253_402_300_799))
+    #expect(text(-62_167_219_201) == text(-62_167_219_200))
+    #expect(text(.min) == text(-62_167_219_200))
+  }
+
+  @Test("Every day of 400 years follows the one before it")
+  func everyDay() {
+    var (year, month, day) = (Int64(1970), Int64(1), Int64(1))
+    for days in Int64(0)..<146_097 {
+      let civil = HTTPDate.civil(daysSinceEpoch: days)
+      guard civil == (year, month, day) else {
+        Issue.record("\(civil) instead of \(year)-\(month)-\(day)")
+        return
+      }
+      let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+      let lengths: [Int64] = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+      day += 1
+      if day > lengths[Int(month) - 1] { (day, month) = (1, month + 1) }
+      if month > 12 { (month, year) = (1, year + 1) }
+    }
+  }
+}

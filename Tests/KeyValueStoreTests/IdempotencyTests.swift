@@ -1,0 +1,103 @@
+import KeyValueStore
+import Testing
+
+@Suite("Requests with an idempotency key", .timeLimit(.minutes(1)))
+struct IdempotencyTests {
+  let backing = Backing()
+  let name = IdempotencyKey(name: "once", fingerprint: [1])
+
+  @Test("A second request is refused while the first is in flight, on any loop, then replayed")
+  func writeInFlight() async throws {
+    let loop = Loop(backing)
+    let other = Loop(backing)
+    backing.database.beforeWrite.close()
+    let first = await loop.start(writes: [put("a", idempotency: name)])
+    await backing.database.beforeWrite.untilHeld()
+    for loop in [loop, other] {
+      await #expect(throws: StoreError.idempotencyInFlight) {
+        try await loop.write(put("a", idempotency: name))
+      }
+    }
+    #expect(backing.inFlight.count == 1)
+    backing.database.beforeWrite.open()
+    let receipt = try await first[0].value.get()
+    #expect(!receipt.isReplayed)
+    #expect(backing.inFlight.count == 0)
+    let second = try await other.write(put("a", idempotency: name))
+    #expect(second == WriteReceipt(outcome: receipt.outcome, isReplayed: true))
+  }
+
+  @Test("Other names and requests without one are not held up")
+  func otherNames() async throws {
+    let loop = Loop(backing)
+    backing.database.beforeWrite.close()
+    let tasks = await loop.start(writes: [
+      put("a", idempotency: name), put("b"),
+      put("c", idempotency: IdempotencyKey(name: "twice", fingerprint: [1])),
+    ])
+    await backing.database.beforeWrite.untilHeld()
+    #expect(backing.inFlight.count == 2)
+    backing.database.beforeWrite.open()
+    for task in tasks { _ = try await task.value.get() }
+    #expect(backing.inFlight.count == 0)
+  }
+
+  @Test("The name is free again after a failure")
+  func released() async throws {
+    let loop = Loop(backing)
+    backing.database.fail(with: databaseAway)
+    backing.queue.follow(.fails(databaseAway))
+    let batch = Batch(operations: [.write(put("a"))], isAtomic: true, idempotency: name)
+    for _ in 1...2 {
+      await #expect(throws: databaseAway) { try await loop.write(put("a", idempotency: name)) }
+      await #expect(throws: databaseAway) { try await loop.execute(batch) }
+      await #expect(throws: databaseAway) { try await loop.submit(put("a", idempotency: name)) }
+    }
+    #expect(backing.inFlight.count == 0)
+  }
+
+  @Test("The name is free again after a refusal for overload")
+  func releasedAfterOverload() async throws {
+    var limits = StoreLimits()
+    limits.pendingWritesMax = 1
+    let loop = Loop(backing, limits: limits)
+    backing.database.beforeWrite.close()
+    var tasks = await loop.start(writes: [put("a")])
+    await backing.database.beforeWrite.untilHeld()
+    tasks += await loop.start(writes: [put("b")])
+    await loop.until(writesWaiting: 1)
+    await #expect(throws: StoreError.overloaded(retryAfter: 1)) {
+      try await loop.write(put("c", idempotency: name))
+    }
+    #expect(backing.inFlight.count == 0)
+    backing.database.beforeWrite.open()
+    for task in tasks { _ = try await task.value.get() }
+  }
+
+  @Test("Batches and queued writes are refused in the same way")
+  func batchesAndSubmissions() async throws {
+    let loop = Loop(backing)
+    let batch = Batch(operations: [.write(put("a"))], isAtomic: true, idempotency: name)
+    backing.database.beforeExecute.close()
+    let first = Task { try await loop.execute(batch) }
+    await backing.database.beforeExecute.untilHeld()
+    await #expect(throws: StoreError.idempotencyInFlight) { try await loop.execute(batch) }
+    await #expect(throws: StoreError.idempotencyInFlight) {
+      try await loop.write(put("a", idempotency: name))
+    }
+    await #expect(throws: StoreError.idempotencyInFlight) {
+      try await loop.submit(put("a", idempotency: name))
+    }
+    backing.database.beforeExecute.open()
+    #expect(try await !first.value.isReplayed)
+
+    backing.queue.beforeSubmit.close()
+    backing.queue.follow(.keeps)
+    let submission = Task { try await loop.submit(put("a", idempotency: name)) }
+    await backing.queue.beforeSubmit.untilHeld()
+    await #expect(throws: StoreError.idempotencyInFlight) { try await loop.execute(batch) }
+    backing.queue.beforeSubmit.open()
+    _ = try await submission.value
+    #expect(backing.inFlight.count == 0)
+  }
+}

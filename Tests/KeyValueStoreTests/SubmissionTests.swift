@@ -1,0 +1,88 @@
+import KeyValueStore
+import Testing
+
+@Suite("Asynchronous writes", .timeLimit(.minutes(1)))
+struct SubmissionTests {
+  let backing = Backing()
+
+  @Test("What the queue keeps touches neither cache nor feed")
+  func queued() async throws {
+    let loop = Loop(backing)
+    backing.queue.follow(.keeps)
+    let submission = try await loop.submit(put("a"))
+    #expect(submission.receipt == .queued)
+    #expect(backing.queue.submitted.map(\.id) == [submission.id])
+    #expect(backing.queue.submitted[0].write == put("a"))
+    #expect(backing.cache.updates.isEmpty && backing.feed.publications.isEmpty)
+    #expect(try await loop.operation(submission.id) == nil)
+  }
+
+  @Test("What is applied at once is in the cache and published before the answer")
+  func applied() async throws {
+    let loop = Loop(backing)
+    let stored = try await loop.submit(put("a", "1"))
+    guard case .applied(let applied) = stored.receipt else {
+      Issue.record("Not applied: \(stored.receipt)")
+      return
+    }
+    #expect(applied.record.state == .applied)
+    #expect(try await loop.operation(stored.id) == applied.record)
+    #expect(try await loop.get(key("a")).text == "1")
+    _ = try await loop.submit(delete("a"))
+    #expect(try await loop.get(key("a")) == Reading(entry: nil, source: .cache))
+    #expect(backing.feed.publications.map { $0.map(\.key.text) } == [["a"], ["a"]])
+    #expect(backing.feed.publications[1][0].kind == .delete)
+  }
+
+  @Test("What was superseded or refused publishes nothing")
+  func notApplied() async throws {
+    let loop = Loop(backing)
+    let refused = try await loop.submit(put("a", condition: Condition(ifMatch: .any)))
+    guard case .applied(let first) = refused.receipt else {
+      Issue.record("Not applied: \(refused.receipt)")
+      return
+    }
+    #expect(first.record.state == .preconditionFailed)
+    backing.clock.advance(seconds: 60)
+    _ = try await backing.database.write([put("a", "newer")])
+    backing.clock.advance(seconds: -60)
+    let superseded = try await loop.submit(put("a", "older"))
+    guard case .applied(let second) = superseded.receipt else {
+      Issue.record("Not applied: \(superseded.receipt)")
+      return
+    }
+    #expect(second.record.state == .superseded)
+    #expect(backing.feed.publications.isEmpty && backing.cache.updates.isEmpty)
+  }
+
+  @Test("Acceptance times never repeat, so that a later write is not superseded by an earlier one")
+  func acceptanceOrder() async throws {
+    let loop = Loop(backing)
+    for value in 1...3 {
+      guard case .applied(let applied) = try await loop.submit(put("a", "\(value)")).receipt else {
+        Issue.record("Not applied")
+        return
+      }
+      #expect(applied.record.state == .applied)
+    }
+    #expect(try await loop.get(key("a")).text == "3")
+    let times = backing.queue.submitted.map(\.acceptedAt)
+    #expect(times[0] == backing.clock.now && times[0] < times[1] && times[1] < times[2])
+    #expect(Set(backing.queue.submitted.map(\.id)).count == 3)
+    backing.clock.advance(seconds: 1)
+    _ = try await loop.submit(put("a", "4"))
+    #expect(backing.queue.submitted[3].acceptedAt == backing.clock.now)
+  }
+
+  @Test("A queue that refuses passes its error on")
+  func refused() async throws {
+    let loop = Loop(backing)
+    let error = StoreError.overloaded(retryAfter: 3)
+    backing.queue.follow(.fails(error))
+    await #expect(throws: error) { try await loop.submit(put("a")) }
+    backing.database.fail(with: databaseAway)
+    await #expect(throws: databaseAway) {
+      try await loop.operation(OperationID("018bcfe5-6800-7000-8000-000000000000")!)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import KeyValueStore
+import Synchronization
+
+/// A database whose calls a test holds before or after their work, makes fail, and reads back.
+final class GatedDatabase: Database, Sendable {
+  /// What was asked of it, in order.
+  struct Calls {
+    var reads: [[Key]] = []
+    var writes: [[Write]] = []
+    var batches: [Batch] = []
+  }
+
+  /// Held before a read looks at the entries.
+  let beforeRead = Gate()
+  /// Held when a read knows its answer, and the reader does not.
+  let afterRead = Gate()
+  /// Held before a commit.
+  let beforeWrite = Gate()
+  /// Held before a batch.
+  let beforeExecute = Gate()
+
+  private let wrapped: any Database & Sendable
+  private let recorded = Mutex(Calls())
+  private let failure = Mutex<StoreError?>(nil)
+  private let failsRetention = Atomic(false)
+
+  init(_ wrapped: any Database & Sendable) { self.wrapped = wrapped }
+
+  var calls: Calls { recorded.withLock { $0 } }
+
+  /// Every call fails with `error` from now on; nil: none does. Decided after the gates.
+  func fail(with error: StoreError?) { failure.withLock { $0 = error } }
+
+  /// The second half of a purge fails from now on.
+  func failRetention() { failsRetention.store(true, ordering: .relaxed) }
+
+  private func check() throws(StoreError) {
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  func read(_ keys: [Key]) async throws(StoreError) -> [Lookup] {
+    recorded.withLock { $0.reads.append(keys) }
+    await beforeRead.pass()
+    try check()
+    let lookups = try await wrapped.read(keys)
+    await afterRead.pass()
+    return lookups
+  }
+
+  func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
+    recorded.withLock { $0.writes.append(writes) }
+    await beforeWrite.pass()
+    try check()
+    return try await wrapped.write(writes)
+  }
+
+  func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
+    recorded.withLock { $0.batches.append(batch) }
+    await beforeExecute.pass()
+    try check()
+    return try await wrapped.execute(batch)
+  }
+
+  func list(_ request: PageRequest) async throws(StoreError) -> Page {
+    try check()
+    return try await wrapped.list(request)
+  }
+
+  func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
+    try check()
+    return try await wrapped.apply(queued)
+  }
+
+  func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
+    try check()
+    return try await wrapped.operation(id)
+  }
+
+  func purgeExpired(limit: Int) async throws(StoreError) -> [Change] {
+    try check()
+    return try await wrapped.purgeExpired(limit: limit)
+  }
+
+  func purgeRetained(limit: Int) async throws(StoreError) -> Int {
+    try check()
+    if failsRetention.load(ordering: .relaxed) {
+      throw .unavailable(cause: "no retention", retryAfter: 1)
+    }
+    return try await wrapped.purgeRetained(limit: limit)
+  }
+
+  func checkHealth() async throws(StoreError) { try check() }
+}

@@ -1,0 +1,85 @@
+import KeyValueStore
+
+@testable import class KeyValueStore.Store
+
+/// A store on an actor of its own, as an event loop has it, and everything behind it.
+actor Loop {
+  nonisolated let backing: Backing
+  private let store: Store
+
+  init(_ backing: Backing = Backing(), limits: StoreLimits = StoreLimits()) {
+    self.backing = backing
+    store = Store(
+      database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed,
+      limits: limits, inFlight: backing.inFlight, observer: backing.observer,
+      now: { [clock = backing.clock] in clock.now })
+  }
+
+  /// Starts requests in this turn of the loop, in order.
+  func start(writes: [Write]) -> [Task<Result<WriteReceipt, StoreError>, Never>] {
+    writes.map { write in
+      Task {
+        do throws(StoreError) {
+          return .success(try await store.write(write))
+        } catch {
+          return .failure(error)
+        }
+      }
+    }
+  }
+
+  /// Starts requests in this turn of the loop, in order.
+  func start(
+    reads keys: [Key], isFresh: Bool = false
+  ) -> [Task<Result<Reading, StoreError>, Never>] {
+    keys.map { key in
+      Task {
+        do throws(StoreError) {
+          return .success(try await store.get(key, isFresh: isFresh))
+        } catch {
+          return .failure(error)
+        }
+      }
+    }
+  }
+
+  /// Returns once so many writes wait for a batch.
+  func until(writesWaiting count: Int) async {
+    while store.waiting.writes != count { await Task.yield() }
+  }
+
+  /// Returns once so many readers wait for a look-up.
+  func until(readersWaiting count: Int) async {
+    while store.waiting.readers != count { await Task.yield() }
+  }
+
+  func get(_ key: Key, isFresh: Bool = false) async throws(StoreError) -> Reading {
+    try await store.get(key, isFresh: isFresh)
+  }
+
+  func write(_ write: Write) async throws(StoreError) -> WriteReceipt {
+    try await store.write(write)
+  }
+
+  func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
+    try await store.execute(batch)
+  }
+
+  func submit(_ write: Write) async throws(StoreError) -> Submission {
+    try await store.submit(write)
+  }
+
+  func list(_ request: PageRequest) async throws(StoreError) -> Page {
+    try await store.list(request)
+  }
+
+  func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
+    try await store.operation(id)
+  }
+
+  func purge() async throws(StoreError) -> PurgeReport { try await store.purge() }
+
+  func health() async -> StoreHealth { await store.health() }
+
+  func cacheStatistics() async -> CacheStatistics { await store.cacheStatistics() }
+}

@@ -1,0 +1,44 @@
+import KeyValueStore
+
+/// A key of these characters.
+func key(_ text: String) -> Key {
+  Key(trusted: Array(text.utf8))
+}
+
+/// A put of text.
+func put(
+  _ name: String, _ value: String = "value", timeToLive: Int64? = nil,
+  condition: Condition = .none, idempotency: IdempotencyKey? = nil
+) -> Write {
+  Write(
+    key: key(name),
+    mutation: .put(value: Array(value.utf8), contentType: "text/plain", timeToLive: timeToLive),
+    condition: condition, idempotency: idempotency)
+}
+
+/// A delete.
+func delete(
+  _ name: String, condition: Condition = .none, idempotency: IdempotencyKey? = nil
+) -> Write {
+  Write(key: key(name), mutation: .delete, condition: condition, idempotency: idempotency)
+}
+
+extension WriteReceipt {
+  /// What a put stored.
+  var stored: Metadata? {
+    if case .stored(let metadata) = outcome { metadata } else { nil }
+  }
+}
+
+extension Reading {
+  /// The value as text; nil when there is no entry.
+  var text: String? { entry.map { String(decoding: $0.value, as: UTF8.self) } }
+}
+
+extension Lookup {
+  /// The value as text; nil when there is no entry.
+  var text: String? { entry.map { String(decoding: $0.value, as: UTF8.self) } }
+}
+
+/// An error of a database that is away.
+let databaseAway = StoreError.unavailable(cause: "no database", retryAfter: 2)

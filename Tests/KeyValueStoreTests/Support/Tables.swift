@@ -1,0 +1,135 @@
+import KeyValueStore
+
+/// What an in-memory database holds. Copying it is a snapshot; keeping the copy, a rollback.
+struct Tables {
+  /// A key that has been written: its entry, or a tombstone (nil).
+  struct Row {
+    var entry: Entry?
+    var revision: Revision
+    var updatedAt: Timestamp
+  }
+
+  /// The first result of a request with an idempotency key.
+  struct Remembered<Outcome> {
+    var outcome: Outcome
+    var fingerprint: [UInt8]
+    var at: Timestamp
+  }
+
+  var rows: [Key: Row] = [:]
+  var operations: [OperationID: OperationRecord] = [:]
+  var writes: [String: Remembered<WriteOutcome>] = [:]
+  var batches: [String: Remembered<BatchOutcome>] = [:]
+
+  func lookup(_ key: Key, at now: Timestamp) -> Lookup {
+    guard let row = rows[key] else { return .absent(.none) }
+    guard let entry = row.entry, !entry.metadata.isExpired(at: now) else {
+      return .absent(row.revision)
+    }
+    return .found(entry)
+  }
+
+  /// Carries out one write; `revision` is the least that it may get.
+  mutating func write(
+    _ write: Write, at now: Timestamp, revision least: Revision? = nil
+  ) -> WriteOutcome {
+    let lookup = lookup(write.key, at: now)
+    let live = lookup.entry?.metadata
+    guard write.condition.holds(for: live?.revision) else {
+      return .preconditionFailed(current: live?.revision)
+    }
+    let revision = least ?? lookup.revision.next(at: now)
+    switch write.mutation {
+    case .delete:
+      if live == nil { return .notFound }
+      rows[write.key] = Row(entry: nil, revision: revision, updatedAt: now)
+      return .deleted(revision)
+    case .put(let value, let contentType, let timeToLive):
+      let metadata = Metadata(
+        key: write.key, revision: revision, version: (live?.version ?? 0) + 1, size: value.count,
+        contentType: contentType, createdAt: live?.createdAt ?? now, updatedAt: now,
+        expiresAt: timeToLive.map { now.adding(seconds: $0) })
+      let entry = Entry(metadata: metadata, value: value)
+      rows[write.key] = Row(entry: entry, revision: revision, updatedAt: now)
+      return .stored(metadata)
+    }
+  }
+
+  /// Carries out a write that may have been carried out before under the same name.
+  mutating func writeOnce(_ write: Write, at now: Timestamp) -> WriteReceipt {
+    guard let idempotency = write.idempotency else {
+      return WriteReceipt(outcome: self.write(write, at: now))
+    }
+    if let first = writes[idempotency.name] {
+      return first.fingerprint == idempotency.fingerprint
+        ? WriteReceipt(outcome: first.outcome, isReplayed: true)
+        : WriteReceipt(outcome: .idempotencyMismatch)
+    }
+    if batches[idempotency.name] != nil { return WriteReceipt(outcome: .idempotencyMismatch) }
+    let outcome = self.write(write, at: now)
+    writes[idempotency.name] = Remembered(
+      outcome: outcome, fingerprint: idempotency.fingerprint, at: now)
+    return WriteReceipt(outcome: outcome)
+  }
+
+  /// Carries out a batch; on a copy, so that an atomic one that fails leaves nothing behind.
+  mutating func execute(_ batch: Batch, at now: Timestamp) -> BatchOutcome {
+    var copy = self
+    var outcomes: [OperationOutcome] = []
+    for (index, operation) in batch.operations.enumerated() {
+      switch operation {
+      case .get(let key):
+        outcomes.append(.read(copy.lookup(key, at: now)))
+      case .write(let write):
+        let outcome = copy.write(write, at: now)
+        if batch.isAtomic, case .preconditionFailed(let current) = outcome {
+          return .preconditionFailed(index: index, current: current)
+        }
+        outcomes.append(.write(outcome))
+      }
+    }
+    self = copy
+    return .completed(outcomes)
+  }
+
+  /// Carries out a batch that may have been carried out before under the same name.
+  mutating func executeOnce(_ batch: Batch, at now: Timestamp) -> BatchReceipt {
+    guard let idempotency = batch.idempotency else {
+      return BatchReceipt(outcome: execute(batch, at: now))
+    }
+    if let first = batches[idempotency.name] {
+      return first.fingerprint == idempotency.fingerprint
+        ? BatchReceipt(outcome: first.outcome, isReplayed: true)
+        : BatchReceipt(outcome: .idempotencyMismatch)
+    }
+    if writes[idempotency.name] != nil { return BatchReceipt(outcome: .idempotencyMismatch) }
+    let outcome = execute(batch, at: now)
+    batches[idempotency.name] = Remembered(
+      outcome: outcome, fingerprint: idempotency.fingerprint, at: now)
+    return BatchReceipt(outcome: outcome)
+  }
+
+  /// Applies a queued write unless it was recorded before.
+  mutating func apply(_ queued: QueuedWrite, at now: Timestamp) -> AppliedWrite {
+    if let record = operations[queued.id] { return AppliedWrite(record: record, outcome: nil) }
+    let current = rows[queued.write.key]?.revision ?? .none
+    let place = Revision(queued.acceptedAt.microseconds)
+    var state = OperationRecord.State.superseded
+    var revision: Revision? = current
+    var outcome: WriteOutcome?
+    if current < place {
+      let result = write(queued.write, at: now, revision: place)
+      switch result {
+      case .stored, .deleted: (state, revision, outcome) = (.applied, place, result)
+      case .notFound: (state, revision, outcome) = (.applied, nil, result)
+      case .preconditionFailed(let current):
+        (state, revision, outcome) = (.preconditionFailed, current, result)
+      case .idempotencyMismatch: preconditionFailure("Queued writes have no idempotency key left")
+      }
+    }
+    let record = OperationRecord(
+      id: queued.id, state: state, revision: revision, updatedAt: now)
+    operations[queued.id] = record
+    return AppliedWrite(record: record, outcome: outcome)
+  }
+}

@@ -1,0 +1,168 @@
+import KeyValueStore
+import Testing
+
+@Suite("Writes are batched", .timeLimit(.minutes(1)))
+struct WriteBatchingTests {
+  let backing = Backing()
+
+  private var batches: [[String]] {
+    backing.database.calls.writes.map { $0.map(\.key.text) }
+  }
+
+  @Test("Writes of one turn of the loop share one commit")
+  func oneTurn() async throws {
+    let loop = Loop(backing)
+    for task in await loop.start(writes: [put("a"), put("b"), put("c")]) {
+      _ = try await task.value.get()
+    }
+    #expect(batches == [["a", "b", "c"]])
+    #expect(backing.observer.events.contains(.writeBatch(writes: 3, bytes: 48, error: nil)))
+  }
+
+  @Test("Writes that come while a batch is in flight share the next one, and hand on again")
+  func gathering() async throws {
+    let loop = Loop(backing)
+    backing.database.beforeWrite.close()
+    var tasks = await loop.start(writes: [put("a")])
+    for generation in [["b", "c"], ["d"], ["e", "f", "g"]] {
+      await backing.database.beforeWrite.untilHeld()
+      tasks += await loop.start(writes: generation.map { put($0) })
+      await loop.until(writesWaiting: generation.count)
+      backing.database.beforeWrite.releaseFirst()
+    }
+    await backing.database.beforeWrite.untilHeld()
+    backing.database.beforeWrite.open()
+    var answered: [String] = []
+    for task in tasks { answered.append(try await task.value.get().stored!.key.text) }
+    #expect(batches == [["a"], ["b", "c"], ["d"], ["e", "f", "g"]])
+    #expect(answered == ["a", "b", "c", "d", "e", "f", "g"])
+    await loop.until(writesWaiting: 0)
+  }
+
+  @Test("When nobody is left the next writer leads itself")
+  func idleBetween() async throws {
+    let loop = Loop(backing)
+    _ = try await loop.write(put("a"))
+    _ = try await loop.write(put("b"))
+    #expect(batches == [["a"], ["b"]])
+  }
+
+  @Test("Writes of the same key go into batches of their own, in order")
+  func sameKey() async throws {
+    let loop = Loop(backing)
+    let tasks = await loop.start(writes: [
+      put("a", "1"), put("a", "2"), put("b"), put("a", "3"), put("c"),
+    ])
+    var versions: [Int64] = []
+    for task in tasks { versions.append(try await task.value.get().stored!.version) }
+    #expect(versions == [1, 2, 1, 3, 1])
+    #expect(batches == [["a", "b", "c"], ["a"], ["a"]])
+    #expect(try await loop.get(key("a")).text == "3")
+  }
+
+  @Test("A key that many write lets the others go first")
+  func hotKey() async throws {
+    var limits = StoreLimits()
+    limits.batchWritesMax = 2
+    let loop = Loop(backing, limits: limits)
+    let tasks = await loop.start(
+      writes: (1...4).map { put("hot", "\($0)") } + [put("a"), put("b")])
+    for task in tasks { _ = try await task.value.get() }
+    #expect(batches == [["hot", "a"], ["b", "hot"], ["hot"], ["hot"]])
+    #expect(try await loop.get(key("hot")).text == "4")
+  }
+
+  @Test("A batch holds at most so many writes")
+  func writesMax() async throws {
+    var limits = StoreLimits()
+    limits.batchWritesMax = 2
+    let loop = Loop(backing, limits: limits)
+    let tasks = await loop.start(writes: ["a", "b", "c", "d", "e"].map { put($0) })
+    for task in tasks { _ = try await task.value.get() }
+    #expect(batches == [["a", "b"], ["c", "d"], ["e"]])
+  }
+
+  @Test("A batch holds at most so many bytes, but always one write")
+  func bytesMax() async throws {
+    var limits = StoreLimits()
+    // A write here weighs 1 + 10 bytes and those of its value.
+    limits.batchBytesMax = 30
+    let loop = Loop(backing, limits: limits)
+    let large = String(repeating: "x", count: 100)
+    let tasks = await loop.start(writes: [
+      put("a", "1234"), put("b", "1234"), put("c", large), put("d", "1234"), put("e", "12345"),
+    ])
+    for task in tasks { _ = try await task.value.get() }
+    #expect(batches == [["a", "b"], ["c"], ["d"], ["e"]])
+  }
+
+  @Test("A failing batch fails its writers and nobody else")
+  func failure() async throws {
+    let loop = Loop(backing)
+    backing.database.beforeWrite.close()
+    let failing = await loop.start(writes: [put("a"), put("b")])
+    await backing.database.beforeWrite.untilHeld()
+    let working = await loop.start(writes: [put("c"), put("a", "again")])
+    await loop.until(writesWaiting: 2)
+    backing.database.fail(with: databaseAway)
+    backing.database.beforeWrite.releaseFirst()
+    await backing.database.beforeWrite.untilHeld()
+    backing.database.fail(with: nil)
+    backing.database.beforeWrite.open()
+    for task in failing { #expect(await task.value == .failure(databaseAway)) }
+    for task in working { #expect(try await task.value.get().stored?.version == 1) }
+    #expect(backing.feed.publications.map { $0.map(\.key.text) } == [["c", "a"]])
+    #expect(
+      backing.observer.events.contains(.writeBatch(writes: 2, bytes: 32, error: databaseAway)))
+  }
+
+  @Test("Past the bound on waiting writes a write is refused before any work")
+  func overloadedByCount() async throws {
+    var limits = StoreLimits()
+    limits.pendingWritesMax = 2
+    limits.retryAfter = 7
+    let loop = Loop(backing, limits: limits)
+    backing.database.beforeWrite.close()
+    var tasks = await loop.start(writes: [put("a")])
+    await backing.database.beforeWrite.untilHeld()
+    tasks += await loop.start(writes: [put("b"), put("c")])
+    await loop.until(writesWaiting: 2)
+    await #expect(throws: StoreError.overloaded(retryAfter: 7)) { try await loop.write(put("d")) }
+    backing.database.beforeWrite.open()
+    for task in tasks { _ = try await task.value.get() }
+    #expect(batches == [["a"], ["b", "c"]])
+    #expect(backing.observer.events.contains(.refused(.write)))
+    _ = try await loop.write(put("d"))
+  }
+
+  @Test("Past the bound on waiting bytes a write is refused, but one always fits")
+  func overloadedByBytes() async throws {
+    var limits = StoreLimits()
+    limits.pendingBytesMax = 20
+    let loop = Loop(backing, limits: limits)
+    backing.database.beforeWrite.close()
+    let large = String(repeating: "x", count: 100)
+    var tasks = await loop.start(writes: [put("a", large)])
+    await backing.database.beforeWrite.untilHeld()
+    tasks += await loop.start(writes: [put("b", "123456789")])
+    await loop.until(writesWaiting: 1)
+    await #expect(throws: StoreError.overloaded(retryAfter: 1)) { try await loop.write(put("c")) }
+    backing.database.beforeWrite.open()
+    for task in tasks { _ = try await task.value.get() }
+    #expect(batches == [["a"], ["b"]])
+  }
+
+  @Test("Whoever is cancelled while following or leading is answered once, and so are the others")
+  func cancellation() async throws {
+    let loop = Loop(backing)
+    backing.database.beforeWrite.close()
+    let first = await loop.start(writes: [put("a"), put("b")])
+    await backing.database.beforeWrite.untilHeld()
+    let second = await loop.start(writes: [put("c"), put("d")])
+    await loop.until(writesWaiting: 2)
+    for task in first + second { task.cancel() }
+    backing.database.beforeWrite.open()
+    for task in first + second { #expect(try await task.value.get().stored?.version == 1) }
+    #expect(batches == [["a", "b"], ["c", "d"]])
+  }
+}

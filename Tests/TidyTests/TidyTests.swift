@@ -1,0 +1,72 @@
+import Testing
+
+/// The layout and the rules of this code base, so that nobody has to remember them.
+@Suite("The house is tidy")
+struct TidyTests {
+  @Test("Every import follows an arrow of the layout")
+  func imports() { expectTidy(Layers.imports) }
+
+  @Test("Only executables read the environment")
+  func environment() { expectTidy(Layers.environment) }
+
+  @Test("Pointers and unchecked promises stay in the event loop and the adapters")
+  func pointers() { expectTidy(Layers.pointers) }
+
+  @Test("Libraries do not print")
+  func prints() { expectTidy(Layers.prints) }
+
+  @Test("No file is longer than 400 lines")
+  func fileLength() { expectTidy(Shape.fileLength) }
+
+  @Test("No line is wider than 100 columns")
+  func lineWidth() { expectTidy(Shape.lineWidth) }
+
+  @Test("No function is longer than 60 lines")
+  func functionLength() { expectTidy(Shape.functionLength) }
+
+  @Test("A file is named after its main type")
+  func fileName() { expectTidy(Shape.fileName) }
+
+  @Test("No type has a name that says nothing")
+  func typeNames() { expectTidy(Shape.typeNames) }
+
+  @Test("No file has a name that says nothing")
+  func fileNames() { expectTidy(Shape.fileNames) }
+
+  @Test("Every unchecked promise has its proof above it")
+  func proofs() { expectTidy(Conduct.proofs) }
+
+  @Test("Nothing is left to be done later")
+  func unfinished() { expectTidy(Conduct.unfinished) }
+
+  @Test("Every task has a parent")
+  func tasks() { expectTidy(Conduct.tasks) }
+
+  @Test("No test sleeps")
+  func sleeps() { expectTidy(Conduct.sleeps) }
+
+  @Test("No one's mistake but a programmer's stops the process")
+  func fatalErrors() { expectTidy(Conduct.fatalErrors) }
+
+  @Test("Every test is named with a sentence")
+  func testNames() { expectTidy(Conduct.testNames) }
+
+  @Test("No file names a folder of somebody's machine")
+  func machinePaths() { expectTidy(Conduct.machinePaths) }
+
+  @Test("Every link in the documents leads to a file")
+  func links() { expectTidy(Links.resolve(root: Repository.current.root)) }
+
+  @Test("The repository's own files are the ones that are looked at")
+  func repository() {
+    let paths = Set(Repository.current.files.map(\.path))
+    #expect(paths.isSuperset(of: ["Package.swift", "Makefile", "Tests/TidyTests/TidyTests.swift"]))
+    #expect(!paths.contains { $0.hasPrefix(".build") || $0.hasPrefix("data/") })
+  }
+
+  private func expectTidy(_ rule: Rule, sourceLocation: SourceLocation = #_sourceLocation) {
+    for breach in Repository.current.files.flatMap(rule.breaches) {
+      Issue.record("\(breach)", sourceLocation: sourceLocation)
+    }
+  }
+}

@@ -1,0 +1,25 @@
+# Shared by the scripts beside it: each sources this file first, and then stands in the
+# repository's root.
+# shellcheck shell=bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Every build of the same configuration uses the same flags, so that one build serves them all.
+# shellcheck disable=SC2034  # read by the scripts that source this file
+swift_flags=(--explicit-target-dependency-import-check error)
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Runs a command as one step of a longer job, and says how long it took.
+step() {
+  local title=$1 start=$SECONDS
+  shift
+  printf '\n== %s\n' "$title" >&2
+  "$@" || die "$title: failed after $((SECONDS - start)) s"
+  printf '== %s: done in %d s\n' "$title" "$((SECONDS - start))" >&2
+}
