@@ -18,6 +18,7 @@ let lifecycle = Target.Dependency.product(
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 
 let package = Package(
   name: "key-value-store",
@@ -45,7 +46,7 @@ let package = Package(
       swiftSettings: settings),
     .target(name: "HTTP", dependencies: ["EventLoop", log], swiftSettings: settings),
     .target(
-      name: "Embedded", dependencies: ["KeyValueStore", grdb, log, collections],
+      name: "Embedded", dependencies: ["KeyValueStore", grdb, sqlite, collections],
       swiftSettings: settings),
     .executableTarget(
       name: "KeyValueAPI",
