@@ -46,8 +46,9 @@ enum ContentType {
 
   /// The type without its parameters, in lower case.
   private static func essence(of type: String) -> String {
-    let end = type.firstIndex(of: ";") ?? type.endIndex
-    return type[..<end].filter { $0 != " " }.lowercased()
+    var essence = type[..<(type.firstIndex(of: ";") ?? type.endIndex)]
+    while essence.last == " " { essence.removeLast() }
+    return essence.lowercased()
   }
 
   /// `tchar` (RFC 9110 §5.6.2), in lower case.

@@ -64,30 +64,60 @@ extension APIHandler {
 
   /// Where a write is applied at once, a failure is known at once; else the operation tells of it.
   private func queue(_ write: Write) async throws(Problem) -> Response {
+    // As in `settle`: the name of an idempotent write is kept in its own transaction.
+    if write.idempotency != nil { return try await carryOut(write) }
     let submission: Submission
     do throws(StoreError) {
       submission = try await store.submit(write)
     } catch {
       throw Problem(error)
     }
-    if case .applied(let applied) = submission.receipt {
-      switch applied.outcome {
-      case .notFound: throw .keyNotFound
-      case .preconditionFailed(let current): throw .preconditionFailed(current: current)
-      case .idempotencyMismatch: throw .idempotencyMismatch
-      case .stored, .deleted, nil: break
-      }
+    if case .applied(let applied) = submission.receipt, let outcome = applied.outcome {
+      try refuse(outcome)
     }
+    var response = Response(.accepted, json: acceptance(submission.id))
+    response.fields.append("Location", "/operations/\(submission.id.text)")
+    return response
+  }
+
+  private func carryOut(_ write: Write) async throws(Problem) -> Response {
+    let receipt: WriteReceipt
+    do throws(StoreError) {
+      receipt = try await store.write(write)
+    } catch {
+      throw Problem(error)
+    }
+    do throws(Problem) {
+      try refuse(receipt.outcome)
+    } catch {
+      throw receipt.isReplayed ? error.with(field: "Idempotency-Replayed", "true") : error
+    }
+    var response = Response(.accepted, json: acceptance(nil))
+    if receipt.isReplayed { response.fields.append("Idempotency-Replayed", "true") }
+    return response
+  }
+
+  /// Throws if a write has not done what was asked.
+  private func refuse(_ outcome: WriteOutcome) throws(Problem) {
+    switch outcome {
+    case .notFound: throw .keyNotFound
+    case .preconditionFailed(let current): throw .preconditionFailed(current: current)
+    case .idempotencyMismatch: throw .idempotencyMismatch
+    case .stored, .deleted: break
+    }
+  }
+
+  private func acceptance(_ id: OperationID?) -> JSONWriter {
     var writer = JSONWriter()
     writer.beginObject()
     writer.name("detail")
     writer.string("queued")
-    writer.name("operation")
-    writer.string(submission.id.text)
+    if let id {
+      writer.name("operation")
+      writer.string(id.text)
+    }
     writer.endObject()
-    var response = Response(.accepted, json: writer)
-    response.fields.append("Location", "/operations/\(submission.id.text)")
-    return response
+    return writer
   }
 
   private func documentContent(

@@ -7,15 +7,22 @@ extension APIHandler {
   func outcome(
     of id: OperationID, _ write: Write, waiting limit: Duration
   ) async -> Settlement {
-    let end = ContinuousClock.now + limit
+    var left = limit
     var step = Duration.milliseconds(5)
-    while ContinuousClock.now < end {
-      await surroundings.pause(min(step, end - ContinuousClock.now))
+    while left > .zero {
+      let pause = min(step, left)
+      await surroundings.pause(pause)
+      left -= pause
       step = min(step * 2, .milliseconds(200))
-      // A look that fails decides nothing: the write is safe, and 202 stays true.
-      guard let record = try? await store.operation(id), record.state != .queued else { continue }
-      guard let outcome = await outcome(record, write) else { break }
-      return .final(WriteReceipt(outcome: outcome))
+      do throws(StoreError) {
+        // No record yet: it is written together with the entry.
+        guard let record = try await store.operation(id), record.state != .queued else { continue }
+        guard let outcome = await outcome(record, write) else { break }
+        return .final(WriteReceipt(outcome: outcome))
+      } catch {
+        // A look that fails decides nothing: the write is safe, and 202 stays true.
+        break
+      }
     }
     return .queued(id)
   }

@@ -12,7 +12,9 @@ extension APIHandler {
   /// Carries out a write, in the way its client prefers, or in the other way if that one is barred.
   func settle(_ write: Write, _ preferences: Preferences) async throws(Problem) -> Settlement {
     do throws(StoreError) {
-      return preferences.isAsynchronous
+      // An idempotent write is always carried out at once: the database keeps its name in the same
+      // transaction. `respond-async` is a wish, and a final answer is what it waits for.
+      return preferences.isAsynchronous && write.idempotency == nil
         ? try await settleByQueue(write, preferences)
         : try await settleAtOnce(write, preferences)
     } catch {
@@ -66,11 +68,13 @@ extension StoreError {
   /// Whether a write that failed so may be queued instead.
   ///
   /// The queue applies a write only if nothing newer than its acceptance has been written, so it does
-  /// no harm if an unconditional one was committed after all. A condition would be tested twice.
+  /// no harm if an unconditional one was committed after all; a condition would be tested twice. An
+  /// idempotent one fails instead: its client can send it again, and it still happens once.
   fileprivate func allowsQueueing(_ write: Write) -> Bool {
-    switch self {
+    guard write.idempotency == nil else { return false }
+    return switch self {
     case .unavailable: true
-    case .outcomeUnknown: write.condition.isEmpty && write.idempotency == nil
+    case .outcomeUnknown: write.condition.isEmpty
     case .overloaded, .idempotencyInFlight: false
     }
   }

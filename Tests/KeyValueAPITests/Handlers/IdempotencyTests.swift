@@ -1,0 +1,159 @@
+import KeyValueStore
+import Testing
+
+@testable import KeyValueAPI
+
+@Suite("A request with an idempotency key takes effect once")
+struct IdempotencyTests {
+  private let server = Server(makeBacking())
+  private let named = [("Idempotency-Key", "\"one\"")]
+
+  @Test("The first result is answered again, and nothing is written")
+  func replay() async throws {
+    let first = try await server.send("PUT /kv/a", named, body: "x")
+    #expect(first.status == 201)
+    #expect(first["Idempotency-Replayed"] == nil)
+    _ = try await server.send("PUT /kv/a", body: "y")
+    let second = try await server.send("PUT /kv/a", named, body: "x")
+    #expect(second.status == 201)
+    #expect(second["Idempotency-Replayed"] == "true")
+    #expect(second.text == first.text)
+    #expect(second["ETag"] == first["ETag"])
+    #expect(try await server.send("GET /kv/a").text == "y")
+  }
+
+  @Test("The bare spelling is the same key as the quoted one")
+  func spellings() async throws {
+    _ = try await server.send("PUT /kv/a", [("Idempotency-Key", "\"k-1\"")], body: "x")
+    let again = try await server.send("PUT /kv/a", [("Idempotency-Key", "k-1")], body: "x")
+    #expect(again["Idempotency-Replayed"] == "true")
+  }
+
+  @Test(
+    "Another request with the same key is a 422",
+    arguments: [
+      ("PUT /kv/a", [], "y"), ("PUT /kv/b", [], "x"), ("PUT /kv/a?ttl=5", [], "x"),
+      ("DELETE /kv/a", [], ""), ("PUT /kv/a", [("If-None-Match", "*")], "x"),
+      ("PUT /kv/a", [("If-Match", "*")], "x"),
+      ("POST /batch", [], #"{"operations":[{"op":"get","key":"a"}]}"#),
+      ("PUT /kv", [], #"{"data":{"key":"a","value":"x"}}"#), ("DELETE /kv?key=a", [], ""),
+    ] as [(String, [(String, String)], String)])
+  func mismatch(_ line: String, _ fields: [(String, String)], _ body: String) async throws {
+    _ = try await server.send("PUT /kv/a", named, body: "x")
+    let answer = try await server.send(line, named + fields, body: body)
+    #expect(answer.status == 422)
+    #expect(answer.problem == "idempotency-mismatch")
+    #expect(try await server.send("GET /kv/a").text == "x")
+  }
+
+  @Test("A refusal is a first result too")
+  func replayedRefusals() async throws {
+    let missing = try await server.send("DELETE /kv/a", named)
+    #expect(missing.status == 404)
+    let fields = [("If-Match", "*"), ("Idempotency-Key", "two")]
+    #expect(try await server.send("PUT /kv/a", fields, body: "x").status == 412)
+    _ = try await server.send("PUT /kv/a", body: "y")
+    let again = try await server.send("DELETE /kv/a", named)
+    #expect(again.status == 404)
+    #expect(again["Idempotency-Replayed"] == "true")
+    let refused = try await server.send("PUT /kv/a", fields, body: "x")
+    #expect(refused.status == 412)
+    #expect(refused["Idempotency-Replayed"] == "true")
+  }
+
+  @Test("A batch is replayed as a whole")
+  func batches() async throws {
+    let body = #"{"operations":[{"op":"put","key":"a","value":"x"},{"op":"delete","key":"b"}]}"#
+    let first = try await server.send("POST /batch", named, body: body)
+    #expect(first.status == 200)
+    let second = try await server.send("POST /batch", named, body: body)
+    #expect(second["Idempotency-Replayed"] == "true")
+    #expect(second.text == first.text)
+    #expect(try await server.send("GET /kv/a").status == 200)
+  }
+
+  @Test("The JSON form is carried out at once, and once")
+  func jsonForm() async throws {
+    let body = #"{"data":{"key":"a","value":"x"}}"#
+    let first = try await server.send("PUT /kv", named, body: body)
+    #expect(first.status == 202)
+    let second = try await server.send("PUT /kv", named, body: body)
+    #expect(second.status == 202)
+    #expect(second["Idempotency-Replayed"] == "true")
+    let list = try await server.send("GET /kv")
+    #expect(try list.json["items"]?.elements[0]["version"]?.integer == 1)
+    let two = [("Idempotency-Key", "two")]
+    #expect(try await server.send("DELETE /kv?key=a", two).status == 202)
+    #expect(try await server.send("DELETE /kv?key=a", two)["Idempotency-Replayed"] == "true")
+    #expect(try await server.send("DELETE /kv?key=a", [("Idempotency-Key", "3")]).status == 404)
+  }
+
+  @Test("respond-async does not take an idempotent write away from its transaction")
+  func asynchronous() async throws {
+    server.backing.queue.follow(.keeps)
+    let fields = named + [("Prefer", "respond-async")]
+    #expect(try await server.send("PUT /kv/a", fields, body: "x").status == 201)
+    let again = try await server.send("PUT /kv/a", fields, body: "x")
+    #expect(again["Idempotency-Replayed"] == "true")
+    #expect(server.backing.queue.kept.isEmpty)
+  }
+
+  @Test("An idempotent write is not queued when the database is away: it can be sent again")
+  func databaseAway() async throws {
+    server.backing.queue.follow(.keeps)
+    for error in [StoreError.unavailable(cause: "x", retryAfter: 1), .outcomeUnknown(cause: "x")] {
+      server.backing.database.fail(with: error)
+      #expect(try await server.send("PUT /kv/a", named, body: "x").status == 503)
+    }
+    #expect(server.backing.queue.kept.isEmpty)
+    server.backing.database.fail(with: nil)
+    #expect(try await server.send("PUT /kv/a", named, body: "x").status == 201)
+  }
+
+  @Test("While the first request is in flight, the second is a 409")
+  func inFlight() async throws {
+    server.backing.database.fail(with: .idempotencyInFlight)
+    let answer = try await server.send("PUT /kv/a", named, body: "x")
+    #expect(answer.status == 409)
+    #expect(answer.problem == "idempotency-in-flight")
+    #expect(answer["Retry-After"] == "1")
+  }
+
+  @Test(
+    "The longest keys are accepted",
+    arguments: [
+      String(repeating: "k", count: 255), "\"\(String(repeating: "k", count: 255))\"",
+      "\"\(String(repeating: "\\\"", count: 255))\"", "\" \"", "a,b;c=d",
+    ])
+  func longestKeys(_ key: String) async throws {
+    let answer = try await server.send("PUT /kv/a", [("Idempotency-Key", key)], body: "x")
+    #expect(answer.status == 201)
+  }
+
+  @Test(
+    "A malformed key is a 400 that names the field, and writes nothing",
+    arguments: [
+      "", "\"\"", "\"", "\"a", "a\"", "a\"b", "a b", "é", "\"é\"", "\"a\\b\"", "\"a\"b\"",
+      "\"a\\\"",
+      "\"a\";p=1", String(repeating: "k", count: 256), "\"\(String(repeating: "k", count: 256))\"",
+    ])
+  func malformed(_ key: String) async throws {
+    let fields = [("Idempotency-Key", key)]
+    let batch = #"{"operations":[{"op":"put","key":"a","value":"x"}]}"#
+    for (line, body) in [
+      ("PUT /kv/a", "x"), ("DELETE /kv/a", ""), ("POST /batch", batch),
+      ("PUT /kv", #"{"data":{"key":"a","value":"x"}}"#), ("DELETE /kv?key=a", ""),
+    ] {
+      let answer = try await server.send(line, fields, body: body)
+      #expect(answer.status == 400, "\(line)")
+      #expect(try answer.json["header"]?.string == "Idempotency-Key")
+    }
+    #expect(server.backing.database.writeCalls == 0)
+  }
+
+  @Test("Two fields are a 400")
+  func twoFields() async throws {
+    let answer = try await server.send("PUT /kv/a", named + named, body: "x")
+    #expect(answer.problem == "invalid-header")
+  }
+}
