@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import Embedded
+internal import EventLoop
 internal import Foundation
 internal import HTTP
 internal import Logging
@@ -20,8 +22,27 @@ struct Command: AsyncParsableCommand {
       for warning in configuration.warnings { tell("warning: \(warning)") }
       return print("The settings are fine.")
     }
-    tell("This build can't serve yet.")
-    throw ExitStatus.unavailable
+    try await serve(configuration)
+  }
+
+  /// Serves until SIGTERM or SIGINT; says why it can't.
+  private func serve(_ configuration: Configuration) async throws {
+    let log = LogWriter()
+    defer { log.flush() }
+    LoggingSystem.bootstrap {
+      JSONLogHandler(label: $0, level: configuration.logLevel, writer: log)
+    }
+    let logger = Logger(label: "kv-api")
+    for warning in configuration.warnings { logger.warning("\(warning)") }
+    do {
+      try await Server(configuration, logger: logger, log: log).run()
+    } catch let error as EmbeddedError {
+      tell("\(error)")
+      throw ExitStatus.of(error)
+    } catch let error as ListenError {
+      tell("\(error). Stop what uses the address, or set KV_LISTEN to another one.")
+      throw ExitStatus.unavailable
+    }
   }
 
   /// Reads the settings, makes room for connections, and says all that is wrong.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Embedded
 
 /// What the process says to its caller at the end: the codes of sysexits.h. Usage errors are 64, by
 /// ArgumentParser.
@@ -11,4 +12,12 @@ enum ExitStatus {
   static let inputOutput = ExitCode(74)
   /// EX_CONFIG: a setting is wrong.
   static let configuration = ExitCode(78)
+
+  /// The code of a database that can't be opened.
+  static func of(_ error: EmbeddedError) -> ExitCode {
+    switch error {
+    case .notAFolder, .notWritable, .locked: dataFolder
+    case .corrupt, .foreign, .newerSchema, .noSpace, .failed: inputOutput
+    }
+  }
 }
