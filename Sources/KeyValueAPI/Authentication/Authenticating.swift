@@ -9,7 +9,8 @@ protocol Authenticating: Sendable {
   func principal(authorization: ArraySlice<UInt8>) -> Principal?
 }
 
-/// Lets everybody do everything, on a server that only its own machine can reach, or that is meant so.
+/// Lets everybody do everything, on a server that only its own machine can reach, or that is meant
+/// so.
 struct OpenAccess: Authenticating {
   let isRequired = false
   func principal(authorization: ArraySlice<UInt8>) -> Principal? { .anybody }

@@ -1,6 +1,6 @@
 extension DocsPage {
-  /// The page's only style sheet: light or dark as the reader's system is, one column that a phone can
-  /// show.
+  /// The page's only style sheet: light or dark as the reader's system is, one column that a phone
+  /// can show.
   static let style = """
     :root{color-scheme:light dark;--ink:#1c2330;--soft:#5a6475;--line:#d9dee7;--paper:#fff;\
     --card:#f6f8fb;--get:#0b6e4f;--put:#8a5300;--post:#0b57a4;--delete:#b3261e}

@@ -1,7 +1,8 @@
 import HTTP
 import KeyValueStore
 
-/// Answers the requests of one event loop: finds the endpoint, checks who asks, and calls its handler.
+/// Answers the requests of one event loop: finds the endpoint, checks who asks, and calls its
+/// handler.
 ///
 /// The handlers are in extensions, one file for each kind of resource.
 final class APIHandler: HTTPHandler {

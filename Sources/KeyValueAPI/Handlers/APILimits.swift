@@ -21,6 +21,7 @@ struct APILimits: Sendable {
   var contentTypeBytesMax = 255
   /// The longest idempotency key, in characters. Default 255.
   var idempotencyKeyCharactersMax = 255
-  /// The largest body where none is expected, in bytes. It is read and not looked at. Default 64 KiB.
+  /// The largest body where none is expected, in bytes. It is read and not looked at. Default 64
+  /// KiB.
   var unexpectedBodyBytesMax = 64 << 10
 }

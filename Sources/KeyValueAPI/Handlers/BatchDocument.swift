@@ -1,8 +1,8 @@
 import HTTP
 import KeyValueStore
 
-/// The document of `POST /batch`, read as far as it can be: each operation is well-formed or has its
-/// own problem.
+/// The document of `POST /batch`, read as far as it can be: each operation is well-formed or has
+/// its own problem.
 struct BatchDocument {
   let isAtomic: Bool
   /// In the client's order.

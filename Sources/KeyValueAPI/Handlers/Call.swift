@@ -1,6 +1,7 @@
 import HTTP
 
-/// A request that may be carried out: somewhere to go, somebody who may, nothing unknown in its query.
+/// A request that may be carried out: somewhere to go, somebody who may, nothing unknown in its
+/// query.
 struct Call {
   let endpoint: Endpoint
   let principal: Principal

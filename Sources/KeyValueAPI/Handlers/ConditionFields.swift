@@ -3,8 +3,8 @@ import KeyValueStore
 
 /// `If-Match` and `If-None-Match` (RFC 9110 §13.1).
 enum ConditionFields {
-  /// Reads both. A malformed one is refused: a condition that is not understood must not let a write
-  /// through.
+  /// Reads both. A malformed one is refused: a condition that is not understood must not let a
+  /// write through.
   static func parse(_ head: RequestHead) throws(Problem) -> Condition {
     var condition = Condition.none
     if let list = try list(head, .ifMatch, "If-Match") {

@@ -4,7 +4,8 @@ import KeyValueStore
 /// The end of a page as a text that clients hand back: the digit 1, a version, then the last key in
 /// hexadecimal.
 ///
-/// Not Base64: that a text is a cursor can then be told by a regular expression, and openapi.json does.
+/// Not Base64: that a text is a cursor can then be told by a regular expression, and openapi.json
+/// does.
 enum Cursor {
   private static let version = UInt8(ascii: "1")
   private static let digits = Array("0123456789abcdef".utf8)

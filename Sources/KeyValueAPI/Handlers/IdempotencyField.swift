@@ -4,8 +4,8 @@ import KeyValueStore
 /// The `Idempotency-Key` field (draft-ietf-httpapi-idempotency-key-header §2) and the request that
 /// it stands for.
 enum IdempotencyField {
-  /// Reads the field; nil without one. It is a quoted string (RFC 8941 §3.3.3), but most clients send
-  /// the bare text, which means the same.
+  /// Reads the field; nil without one. It is a quoted string (RFC 8941 §3.3.3), but most clients
+  /// send the bare text, which means the same.
   static func parse(_ head: RequestHead, charactersMax: Int) throws(Problem) -> String? {
     guard let first = head.first(.idempotencyKey) else { return nil }
     guard head.all(.idempotencyKey).count == 1 else {

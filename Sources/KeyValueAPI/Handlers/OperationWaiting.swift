@@ -27,8 +27,8 @@ extension APIHandler {
     return .queued(id)
   }
 
-  /// What a record says in the words of a write; nil if it has none for it: the client then reads the
-  /// record itself.
+  /// What a record says in the words of a write; nil if it has none for it: the client then reads
+  /// the record itself.
   private func outcome(_ record: OperationRecord, _ write: Write) async -> WriteOutcome? {
     switch (record.state, write.mutation) {
     case (.applied, .put):

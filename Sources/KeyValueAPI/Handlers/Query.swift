@@ -4,8 +4,8 @@ import HTTP
 struct Query {
   private let parameters: [QueryParameters.Parameter]
 
-  /// Takes a query apart and refuses what is not among `names`: a mistyped `tll=60` must not store a
-  /// value for ever.
+  /// Takes a query apart and refuses what is not among `names`: a mistyped `tll=60` must not store
+  /// a value for ever.
   init(_ query: ArraySlice<UInt8>?, names: [String]) throws(Problem) {
     guard let query, !query.isEmpty else {
       parameters = []

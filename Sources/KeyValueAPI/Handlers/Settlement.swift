@@ -67,9 +67,10 @@ extension APIHandler {
 extension StoreError {
   /// Whether a write that failed so may be queued instead.
   ///
-  /// The queue applies a write only if nothing newer than its acceptance has been written, so it does
-  /// no harm if an unconditional one was committed after all; a condition would be tested twice. An
-  /// idempotent one fails instead: its client can send it again, and it still happens once.
+  /// The queue applies a write only if nothing newer than its acceptance has been written, so it
+  /// does no harm if an unconditional one was committed after all; a condition would be tested
+  /// twice. An idempotent one fails instead: its client can send it again, and it still happens
+  /// once.
   fileprivate func allowsQueueing(_ write: Write) -> Bool {
     guard write.idempotency == nil else { return false }
     return switch self {

@@ -23,7 +23,8 @@ enum Base64 {
     text.append(padding)
   }
 
-  /// The bytes of `text`; nil unless it is padded, without line breaks and without stray bits (§3.5).
+  /// The bytes of `text`; nil unless it is padded, without line breaks and without stray bits
+  /// (§3.5).
   static func decode(_ text: [UInt8]) -> [UInt8]? {
     guard text.count % 4 == 0 else { return nil }
     var content = text[...]

@@ -1,8 +1,8 @@
 /// A JSON text (RFC 8259), taken apart without losing a byte of it.
 ///
 /// Foundation's decoder hands numbers out as `Double` or `Decimal`: `1.0`, `1E400` and twenty-digit
-/// integers would not come back as they were sent. Here every value keeps the range of its own text,
-/// so that what a client stored is what a client gets.
+/// integers would not come back as they were sent. Here every value keeps the range of its own
+/// text, so that what a client stored is what a client gets.
 struct JSONDocument: Sendable {
   /// The text.
   let bytes: [UInt8]

@@ -170,7 +170,8 @@ struct JSONScanner {
     }
   }
 
-  /// §7: a character beyond U+FFFF is two escapes. Half of one has no UTF-8 (§8.2), so it can't be kept.
+  /// §7: a character beyond U+FFFF is two escapes. Half of one has no UTF-8 (§8.2), so it can't be
+  /// kept.
   private mutating func scanLowSurrogate(
     after high: UInt16, from start: Int
   ) throws(JSONError) {
@@ -233,7 +234,8 @@ struct JSONScanner {
 }
 
 /// The names that an object has so far: a few are compared, many are hashed (with a seed that a
-/// client can't know), so that an object of a million members costs no more a member than a small one.
+/// client can't know), so that an object of a million members costs no more a member than a small
+/// one.
 private struct MemberNames {
   private var few: [[UInt8]] = []
   private var many: Set<[UInt8]> = []

@@ -1,8 +1,8 @@
 import HTTP
 import KeyValueStore
 
-// The one table from what can go wrong, anywhere, to what the client is told. What every layer below
-// calls an error or an outcome becomes a problem here and nowhere else.
+// The one table from what can go wrong, anywhere, to what the client is told. What every layer
+// below calls an error or an outcome becomes a problem here and nowhere else.
 
 extension Problem {
   /// The store could not answer.

@@ -12,7 +12,8 @@ enum Endpoint: Sendable {
   case getOpenAPI, getDocs, getRoot
   case options
 
-  /// The endpoint for a method on a route; nil if the route has none for it. HEAD is wherever GET is.
+  /// The endpoint for a method on a route; nil if the route has none for it. HEAD is wherever GET
+  /// is.
   init?(_ route: Route, _ method: Method) {
     switch (route, method) {
     case (.unknown, _): return nil
