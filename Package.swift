@@ -13,6 +13,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -52,7 +53,7 @@ let package = Package(
       name: "KeyValueAPI",
       dependencies: [
         "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Observability",
-        arguments, lifecycle, log,
+        arguments, lifecycle, log, signals,
       ],
       resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings),
 

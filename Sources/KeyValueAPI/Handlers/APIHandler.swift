@@ -45,6 +45,8 @@ final class APIHandler: HTTPHandler {
   }
 
   func respond(to request: Request) async -> Response {
+    observer.began()
+    defer { observer.ended() }
     let start = ContinuousClock.now
     let route = Route(path: request.head.path)
     do throws(Problem) {

@@ -18,6 +18,16 @@ struct Exchange {
 
 /// Hears of every answered request. Called on the loop: it must not block.
 protocol APIObserver {
-  /// A request was answered.
+  /// A request that was let in is being answered from now on.
+  func began()
+  /// A request that began has its answer, or was given up.
+  func ended()
+  /// A request was answered, or refused before it began.
   func answered(_ exchange: Exchange)
+}
+
+/// Who does not count requests in flight need not listen.
+extension APIObserver {
+  func began() {}
+  func ended() {}
 }

@@ -1,0 +1,136 @@
+internal import EventLoop
+internal import HTTP
+internal import Logging
+
+/// All that an operator decides, checked. Made once, at the start; nothing else reads the
+/// environment.
+struct Configuration: Sendable {
+  /// Who may use the server.
+  enum Access: Sendable {
+    /// Everybody who can connect.
+    case open
+    /// Whoever has a token of the file at `path`.
+    case tokens(TokensFile, path: String)
+  }
+
+  /// Where to listen.
+  let listen: SocketAddress
+  /// Event loops, at least 1.
+  let loops: Int
+  /// How they wait for sockets.
+  let backend: PollerBackend
+  /// How long requests in flight may take after SIGTERM.
+  let drain: Duration
+  /// What is logged.
+  let logLevel: Logger.Level
+  /// The folder of the database.
+  let dataFolder: String
+  /// Memory for cached entries.
+  let cacheBytes: Int
+  /// Who may use the server.
+  let access: Access
+  /// Bounds and timeouts of connections. `connectionsMax` may have to be lowered to what the
+  /// process may have open: see `DescriptorLimit`.
+  var http: HTTPConfiguration
+  /// Whether an operator has asked for this `http.connectionsMax`.
+  let isConnectionsMaxGiven: Bool
+  /// What a request may hold.
+  let limits: APILimits
+  /// What is odd but allowed, for the log.
+  private(set) var warnings: [String]
+
+  /// Reads the settings; the error names all that are wrong.
+  /// - Parameters:
+  ///   - cores: how many loops there are unless the environment says so.
+  ///   - readFile: reads the file of a secret.
+  ///   - readTokens: reads the tokens file.
+  init(
+    environment: [String: String], cores: Int, readFile: @escaping SettingsReader.FileReader,
+    readTokens: (String) throws(TokensFileError) -> TokensFile
+  ) throws(ConfigurationError) {
+    var reader = SettingsReader(environment, readFile: readFile)
+    listen = reader.value(of: Settings.listen)
+    let loopsGiven = reader.value(of: Settings.loops)
+    loops = loopsGiven > 0 ? loopsGiven : max(1, cores)
+    backend = reader.value(of: Settings.backend)
+    drain = reader.value(of: Settings.drain)
+    logLevel = reader.value(of: Settings.logLevel)
+    dataFolder = reader.value(of: Settings.dataFolder)
+    cacheBytes = reader.value(of: Settings.cacheBytes)
+    access = Configuration.access(&reader, listen: listen, readTokens: readTokens)
+    limits = Configuration.limits(&reader)
+    http = Configuration.http(&reader)
+    isConnectionsMaxGiven = !(environment[Settings.connectionsMax.description.name] ?? "").isEmpty
+    if http.bodyBytesMax < limits.documentBytesMax {
+      reader.report(
+        Settings.bodyBytesMax.description,
+        "at least \(ByteCount.text(limits.documentBytesMax)), the largest body that is accepted")
+    }
+    for setting in Settings.cluster { reader.refuse(setting) }
+    warnings = reader.warnings
+    guard reader.problems.isEmpty else { throw ConfigurationError(problems: reader.problems) }
+  }
+
+  /// Without tokens the server is for its own machine only, unless somebody has said that it is
+  /// meant.
+  private static func access(
+    _ reader: inout SettingsReader, listen: SocketAddress,
+    readTokens: (String) throws(TokensFileError) -> TokensFile
+  ) -> Access {
+    let path = reader.value(of: Settings.tokensFile)
+    let isDisabled = reader.value(of: Settings.isAuthenticationDisabled)
+    guard !path.isEmpty else {
+      if !isDisabled, !listen.isLoopback {
+        reader.report(
+          Settings.listen.description,
+          "everybody who reaches this address could read and write all keys: set KV_TOKENS_FILE, "
+            + "or KV_AUTH=disabled if that is meant, or listen on 127.0.0.1")
+      }
+      return .open
+    }
+    if isDisabled {
+      reader.report(
+        Settings.isAuthenticationDisabled.description,
+        "KV_TOKENS_FILE says that tokens are wanted: unset one of them")
+    }
+    do throws(TokensFileError) {
+      return .tokens(try readTokens(path), path: path)
+    } catch {
+      reader.report(Settings.tokensFile.description, "\(error)")
+      return .open
+    }
+  }
+
+  private static func limits(_ reader: inout SettingsReader) -> APILimits {
+    var limits = APILimits()
+    limits.valueBytesMax = reader.value(of: Settings.valueBytesMax)
+    return limits
+  }
+
+  private static func http(_ reader: inout SettingsReader) -> HTTPConfiguration {
+    var http = HTTPConfiguration()
+    http.connectionsMax = reader.value(of: Settings.connectionsMax)
+    http.bodyBytesMax = reader.value(of: Settings.bodyBytesMax)
+    http.headTimeout = reader.value(of: Settings.headTimeout)
+    http.bodyTimeout = reader.value(of: Settings.bodyTimeout)
+    http.writeTimeout = reader.value(of: Settings.writeTimeout)
+    http.idleTimeout = reader.value(of: Settings.idleTimeout)
+    return http
+  }
+
+  /// Lowers the bound on connections to what there are descriptors for, unless it was asked for.
+  mutating func fitConnections(room: Int) throws(ConfigurationError) {
+    guard room < http.connectionsMax else { return }
+    let advice =
+      "the limit on open files leaves room for \(room): raise its hard limit (ulimit -Hn, or "
+      + "LimitNOFILE= in a systemd unit)"
+    if isConnectionsMaxGiven {
+      let setting = Settings.connectionsMax.description
+      throw ConfigurationError(problems: [
+        SettingProblem(setting, value: String(http.connectionsMax), advice: advice)
+      ])
+    }
+    http.connectionsMax = room
+    warnings.append("KV_MAX_CONNECTIONS is \(room): \(advice)")
+  }
+}

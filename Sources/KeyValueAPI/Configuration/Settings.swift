@@ -1,0 +1,134 @@
+internal import EventLoop
+internal import Logging
+
+/// Every environment variable that kv-api reads. Parsing, `--help` and the documents come from
+/// here.
+enum Settings {
+  // MARK: Serving
+
+  static let listen = Setting(
+    description: SettingDescription(
+      name: "KV_LISTEN", topic: .serving, fallback: "127.0.0.1:8080",
+      allowed: "address:port, for instance 127.0.0.1:8080, [::1]:8080 or :8080 (every address)",
+      meaning: "Where clients connect. Port 0 picks a free port and logs it."),
+    fallback: SocketAddress(host: "127.0.0.1", port: 8080), parse: { SocketAddress($0) })
+
+  /// 0: as many as the machine has cores.
+  static let loops = Setting<Int>(
+    description: SettingDescription(
+      name: "KV_LOOPS", topic: .serving, fallback: "the number of cores",
+      allowed: "1 to 256", meaning: "Event loops, each a thread."),
+    fallback: 0, parse: { Int($0).flatMap { (1...256).contains($0) ? $0 : nil } })
+
+  #if os(Linux)
+    private static let backends: KeyValuePairs<String, PollerBackend> = [
+      "epoll": .epoll, "dispatch": .dispatch,
+    ]
+  #else
+    private static let backends: KeyValuePairs<String, PollerBackend> = ["dispatch": .dispatch]
+  #endif
+
+  static let backend = Setting.choice(
+    "KV_IO", .serving, PollerBackend.platformDefault, among: backends,
+    shown: PollerBackend.platformDefault.rawValue,
+    "How event loops wait for sockets. dispatch works everywhere and costs about twice the CPU.")
+
+  static let drain = Setting.seconds(
+    "KV_DRAIN_SECONDS", .serving, 20, 0...3_600,
+    "How long requests in flight may take after SIGTERM before the process leaves anyway.")
+
+  static let logLevel = Setting.choice(
+    "KV_LOG_LEVEL", .serving, Logger.Level.info,
+    among: [
+      "trace": .trace, "debug": .debug, "info": .info, "notice": .notice, "warning": .warning,
+      "error": .error, "critical": .critical,
+    ],
+    shown: "info",
+    "What is logged, as JSON lines on the standard error. debug has a line for every request.")
+
+  // MARK: Storing
+
+  static let dataFolder = Setting(
+    description: SettingDescription(
+      name: "KV_DATA_DIR", topic: .storing, fallback: "./data", allowed: "a path",
+      meaning: "The folder of the database; made if it is missing, used by one process at a time."),
+    fallback: "./data", parse: { $0.contains("\0") ? nil : $0 })
+
+  static let cacheBytes = Setting.bytes(
+    "KV_CACHE_BYTES", .storing, 64 << 20, 0...(1 << 40),
+    "Memory for entries that are read often.")
+
+  // MARK: Authentication
+
+  /// Empty: there is none.
+  static let tokensFile = Setting<String>(
+    description: SettingDescription(
+      name: "KV_TOKENS_FILE", topic: .authentication, fallback: "", allowed: "a path",
+      meaning: "Who may use the server: one token a line, as name, SHA-256 of the token, scopes "
+        + "(read,write,admin) and key prefix (* for all), separated by spaces. Read again at "
+        + "SIGHUP. Without it the server listens on a loopback address only."),
+    fallback: "", parse: { $0.contains("\0") ? nil : $0 })
+
+  static let isAuthenticationDisabled = Setting.choice(
+    "KV_AUTH", .authentication, false, among: ["disabled": true], shown: "",
+    "Lets everybody who can connect do everything, on any address.")
+
+  // MARK: Limits
+
+  static let connectionsMax = Setting.count(
+    "KV_MAX_CONNECTIONS", .limits, 16_384, 1...1_000_000,
+    "Connections at a time; one more is answered 503. Each needs a file descriptor.")
+
+  static let valueBytesMax = Setting.bytes(
+    "KV_MAX_VALUE_BYTES", .limits, 1 << 20, 1...(8 << 20),
+    "The largest value.")
+
+  static let bodyBytesMax = Setting.bytes(
+    "KV_BODY_BUFFER_BYTES", .limits, 256 << 20, (8 << 20)...(1 << 40),
+    "Memory for request bodies, all together; a body that does not fit is answered 503.")
+
+  // MARK: Timeouts
+
+  static let headTimeout = Setting.seconds(
+    "KV_HEADER_TIMEOUT", .timeouts, 10, 1...3_600,
+    "From the first byte of a header to its last; then 408.")
+
+  static let bodyTimeout = Setting.seconds(
+    "KV_BODY_TIMEOUT", .timeouts, 10, 1...3_600,
+    "How long a body may stall; then 408.")
+
+  static let writeTimeout = Setting.seconds(
+    "KV_WRITE_TIMEOUT", .timeouts, 10, 1...3_600,
+    "How long a client may leave an answer unread; then its connection is closed.")
+
+  static let idleTimeout = Setting.seconds(
+    "KV_IDLE_TIMEOUT", .timeouts, 60, 1...86_400,
+    "How long a connection may wait for its next request; then it is closed.")
+
+  // MARK: Cluster
+
+  /// Known, so that setting one is an error instead of a store that silently is not the cluster's.
+  static let cluster = [
+    ("KV_DATABASE_URL", "CockroachDB or PostgreSQL.", true),
+    ("KV_REDIS_SENTINELS", "Redis, found through its Sentinels.", false),
+    ("KV_REDIS_MASTER", "The name that the Sentinels know the master by.", false),
+    ("KV_REDIS_URL", "Redis without Sentinels.", true),
+    ("KV_REDIS_PASSWORD", "The password of Redis.", true),
+    ("KV_AMQP_URLS", "RabbitMQ.", true),
+    ("KV_CACHE_TTL", "How long Redis keeps an entry.", false),
+  ].map { name, meaning, isSecret in
+    SettingDescription(
+      name: name, topic: .cluster, fallback: "", allowed: "nothing", meaning: meaning,
+      isSecret: isSecret)
+  }
+
+  /// All of them, in the order of `--help`.
+  static let all: [SettingDescription] =
+    [
+      listen.description, loops.description, backend.description, drain.description,
+      logLevel.description, dataFolder.description, cacheBytes.description,
+      tokensFile.description, isAuthenticationDisabled.description, connectionsMax.description,
+      valueBytesMax.description, bodyBytesMax.description, headTimeout.description,
+      bodyTimeout.description, writeTimeout.description, idleTimeout.description,
+    ] + cluster
+}

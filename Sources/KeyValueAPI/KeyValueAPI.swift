@@ -1,4 +1,0 @@
-@main
-struct KeyValueAPI {
-  static func main() {}
-}

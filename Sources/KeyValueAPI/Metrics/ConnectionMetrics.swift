@@ -1,0 +1,34 @@
+internal import HTTP
+internal import Observability
+
+/// Counts what happens on the connections of one loop.
+final class ConnectionMetrics: HTTPObserver, Sendable {
+  private let open: Gauge
+  private let accepted: Counter
+  private let refusedConnections: Counter
+  private let receivedBytes: Counter
+  private let sentBytes: Counter
+  private let refusedRequests: StatusSet<Counter>
+
+  init(registry: MetricsRegistry) {
+    open = registry.gauge(MetricsCatalogue.connectionsOpen)
+    accepted = registry.counter(MetricsCatalogue.connectionsAccepted)
+    refusedConnections = registry.counter(MetricsCatalogue.connectionsRefused)
+    receivedBytes = registry.counter(MetricsCatalogue.receivedBytes)
+    sentBytes = registry.counter(MetricsCatalogue.sentBytes)
+    refusedRequests = StatusSet(StatusSet<Counter>.refusals) { status in
+      registry.counter(MetricsCatalogue.requestsRefused, [MetricLabel("status", status)])
+    }
+  }
+
+  func connectionOpened() {
+    accepted.add()
+    open.add(1)
+  }
+
+  func connectionClosed() { open.add(-1) }
+  func connectionRefused() { refusedConnections.add() }
+  func received(bytes: Int) { receivedBytes.add(bytes) }
+  func sent(bytes: Int) { sentBytes.add(bytes) }
+  func refused(_ status: Status) { refusedRequests[status].add() }
+}

@@ -1,0 +1,99 @@
+internal import Observability
+
+/// Every metric of kv-api, in one list. Base units; labels take values from enums only.
+enum MetricsCatalogue {
+  // MARK: The process
+
+  static let build = MetricDescription.gauge(
+    "kv_build_info", "Always 1; its labels say which build this is.")
+  static let logLinesDropped = MetricDescription.counter(
+    "kv_log_lines_dropped_total", "Log lines dropped because the reader of the log was too slow.")
+  static let isDraining = MetricDescription.gauge(
+    "kv_draining", "1 from SIGTERM on, when readiness is refused and requests in flight finish.")
+
+  // MARK: Connections
+
+  static let connectionsOpen = MetricDescription.gauge(
+    "kv_http_connections_open", "Connections open now.")
+  static let connectionsMax = MetricDescription.gauge(
+    "kv_http_connections_max", "The most connections that may be open.")
+  static let connectionsAccepted = MetricDescription.counter(
+    "kv_http_connections_accepted_total", "Connections accepted.")
+  static let connectionsRefused = MetricDescription.counter(
+    "kv_http_connections_refused_total", "Connections refused because too many were open.")
+  static let receivedBytes = MetricDescription.counter(
+    "kv_http_received_bytes_total", "Bytes read from connections.")
+  static let sentBytes = MetricDescription.counter(
+    "kv_http_sent_bytes_total", "Bytes written to connections.")
+  static let bodyBytesHeld = MetricDescription.gauge(
+    "kv_http_body_buffer_bytes", "Memory reserved for request bodies that are being received.")
+  static let requestsRefused = MetricDescription.counter(
+    "kv_http_refused_requests_total",
+    "Requests that HTTP itself refused before a route saw them, by status.")
+
+  // MARK: Requests
+
+  static let requests = MetricDescription.counter(
+    "kv_http_requests_total", "Requests answered, by route, method and status.")
+  static let requestSeconds = MetricDescription.histogram(
+    "kv_http_request_duration_seconds",
+    "From the whole request to the whole answer, without the time on the wire, by route.",
+    bounds: .latency)
+  static let requestsInFlight = MetricDescription.gauge(
+    "kv_http_requests_in_flight", "Requests being answered now.")
+
+  // MARK: The store
+
+  static let cacheLookups = MetricDescription.counter(
+    "kv_cache_lookups_total", "Keys looked up in the cache, by what it knew: hit, miss or expired.")
+  static let cacheUpdateFailures = MetricDescription.counter(
+    "kv_cache_update_failures_total", "Committed changes that may not have reached the cache.")
+  static let cacheKeys = MetricDescription.gauge("kv_cache_keys", "Entries in the cache.")
+  static let cacheBytes = MetricDescription.gauge(
+    "kv_cache_bytes", "Memory used by the cache, in bytes.")
+  static let cacheBytesMax = MetricDescription.gauge(
+    "kv_cache_bytes_max", "The most memory that the cache may use, in bytes.")
+  static let cacheEvictions = MetricDescription.counter(
+    "kv_cache_evictions_total", "Entries dropped from the cache to make room.")
+
+  static let readBatchKeys = MetricDescription.histogram(
+    "kv_store_read_batch_keys", "Distinct keys in one look-up in the database.", bounds: .size)
+  static let readBatchReaders = MetricDescription.counter(
+    "kv_store_database_reads_total", "Reads answered by look-ups in the database.")
+  static let readBatchSeconds = MetricDescription.histogram(
+    "kv_store_read_batch_duration_seconds", "How long one look-up in the database took.",
+    bounds: .latency)
+
+  static let writeBatchSize = MetricDescription.histogram(
+    "kv_store_write_batch_writes", "Writes in one commit.", bounds: .size)
+  static let writtenBytes = MetricDescription.counter(
+    "kv_store_written_bytes_total", "Bytes of keys and values handed to commits.")
+  static let writeBatchSeconds = MetricDescription.histogram(
+    "kv_store_write_batch_duration_seconds", "How long one commit took.", bounds: .latency)
+
+  static let transactionOperations = MetricDescription.histogram(
+    "kv_store_transaction_operations", "Operations in one client's batch.", bounds: .size)
+  static let transactionSeconds = MetricDescription.histogram(
+    "kv_store_transaction_duration_seconds", "How long the transaction of a client's batch took.",
+    bounds: .latency)
+
+  static let storeErrors = MetricDescription.counter(
+    "kv_store_errors_total", "Work that failed in the database, by kind of work and of error.")
+  static let storeRefusals = MetricDescription.counter(
+    "kv_store_refused_total", "Work turned away because a queue was full, by kind.")
+  static let publishFailures = MetricDescription.counter(
+    "kv_feed_publish_failures_total", "Committed changes that were not published to watchers.")
+  static let purged = MetricDescription.counter(
+    "kv_store_purged_total",
+    "Rows purged: expired entries, and records whose retention was over.")
+
+  /// All of them; those of the process in the usual sense are `ProcessMetrics.catalogue`.
+  static let all = [
+    build, logLinesDropped, isDraining, connectionsOpen, connectionsMax, connectionsAccepted,
+    connectionsRefused, receivedBytes, sentBytes, bodyBytesHeld, requestsRefused, requests,
+    requestSeconds, requestsInFlight, cacheLookups, cacheUpdateFailures, cacheKeys, cacheBytes,
+    cacheBytesMax, cacheEvictions, readBatchKeys, readBatchReaders, readBatchSeconds,
+    writeBatchSize, writtenBytes, writeBatchSeconds, transactionOperations, transactionSeconds,
+    storeErrors, storeRefusals, publishFailures, purged,
+  ]
+}
