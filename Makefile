@@ -20,7 +20,7 @@ conformance: ## Speak to a running kv-api with other people's clients
 sanitize: ## Run the tests under the Address and the Thread Sanitizer
 	@scripts/sanitize
 
-fuzz: ## Fuzz the HTTP parser for FUZZ_SECONDS (600)
+fuzz: ## Fuzz the HTTP parser for FUZZ_SECONDS (60)
 	@scripts/fuzz
 
 bench: ## Measure against webdis, nginx, Redis, SQLite (BENCH="--quick", "--soak 300")

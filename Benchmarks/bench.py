@@ -149,7 +149,9 @@ def main():
         template.stop()
         shutil.copy(template.database(), database)
 
-        servers = {io: started(KeyValueAPI(options.binary, folder, io)) for io in ("epoll", "dispatch")}
+        servers = {
+            io: started(KeyValueAPI(options.binary, folder, io)) for io in ("epoll", "dispatch")
+        }
         redis = started(Redis(folder))
         webdis = started(Webdis(folder, redis))
         nginx = started(Nginx(folder))

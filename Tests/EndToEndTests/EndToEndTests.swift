@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// What only a whole process can show: the built `kv-api` is started, spoken to over sockets, filled,
-/// drained and killed. One test at a time, each on a thread of its own.
+/// What only a whole process can show: the built `kv-api` is started, spoken to over sockets,
+/// filled, drained and killed. One test at a time, each on a thread of its own.
 @Suite("The whole server", .serialized, .blockingThread)
 enum EndToEndTests {}
 

@@ -13,7 +13,7 @@ enum Layers {
     "Observability": ["CLinux", "Logging"],
     "EventLoop": ["CLinux"],
     "HTTP": ["EventLoop", "Logging"],
-    "Embedded": ["KeyValueStore", "GRDB", "Logging", "DequeModule"],
+    "Embedded": ["KeyValueStore", "GRDB", "GRDBSQLite", "Logging", "DequeModule"],
     "KeyValueAPI": [
       "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Observability",
       "ArgumentParser", "ServiceLifecycle", "Logging",
