@@ -16,7 +16,7 @@ enum Layers {
     "Embedded": ["KeyValueStore", "GRDB", "GRDBSQLite", "Logging", "DequeModule"],
     "KeyValueAPI": [
       "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Observability",
-      "ArgumentParser", "ServiceLifecycle", "Logging",
+      "ArgumentParser", "ServiceLifecycle", "Logging", "UnixSignals",
     ],
   ]
 
