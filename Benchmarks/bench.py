@@ -130,6 +130,8 @@ def arguments():
 
 def main():
     options = arguments()
+    # nginx takes relative paths for paths below its own prefix.
+    options.results = os.path.abspath(options.results)
     seconds, rounds = (2, 3) if options.quick else (5, 5)
     soak_seconds = options.soak or (20 if options.quick else 60)
     memory.raise_file_limit()

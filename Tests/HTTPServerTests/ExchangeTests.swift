@@ -53,7 +53,8 @@ struct ExchangeTests {
       let client = try fixture.connect()
       try client.send(
         "PUT /k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-          + "4;x=y\r\nWiki\r\n5\r\npedia\r\n0\r\nTrailer: t\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n"
+          + "4;x=y\r\nWiki\r\n5\r\npedia\r\n0\r\nTrailer: t\r\n\r\n"
+          + "GET /next HTTP/1.1\r\nHost: h\r\n\r\n"
       )
       #expect(try client.receive().text == "Wikipedia")
       #expect(try client.receive().text == "/next")
@@ -108,7 +109,8 @@ struct ExchangeTests {
       for (path, length, status) in [("/closed", 2, 403), ("/k", 3 << 20, 413)] {
         let client = try fixture.connect()
         try client.send(
-          "PUT \(path) HTTP/1.1\r\nHost: h\r\nContent-Length: \(length)\r\nExpect: 100-continue\r\n\r\n"
+          "PUT \(path) HTTP/1.1\r\nHost: h\r\nContent-Length: \(length)\r\n"
+            + "Expect: 100-continue\r\n\r\n"
         )
         let answer = try client.receive()
         #expect(answer.status == status)

@@ -77,10 +77,12 @@ struct JSONValue: Sendable {
   /// True or false; nil for any other value.
   var bool: Bool? { kind == .bool ? document.bytes[node.start] == UInt8(ascii: "t") : nil }
 
-  /// An integer, written without fraction and exponent, that fits; nil for any other value.
+  /// A whole number that fits, however it is written (`60`, `60.0`, `6e1`: JSON has one kind of
+  /// number); nil for any other value.
   var integer: Int64? {
     guard kind == .number else { return nil }
-    return Int64(String(decoding: text, as: UTF8.self))
+    let text = String(decoding: text, as: UTF8.self)
+    return Int64(text) ?? Double(text).flatMap { Int64(exactly: $0) }
   }
 
   /// The elements of an array, in order; none for any other value.

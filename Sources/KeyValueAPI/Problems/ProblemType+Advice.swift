@@ -7,7 +7,7 @@ extension ProblemType {
     case .invalidKey:
       "A key is 1 to 1,024 bytes of UTF-8 without control characters, percent-encoded in a URL."
     case .invalidParameter:
-      "The member parameter names it. Unknown parameters are refused, so that a mistyped one is noticed."
+      "The member parameter names it. Unknown parameters are refused: a mistyped one must not pass."
     case .invalidHeader:
       "The member header names it. A malformed condition never lets a write through."
     case .invalidJSON:

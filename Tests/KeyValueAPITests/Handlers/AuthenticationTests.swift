@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A token opens its scope and its prefix, nothing else")
 struct AuthenticationTests {
-  private let server = Server(makeBacking(), authentication: Tokens())
+  private let server = Server(Backing(), authentication: Tokens())
 
   /// Takes `Bearer name` as the token of the principal of that name.
   private struct Tokens: Authenticating {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A batch carries out its operations in order")
 struct BatchTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
 
   private func batch(_ operations: String, atomic: Bool? = nil) async throws -> Answer {
     let flag = atomic.map { "\"atomic\":\($0)," } ?? ""
@@ -174,7 +174,7 @@ struct BatchTests {
   func readBytes() async throws {
     var limits = APILimits()
     limits.batchReadBytesMax = 10
-    let server = Server(makeBacking(), limits: limits)
+    let server = Server(Backing(), limits: limits)
     let body = """
       {"operations":[{"op":"put","key":"a","value":"123456"},{"op":"get","key":"a"},
       {"op":"get","key":"a"}]}

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Conditions are those of RFC 9110, section 13")
 struct ConditionTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
 
   private func put(_ fields: [(String, String)] = [], _ value: String = "x") async throws -> Answer
   {

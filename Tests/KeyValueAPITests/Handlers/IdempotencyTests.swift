@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A request with an idempotency key takes effect once")
 struct IdempotencyTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
   private let named = [("Idempotency-Key", "\"one\"")]
 
   @Test("The first result is answered again, and nothing is written")
@@ -155,5 +155,13 @@ struct IdempotencyTests {
   func twoFields() async throws {
     let answer = try await server.send("PUT /kv/a", named + named, body: "x")
     #expect(answer.problem == "invalid-header")
+  }
+
+  @Test("After 24 hours the name is free again")
+  func retention() async throws {
+    _ = try await server.send("PUT /kv/a", named, body: "x")
+    server.backing.clock.advance(seconds: 86_401)
+    let answer = try await server.send("PUT /kv/b", named, body: "y")
+    #expect(answer.status == 201)
   }
 }

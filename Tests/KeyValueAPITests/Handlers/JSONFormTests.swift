@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The JSON form is what the predecessor of this system speaks")
 struct JSONFormTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
 
   private func put(_ value: String, key: String = "k") async throws -> Answer {
     try await server.send("PUT /kv", body: #"{"data":{"key":"\#(key)","value":\#(value)}}"#)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A key is everything behind /kv/, decoded once")
 struct KeyTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
 
   @Test(
     "Every spelling of a key is that key, and no other",

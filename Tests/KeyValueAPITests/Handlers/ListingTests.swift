@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A list is a page of keys in byte order")
 struct ListingTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
 
   private func fill(_ keys: [String]) async throws {
     for key in keys { _ = try await server.send("PUT /kv/\(key)", body: "v\(key)") }
@@ -99,7 +99,7 @@ struct ListingTests {
   func pageBytes() async throws {
     var limits = APILimits()
     limits.pageBytesMax = 10
-    let server = Server(makeBacking(), limits: limits)
+    let server = Server(Backing(), limits: limits)
     for key in ["a", "b", "c"] { _ = try await server.send("PUT /kv/\(key)", body: "12345678") }
     let answer = try await server.send("GET /kv?values=true")
     #expect(try keys(answer) == ["a"])

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Operators can ask how the server is")
 struct OperatingTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
   private let away = StoreError.unavailable(cause: "host db1 is gone", retryAfter: 1)
 
   @Test("All well is healthy, alive and ready")
@@ -49,7 +49,7 @@ struct OperatingTests {
 
   @Test("A server that drains is not ready")
   func draining() async throws {
-    let server = Server(makeBacking(), isDraining: true)
+    let server = Server(Backing(), isDraining: true)
     let ready = try await server.send("GET /health/ready")
     #expect(ready.status == 503)
     #expect(ready.problem == "unavailable")

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Preferences are followed as far as they can be (RFC 7240)")
 struct PreferenceTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
   private let away = StoreError.unavailable(cause: "host db1 is gone", retryAfter: 3)
 
   @Test("return=minimal leaves the document out")

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("ttl bounds the life of an entry")
 struct TimeToLiveTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
 
   @Test("An entry with a ttl says when it expires")
   func expires() async throws {
@@ -34,6 +34,38 @@ struct TimeToLiveTests {
     #expect(answer.problem == "invalid-parameter")
     #expect(try answer.json["parameter"]?.string == "ttl")
     #expect(answer.isRefusedEarly)
+    #expect(try await server.send("GET /kv/a").status == 404)
+  }
+
+  @Test("From its expiry on an entry is absent everywhere, purged or not")
+  func expired() async throws {
+    _ = try await server.send("PUT /kv/a?ttl=60", body: "x")
+    _ = try await server.send("PUT /kv/b", body: "y")
+    server.backing.clock.advance(seconds: 59)
+    #expect(try await server.send("GET /kv/a").status == 200)
+    server.backing.clock.advance(seconds: 2)
+    for line in ["GET /kv/a", "HEAD /kv/a", "GET /kv?key=a", "DELETE /kv/a", "DELETE /kv?key=a"] {
+      #expect(try await server.send(line).status == 404, "\(line)")
+    }
+    let fresh = try await server.send("GET /kv/a", [("Cache-Control", "no-cache")])
+    #expect(fresh.status == 404)
+    let list = try await server.send("GET /kv")
+    #expect(try list.json["items"]?.elements.map { $0["key"]?.string } == ["b"])
+    let get = #"{"operations":[{"op":"get","key":"a"},{"op":"delete","key":"a"}]}"#
+    let results = try await server.send("POST /batch", body: get).json["results"]?.elements
+    #expect(results?.map { $0["status"]?.integer } == [404, 404])
+    #expect(try await server.send("PUT /kv/a", [("If-Match", "*")], body: "z").status == 412)
+    let again = try await server.send("PUT /kv/a", [("If-None-Match", "*")], body: "z")
+    #expect(again.status == 201)
+    #expect(try again.json["version"]?.integer == 1)
+  }
+
+  @Test("A batch can give a ttl too")
+  func batches() async throws {
+    let body = #"{"operations":[{"op":"put","key":"a","value":"x","ttl":60}]}"#
+    _ = try await server.send("POST /batch", body: body)
+    #expect(try await server.send("GET /kv/a").status == 200)
+    server.backing.clock.advance(seconds: 61)
     #expect(try await server.send("GET /kv/a").status == 404)
   }
 }

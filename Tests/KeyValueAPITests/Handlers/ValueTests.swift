@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A value comes back byte for byte")
 struct ValueTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
 
   @Test("A new key is a 201 with its metadata, a replaced one a 200 with the next version")
   func putAndReplace() async throws {
@@ -165,7 +165,7 @@ struct ValueTests {
   func configuredSize() async throws {
     var limits = APILimits()
     limits.valueBytesMax = 4
-    let server = Server(makeBacking(), limits: limits)
+    let server = Server(Backing(), limits: limits)
     #expect(try await server.send("PUT /kv/a", body: "1234").status == 201)
     #expect(try await server.send("PUT /kv/a", body: "12345").status == 413)
   }
@@ -173,7 +173,8 @@ struct ValueTests {
   @Test("A stored content type can't smuggle a header field")
   func headerInjection() async throws {
     let batch = """
-      {"operations":[{"op":"put","key":"a","value":"x","content_type":"text/plain\\r\\nSet-Cookie: a"}]}
+      {"operations":[{"op":"put","key":"a","value":"x",
+      "content_type":"text/plain\\r\\nSet-Cookie: a"}]}
       """
     let answer = try await server.send("POST /batch", body: batch)
     #expect(try answer.json["results"]?.elements[0]["status"]?.integer == 400)

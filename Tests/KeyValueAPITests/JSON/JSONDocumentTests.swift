@@ -43,13 +43,16 @@ struct JSONDocumentTests {
     #expect(failure("[\(number)]") != nil)
   }
 
-  @Test("An integer is what is written without fraction and exponent, and fits")
+  @Test("An integer is a whole number that fits, however it is written")
   func integers() throws {
     #expect(try parse("9223372036854775807").integer == .max)
     #expect(try parse("-9223372036854775808").integer == .min)
+    #expect(try parse("60.0").integer == 60)
+    #expect(try parse("6e1").integer == 60)
+    #expect(try parse("-0").integer == 0)
     #expect(try parse("9223372036854775808").integer == nil)
-    #expect(try parse("1.0").integer == nil)
-    #expect(try parse("1e3").integer == nil)
+    #expect(try parse("1e400").integer == nil)
+    #expect(try parse("1.5").integer == nil)
     #expect(try parse("\"1\"").integer == nil)
   }
 

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The documents describe what the program does")
 struct DocumentTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
 
   private func description() async throws -> JSONValue {
     try await server.send("GET /openapi.json").json

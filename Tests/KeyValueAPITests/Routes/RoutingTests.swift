@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A request finds its endpoint by path and method")
 struct RoutingTests {
-  private let server = Server(makeBacking())
+  private let server = Server(Backing())
 
   @Test(
     "A path that leads nowhere is a 404 with a problem document",

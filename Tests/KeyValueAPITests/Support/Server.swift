@@ -5,8 +5,8 @@ import Testing
 @testable import HTTP
 @testable import KeyValueAPI
 
-/// A handler on an actor of its own, as on an event loop, with a real store behind it. Requests go in
-/// as the bytes that a client sends; the parser is the real one too.
+/// A handler on an actor of its own, as on an event loop, with a real store behind it. Requests go
+/// in as the bytes that a client sends; the parser is the real one too.
 actor Server {
   nonisolated let backing: Backing
   nonisolated let observer = RecordingAPIObserver()
@@ -19,7 +19,7 @@ actor Server {
     self.backing = backing
     let store = Store(
       database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed,
-      inFlight: backing.inFlight, observer: SilentObserver(), now: backing.now)
+      inFlight: backing.inFlight, observer: SilentObserver(), now: { backing.clock.now })
     handler = APIHandler(
       store: store, authentication: authentication, observer: observer, limits: limits,
       surroundings: APISurroundings(
