@@ -74,5 +74,12 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
     .testTarget(name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),
+
+    .target(
+      name: "StoreContracts", dependencies: ["KeyValueStore"], path: "Tests/StoreContracts",
+      swiftSettings: settings),
+    .testTarget(
+      name: "EmbeddedTests", dependencies: ["Embedded", "KeyValueStore", "StoreContracts", sqlite],
+      swiftSettings: settings),
   ]
 )
