@@ -76,7 +76,8 @@ extension DatabaseContract {
     case never, live, deleted, expired
   }
 
-  /// Brings `key` into a state; returns its last revision, that of another try, and whether it lives.
+  /// Brings `key` into a state; returns its last revision, that of another try, and whether it
+  /// lives.
   private static func prepare(
     _ key: String, _ state: State, on harness: any DatabaseHarness
   ) async throws -> (current: Revision, other: Revision, isLive: Bool) {

@@ -46,7 +46,8 @@ public actor HTTPServer {
   }
 
   /// Starts to let go of clients: idle connections end now, the others with their next answer. New
-  /// connections are still accepted, so that whoever asks for readiness is told 503 and not refused.
+  /// connections are still accepted, so that whoever asks for readiness is told 503 and not
+  /// refused.
   public func drain() {
     context.state.startDraining()
     drainingConnections = Set(connections.keys)
@@ -60,8 +61,8 @@ public actor HTTPServer {
   }
 
   /// Closes the door; what has arrived is still answered. Call it on no server before all of them
-  /// have drained: until then the kernel may queue a connection at any of their listeners, and those
-  /// that wait at a listener when it closes are reset.
+  /// have drained: until then the kernel may queue a connection at any of their listeners, and
+  /// those that wait at a listener when it closes are reset.
   public func leave() {
     context.isLeaving = true
     listener?.interrupt()
