@@ -79,7 +79,8 @@ let package = Package(
       name: "StoreContracts", dependencies: ["KeyValueStore"], path: "Tests/StoreContracts",
       swiftSettings: settings),
     .testTarget(
-      name: "EmbeddedTests", dependencies: ["Embedded", "KeyValueStore", "StoreContracts", sqlite],
+      name: "EmbeddedTests",
+      dependencies: ["Embedded", "KeyValueStore", "StoreContracts", grdb, sqlite],
       swiftSettings: settings),
   ]
 )

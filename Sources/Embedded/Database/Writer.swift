@@ -49,13 +49,19 @@ final class Writer {
   /// Works until the queue is closed and empty, then closes the connection, which copies the log
   /// into the database.
   func run() {
-    while let jobs = queue.take(
-      jobsMax: configuration.queuedWritesMax, weightMax: configuration.commitBytesMax)
-    {
-      carryOut(jobs)
-      checkpointIfDue()
-    }
+    while carryOutNext() {}
     connection?.close()
+  }
+
+  /// Waits for calls and commits them. False: the queue is closed and empty.
+  @discardableResult
+  func carryOutNext() -> Bool {
+    let jobs = queue.take(
+      jobsMax: configuration.queuedWritesMax, weightMax: configuration.commitBytesMax)
+    guard let jobs else { return false }
+    carryOut(jobs)
+    checkpointIfDue()
+    return true
   }
 
   private func carryOut(_ jobs: [any Job<WriteSession>]) {
