@@ -24,7 +24,9 @@ class Schema(conformance.Case):
 
     def test_schemathesis(self):
         """The server does what its document says, whatever schemathesis thinks of."""
+        here = os.path.dirname(os.path.abspath(__file__))
         command = [os.path.join(os.path.dirname(sys.executable), "schemathesis")]
+        command += ["--config-file", os.path.join(here, "schemathesis.toml")]
         command += ["run", conformance.URL + "/openapi.json", "--checks", "all", "--workers", "2"]
         command += ["--max-examples", EXAMPLES, "--generation-database", "none", "--no-color"]
         command += ["--continue-on-failure"]
