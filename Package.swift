@@ -64,9 +64,22 @@ let package = Package(
     .testTarget(
       name: "KeyValueStoreTests", dependencies: ["KeyValueStore"], swiftSettings: settings),
     .testTarget(
-      name: "KeyValueAPITests", dependencies: ["Embedded", "HTTP", "KeyValueAPI", "KeyValueStore"],
+      name: "ObservabilityTests", dependencies: ["Observability", log], swiftSettings: settings),
+    .testTarget(
+      name: "KeyValueAPITests",
+      dependencies: [
+        "Embedded", "EventLoop", "HTTP", "KeyValueAPI", "KeyValueStore", "Observability",
+        arguments, log,
+      ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
     .testTarget(name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),
+
+    .target(
+      name: "StoreContracts", dependencies: ["KeyValueStore"], path: "Tests/StoreContracts",
+      swiftSettings: settings),
+    .testTarget(
+      name: "EmbeddedTests", dependencies: ["Embedded", "KeyValueStore", "StoreContracts", sqlite],
+      swiftSettings: settings),
   ]
 )

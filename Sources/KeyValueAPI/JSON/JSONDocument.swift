@@ -11,8 +11,8 @@ struct JSONDocument: Sendable {
 
   /// Deeper nesting is refused, so that nobody's stack or patience is at the client's mercy.
   static let depthMax = 64
-  /// More values and names are refused: a value of 1 MiB has half as many at most, and a document of
-  /// nothing but brackets must not take many times its size in memory.
+  /// More values and names are refused: a value of 1 MiB has half as many at most, and a document
+  /// of nothing but brackets must not take many times its size in memory.
   static let nodesMax = 1_000_000
   /// The longest text, in bytes: places are kept in 32 bits.
   static let bytesMax = Int(Int32.max)

@@ -1,7 +1,7 @@
 /// The names that an object has so far, to tell when one comes twice.
 ///
-/// A few are compared with each other; of many, hashes are compared first, with a seed that a client
-/// can't know. So an object of a million members costs no more a member than a small one.
+/// A few are compared with each other; of many, hashes are compared first, with a seed that a
+/// client can't know. So an object of a million members costs no more a member than a small one.
 struct MemberNames {
   private var names: [JSONDocument.Node] = []
   private var hashes: Set<Int> = []
