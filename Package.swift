@@ -55,7 +55,9 @@ let package = Package(
         "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Observability",
         arguments, lifecycle, log, signals,
       ],
-      resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings),
+      resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings,
+      // The toolchain's own linker: the system's warns of a function in Foundation that nobody calls.
+      linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
 
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: settings),
