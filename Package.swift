@@ -77,6 +77,9 @@ let package = Package(
     .testTarget(name: "TidyTests", swiftSettings: settings),
     .testTarget(name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),
 
+    .executableTarget(
+      name: "embedded-benchmark", dependencies: ["Embedded", "KeyValueStore"],
+      path: "Benchmarks/embedded", swiftSettings: settings),
     .target(
       name: "StoreContracts", dependencies: ["KeyValueStore"], path: "Tests/StoreContracts",
       swiftSettings: settings),

@@ -153,4 +153,36 @@ struct RunningTests {
     #expect(try #require(log[.size] as? Int) < 600_000)
     await harness.embedded.close()
   }
+
+  @Test("A reader that stays makes the log grow, but not writes fail, and not for ever")
+  func lastingReader() async throws {
+    let harness = try EmbeddedDatabaseHarness { $0.checkpointPages = 20 }
+    let database = harness.embedded
+    let data = harness.folder.path(of: "data")
+    func logBytes() throws -> Int {
+      let attributes = try FileManager.default.attributesOfItem(
+        atPath: data + "/store.sqlite-wal")
+      return try #require(attributes[.size] as? Int)
+    }
+    var number = 0
+    func writeUntil(_ isOver: () throws -> Bool) async throws {
+      while try !isOver(), number < 2_000 {
+        number += 1
+        let value = [UInt8](repeating: UInt8(number & 0xFF), count: 20_000)
+        _ = try await database.write([.put("k\(number % 5)", value)])
+      }
+    }
+    let reader = try StoreFile(in: data).openReader()
+    // The copy that waited in vain for the reader.
+    try await writeUntil { database.statistics.failures > 0 }
+    let grown = try logBytes()
+    #expect(grown > 80 * 4_096)
+    reader.close()
+    number = 0
+    let checkpoints = database.statistics.checkpoints
+    try await writeUntil { database.statistics.checkpoints >= checkpoints + 5 }
+    #expect(try logBytes() <= 3 * grown)
+    #expect(try await database.value("k0") != nil)
+    await database.close()
+  }
 }

@@ -30,6 +30,8 @@ final class Writer {
   private var connection: WriteConnection?
   /// When a new connection was last tried, in µs of the configured clock.
   private var reconnectedAt = Int64.min
+  /// Length of the log from which on a copy waits for readers.
+  private var restartPages: Int
 
   init(
     file: DatabaseFile, connection: DatabaseQueue, queue: JobQueue<WriteSession>,
@@ -39,6 +41,7 @@ final class Writer {
     self.queue = queue
     self.counters = counters
     self.configuration = configuration
+    restartPages = 4 * configuration.checkpointPages
     do {
       self.connection = try WriteConnection(connection, configuration: configuration)
     } catch {
@@ -121,11 +124,22 @@ final class Writer {
 
   /// Copies the log into the database once it is long enough. Callers have their answers by then:
   /// only those wait who have come since.
+  ///
+  /// A log is started again by the first commit after a complete copy that meets no reader. Where
+  /// there is always one it would grow for ever (https://sqlite.org/wal.html §6), so that from four
+  /// times the length on the copy waits for the readers, which never take long. A reader from
+  /// outside may, a backup for instance: after each vain wait the log may grow to twice its length.
   private func checkpointIfDue() {
     guard let connection, connection.logPages >= configuration.checkpointPages else { return }
+    let pages = connection.logPages
+    if pages < 4 * configuration.checkpointPages {
+      restartPages = 4 * configuration.checkpointPages
+    }
     let start = ContinuousClock.now
     do {
-      try connection.checkpoint()
+      let isRestarting = pages >= restartPages
+      if isRestarting { restartPages = 2 * pages }
+      try connection.checkpoint(restarting: isRestarting)
       counters.checkpointed(duration: ContinuousClock.now - start)
     } catch {
       // Nothing is lost: the log keeps growing, and the next transaction tries again.

@@ -23,7 +23,11 @@ final class SmallDisk {
   }
 
   /// Lets nobody write any more.
-  func makeReadOnly() throws { try mount(["-o", "remount,ro", folder.path]) }
+  func makeReadOnly() throws {
+    // A command that another test is starting holds all files of this process open until it runs.
+    for _ in 0..<100 where (try? mount(["-o", "remount,ro", folder.path])) != nil { return }
+    throw CocoaError(.fileWriteNoPermission)
+  }
 
   private func mount(_ arguments: [String]) throws { try SmallDisk.run("mount", arguments) }
 

@@ -21,6 +21,13 @@ struct StoreFile {
     else { throw CocoaError(.fileWriteUnknown) }
   }
 
+  /// Starts to read, and goes on until it is told to stop.
+  func openReader() throws -> OutsideReader {
+    let reader = OutsideReader(path: path)
+    try reader.begin()
+    return reader
+  }
+
   /// Writes over a part of the file.
   func overwrite(at offset: Int, with bytes: [UInt8]) throws {
     let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
