@@ -64,7 +64,8 @@ let package = Package(
     .testTarget(
       name: "HTTPServerTests", dependencies: ["EventLoop", "HTTP", log], swiftSettings: settings),
     .testTarget(
-      name: "KeyValueStoreTests", dependencies: ["KeyValueStore"], swiftSettings: settings),
+      name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "StoreContracts"],
+      swiftSettings: settings),
     .testTarget(
       name: "ObservabilityTests", dependencies: ["Observability", log], swiftSettings: settings),
     .testTarget(
