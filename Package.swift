@@ -56,7 +56,8 @@ let package = Package(
         arguments, lifecycle, log, signals,
       ],
       resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings,
-      // The toolchain's own linker: the system's warns of a function in Foundation that nobody calls.
+      // The toolchain's own linker: the system's warns of a function in Foundation that nobody
+      // calls.
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
 
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),

@@ -4,8 +4,8 @@ import KeyValueStore
 
 /// Measures the embedded adapters without HTTP: `swift run -c release embedded-benchmark [folder]`.
 ///
-/// Durable writes of 100-byte values to 10,000 keys in random order, `batch` writes a call, one call
-/// at a time: each line is one commit a batch, so the first is the rate of one row a commit.
+/// Durable writes of 100-byte values to 10,000 keys in random order, `batch` writes a call, one
+/// call at a time: each line is one commit a batch, so the first is the rate of one row a commit.
 @main
 struct EmbeddedBenchmark {
   static func main() async throws {

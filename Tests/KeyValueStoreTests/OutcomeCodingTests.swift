@@ -24,7 +24,7 @@ struct OutcomeCodingTests {
     .completed([]),
     .completed(
       writes.map { .write($0) } + [
-        .read(.absent(.none)), .read(.absent(Revision(9))),
+        .readTooLarge, .read(.absent(.none)), .read(.absent(Revision(9))),
         .read(.found(Entry(metadata: metadata, value: [0, 1, 0x7F, 0x80, 0xFF]))),
         .read(.found(Entry(metadata: eternal, value: []))),
       ]),

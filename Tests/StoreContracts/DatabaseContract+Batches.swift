@@ -33,6 +33,22 @@ extension DatabaseContract {
         #expect(try await harness.value(key) == "3")
       }
     },
+    Case("Gets return no more bytes than the batch may read, and smaller ones still fit") {
+      harness in
+      _ = try await harness.store("large", "123456")
+      _ = try await harness.store("small", "1")
+      let batch = Batch(
+        operations: [
+          .get(Key("large")), .get(Key("large")), .get(Key("none")), .get(Key("small")),
+        ], isAtomic: false, readBytesMax: 10)
+      guard case .completed(let results) = try await harness.database.execute(batch).outcome else {
+        throw ContractViolation("the batch was not completed")
+      }
+      #expect(try results[0] == .read(await harness.lookup("large")))
+      #expect(results[1] == .readTooLarge)
+      #expect(results[2] == .read(.absent(.none)))
+      #expect(try results[3] == .read(await harness.lookup("small")))
+    },
     Case("A failed condition undoes an atomic batch as a whole and names its index") { harness in
       let old = try await harness.store("a", "old")
       let current = try await harness.store("c").revision

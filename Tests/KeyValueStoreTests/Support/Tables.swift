@@ -87,10 +87,18 @@ struct Tables {
   mutating func execute(_ batch: Batch, at now: Timestamp) -> BatchOutcome {
     var copy = self
     var outcomes: [OperationOutcome] = []
+    var readBytesLeft = batch.readBytesMax
     for (index, operation) in batch.operations.enumerated() {
       switch operation {
       case .get(let key):
-        outcomes.append(.read(copy.lookup(key, at: now)))
+        let lookup = copy.lookup(key, at: now)
+        let size = lookup.entry?.value.count ?? 0
+        guard size <= readBytesLeft else {
+          outcomes.append(.readTooLarge)
+          continue
+        }
+        readBytesLeft -= size
+        outcomes.append(.read(lookup))
       case .write(let write):
         let outcome = copy.write(write, at: now)
         if batch.isAtomic, case .preconditionFailed(let current) = outcome {
