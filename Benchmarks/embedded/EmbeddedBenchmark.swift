@@ -2,7 +2,8 @@ import Embedded
 import Foundation
 import KeyValueStore
 
-/// Measures the embedded adapters without HTTP: `swift run -c release embedded-benchmark [folder]`.
+/// Measures the embedded adapters, without HTTP:
+/// `swift run -c release embedded-benchmark [folder]`.
 ///
 /// Durable writes of 100-byte values to 10,000 keys in random order, `batch` writes a call, one
 /// call at a time: each line is one commit a batch, so the first is the rate of one row a commit.

@@ -37,6 +37,10 @@ struct StartTests {
     let database = try EmbeddedDatabase(.folder(nested))
     let attributes = try FileManager.default.attributesOfItem(atPath: nested)
     #expect(attributes[.posixPermissions] as? Int == 0o700)
+    for file in ["store.sqlite", "store.sqlite-wal", "lock"] {
+      let attributes = try FileManager.default.attributesOfItem(atPath: nested + "/" + file)
+      #expect(attributes[.posixPermissions] as? Int == 0o600)
+    }
     await database.close()
   }
 

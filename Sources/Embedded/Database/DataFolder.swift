@@ -30,8 +30,7 @@ final class DataFolder: Sendable {
   func unlock() {
     lock.withLock { descriptor in
       if let descriptor {
-        // Closing alone would leave the lock to a child that was forked and has not called exec
-        // yet.
+        // Closing alone would leave the lock to a child that was forked and has not called exec.
         flock(descriptor, LOCK_UN)
         close(descriptor)
       }

@@ -29,7 +29,7 @@ final class Writer {
   private let configuration: EmbeddedConfiguration
   private var connection: WriteConnection?
   /// When a new connection was last tried, in µs of the configured clock.
-  private var reconnectedAt = Int64.min
+  private var reconnectedAt: Int64?
   /// Length of the log from which on a copy waits for readers.
   private var restartPages: Int
 
@@ -108,7 +108,8 @@ final class Writer {
   private func connected() throws(TransactionFailure) -> WriteConnection {
     if let connection { return connection }
     let now = configuration.now().microseconds
-    guard abs(now.subtractingReportingOverflow(reconnectedAt).partialValue) >= 1_000_000 else {
+    // Either way: the clock may be set back.
+    if let reconnectedAt, abs(now - reconnectedAt) < 1_000_000 {
       throw TransactionFailure(
         SQLiteFailure(code: SQLITE_CANTOPEN, message: "the database is being opened again"))
     }
