@@ -7,7 +7,8 @@ struct DatabaseFile: Sendable {
   let path: String
   let configuration: EmbeddedConfiguration
 
-  /// Files up to this size are checked page by page at start, which takes half a second; see `checkIntegrity`.
+  /// Files up to this size are checked page by page at start, which takes half a second; see
+  /// `checkIntegrity`.
   private static let fullCheckBytesMax = 64 << 20
   /// How long SQLite waits for a lock that somebody else holds: the `sqlite3` command, a backup.
   private static let busySeconds: TimeInterval = 2
@@ -80,8 +81,8 @@ struct DatabaseFile: Sendable {
     return settings
   }
 
-  /// Whether the file is one of this program's, and its schema one that the program knows. Reads the
-  /// header and the schema. A new file is both.
+  /// Whether the file is one of this program's, and its schema one that the program knows. Reads
+  /// the header and the schema. A new file is both.
   private func checkIdentity(_ database: GRDB.Database) throws -> EmbeddedError? {
     let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
     if tables == 0 { return nil }
