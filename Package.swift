@@ -55,18 +55,39 @@ let package = Package(
         "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Observability",
         arguments, lifecycle, log, signals,
       ],
-      resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings),
+      resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings,
+      // The toolchain's own linker: the system's warns of a function in Foundation that nobody
+      // calls.
+      linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
 
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: settings),
     .testTarget(
       name: "HTTPServerTests", dependencies: ["EventLoop", "HTTP", log], swiftSettings: settings),
     .testTarget(
-      name: "KeyValueStoreTests", dependencies: ["KeyValueStore"], swiftSettings: settings),
+      name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "StoreContracts"],
+      swiftSettings: settings),
     .testTarget(
-      name: "KeyValueAPITests", dependencies: ["Embedded", "HTTP", "KeyValueAPI", "KeyValueStore"],
+      name: "ObservabilityTests", dependencies: ["Observability", log], swiftSettings: settings),
+    .testTarget(
+      name: "KeyValueAPITests",
+      dependencies: [
+        "Embedded", "EventLoop", "HTTP", "KeyValueAPI", "KeyValueStore", "Observability",
+        arguments, log,
+      ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
     .testTarget(name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),
+
+    .executableTarget(
+      name: "embedded-benchmark", dependencies: ["Embedded", "KeyValueStore"],
+      path: "Benchmarks/embedded", swiftSettings: settings),
+    .target(
+      name: "StoreContracts", dependencies: ["KeyValueStore"], path: "Tests/StoreContracts",
+      swiftSettings: settings),
+    .testTarget(
+      name: "EmbeddedTests",
+      dependencies: ["Embedded", "KeyValueStore", "StoreContracts", grdb, sqlite],
+      swiftSettings: settings),
   ]
 )

@@ -36,10 +36,13 @@ struct DrainTests {
       #expect(last.fields["connection"] == "close")
       #expect(try busy.isAtEnd())
       busy.close()
+      await fixture.server.drained()
     }
   }
 
-  @Test("Without requests a drain is over at once", arguments: PollerBackend.allCases)
+  @Test(
+    "Without requests a drain is over at once, and then the door is closed",
+    arguments: PollerBackend.allCases)
   func nothingInFlight(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend) { fixture in
       let idle = try fixture.connect()
@@ -48,6 +51,8 @@ struct DrainTests {
       await fixture.server.drain()
       #expect(try idle.isAtEnd())
       idle.close()
+      await fixture.server.drained()
+      await fixture.server.leave()
       while (try? fixture.connect().close()) != nil { await Task.yield() }
     }
   }

@@ -12,7 +12,7 @@ struct ServerFixture: Sendable {
 
   func connect() throws -> Client { try Client(port: port) }
 
-  /// Runs `body` beside a server on `backend`, then drains the server.
+  /// Runs `body` beside a server on `backend`, then ends the server.
   ///
   /// `body` blocks on its sockets, so it gets a thread of its own too: the pool's are few and
   /// shared.
@@ -53,7 +53,6 @@ struct ServerFixture: Sendable {
 
   private func shutDown() async {
     await gate.open()
-    await server.drain()
     await server.abort()
   }
 }

@@ -46,13 +46,31 @@ struct SubmissionTests {
     backing.clock.advance(seconds: 60)
     _ = try await backing.database.write([put("a", "newer")])
     backing.clock.advance(seconds: -60)
-    let superseded = try await loop.submit(put("a", "older"))
+    let superseded = try await loop.submit(put("a", "older"), mayHaveHappened: true)
     guard case .applied(let second) = superseded.receipt else {
       Issue.record("Not applied: \(superseded.receipt)")
       return
     }
     #expect(second.record.state == .superseded)
     #expect(backing.feed.publications.isEmpty && backing.cache.updates.isEmpty)
+  }
+
+  @Test(
+    "A write that is applied at once comes after what was written before the clock was set back")
+  func clockSetBack() async throws {
+    let loop = Loop(backing)
+    backing.clock.advance(seconds: 60)
+    _ = try await backing.database.write([put("a", "earlier")])
+    backing.clock.advance(seconds: -60)
+    let submission = try await loop.submit(put("a", "later"))
+    guard case .applied(let applied) = submission.receipt else {
+      Issue.record("Not applied: \(submission.receipt)")
+      return
+    }
+    #expect(applied.record.state == .applied)
+    #expect(try await loop.operation(submission.id) == applied.record)
+    #expect(try await loop.get(key("a")).text == "later")
+    #expect(backing.feed.publications.count == 1)
   }
 
   @Test("Acceptance times never repeat, so that a later write is not superseded by an earlier one")

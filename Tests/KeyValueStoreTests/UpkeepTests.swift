@@ -69,6 +69,18 @@ struct UpkeepTests {
     #expect(unhealthy.components.map(\.isHealthy) == [false, false, false])
   }
 
+  @Test("A service that has too much to do is there: under load a server stays ready")
+  func overload() async throws {
+    let loop = Loop(backing)
+    backing.database.fail(with: .overloaded(retryAfter: 1))
+    backing.queue.follow(.fails(.overloaded(retryAfter: 1)))
+    let health = await loop.health()
+    #expect(health.status == .healthy)
+    #expect(
+      health.components.map(\.detail)
+        == ["too much work is waiting", nil, "too much work is waiting"])
+  }
+
   @Test("Every error names its cause")
   func causes() {
     #expect(StoreError.unavailable(cause: "x", retryAfter: 1).cause == "x")

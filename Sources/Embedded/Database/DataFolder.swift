@@ -29,8 +29,11 @@ final class DataFolder: Sendable {
   /// Lets others use the folder.
   func unlock() {
     lock.withLock { descriptor in
-      // Closing the last descriptor of an open file ends its lock (flock(2)).
-      if let descriptor { close(descriptor) }
+      if let descriptor {
+        // Closing alone would leave the lock to a child that was forked and has not called exec.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+      }
       descriptor = nil
     }
   }

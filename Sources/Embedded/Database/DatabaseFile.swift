@@ -7,7 +7,8 @@ struct DatabaseFile: Sendable {
   let path: String
   let configuration: EmbeddedConfiguration
 
-  /// Files up to this size are checked page by page at start, which takes 0.1 s; see `check`.
+  /// Files up to this size are checked page by page at start, which takes half a second; see
+  /// `checkIntegrity`.
   private static let fullCheckBytesMax = 64 << 20
   /// How long SQLite waits for a lock that somebody else holds: the `sqlite3` command, a backup.
   private static let busySeconds: TimeInterval = 2
@@ -15,9 +16,16 @@ struct DatabaseFile: Sendable {
   /// Opens the file for the first time, makes its tables, and checks it.
   func openChecked() throws(EmbeddedError) -> DatabaseQueue {
     do {
-      let queue = try openWriter()
-      if let refusal = try queue.writeWithoutTransaction({ try check($0) }) {
-        try? queue.close()
+      // For its owner only, as SQLite then makes the log and its index too. What goes wrong here
+      // goes wrong for SQLite, which has the words for it.
+      close(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600))
+      let queue = try DatabaseQueue(path: path, configuration: connection(isReadOnly: false))
+      // A file that is not ours is left as it is.
+      if let refusal = try queue.writeWithoutTransaction({ try checkIdentity($0) }) {
+        throw refusal
+      }
+      try prepare(queue)
+      if let refusal = try queue.writeWithoutTransaction({ try checkIntegrity($0) }) {
         throw refusal
       }
       try Schema.migrator.migrate(queue)
@@ -38,6 +46,11 @@ struct DatabaseFile: Sendable {
   /// error code (https://sqlite.org/mmap.html).
   func openWriter() throws -> DatabaseQueue {
     let queue = try DatabaseQueue(path: path, configuration: connection(isReadOnly: false))
+    try prepare(queue)
+    return queue
+  }
+
+  private func prepare(_ queue: DatabaseQueue) throws {
     try queue.writeWithoutTransaction { database in
       let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
       guard mode == "wal" else {
@@ -51,7 +64,6 @@ struct DatabaseFile: Sendable {
         try database.execute(sql: "PRAGMA max_page_count = \(pagesMax)")
       }
     }
-    return queue
   }
 
   /// A connection that reads, next to one that writes.
@@ -69,15 +81,19 @@ struct DatabaseFile: Sendable {
     return settings
   }
 
-  /// Looks for what would be noticed too late. In a file of any size: the header, the schema,
-  /// whether it is ours, whether the program knows the schema, whether the file is as long as its
-  /// header says. Up to 64 MiB also each page and index (`quick_check`).
-  private func check(_ database: GRDB.Database) throws -> EmbeddedError? {
+  /// Whether the file is one of this program's, and its schema one that the program knows. Reads
+  /// the header and the schema. A new file is both.
+  private func checkIdentity(_ database: GRDB.Database) throws -> EmbeddedError? {
     let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
     if tables == 0 { return nil }
     let applicationID = try Int32.fetchOne(database, sql: "PRAGMA application_id")
     if applicationID != Schema.applicationID { return .foreign(path: path) }
-    if try Schema.migrator.hasBeenSuperseded(database) { return .newerSchema(path: path) }
+    return try Schema.migrator.hasBeenSuperseded(database) ? .newerSchema(path: path) : nil
+  }
+
+  /// Looks for damage that would be noticed too late: in a file of any size, whether it is as long
+  /// as its header says; up to 64 MiB also each page and index (`quick_check`).
+  private func checkIntegrity(_ database: GRDB.Database) throws -> EmbeddedError? {
     // The log is copied first: until then the file may be shorter than the database.
     try database.checkpoint(.truncate)
     let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0

@@ -96,13 +96,14 @@ final class WriteConnection {
     }
   }
 
-  /// Copies as much of the log into the database as no reader stands in the way of.
-  func checkpoint() throws(SQLiteFailure) {
+  /// Copies as much of the log into the database as no reader stands in the way of. `restarting`:
+  /// also waits for the readers to finish, so that the log can be written from its start again.
+  func checkpoint(restarting: Bool) throws(SQLiteFailure) {
     do throws(TransactionFailure) {
       try within { _, database throws(TransactionFailure) in
         let connection = database.sqliteConnection
-        let code = sqlite3_wal_checkpoint_v2(
-          connection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        let mode = restarting ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE
+        let code = sqlite3_wal_checkpoint_v2(connection, nil, mode, nil, nil)
         if code != SQLITE_OK { throw TransactionFailure(SQLiteFailure(of: connection)) }
       }
     } catch {

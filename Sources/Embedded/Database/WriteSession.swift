@@ -138,10 +138,13 @@ final class WriteSession {
     if batch.isAtomic { try savepoint.run() }
     var outcomes: [OperationOutcome] = []
     outcomes.reserveCapacity(batch.operations.count)
+    var readBytesLeft = batch.readBytesMax
     for (index, operation) in batch.operations.enumerated() {
       switch operation {
       case .get(let key):
-        outcomes.append(.read(try reader.lookup(key, at: now)))
+        let lookup = try reader.lookup(key, valueBytesMax: readBytesLeft, at: now)
+        readBytesLeft -= lookup?.entry?.value.count ?? 0
+        outcomes.append(lookup.map { .read($0) } ?? .readTooLarge)
       case .write(let write):
         let outcome = try carryOut(write)
         if batch.isAtomic, case .preconditionFailed(let current) = outcome {

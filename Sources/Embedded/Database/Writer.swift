@@ -29,7 +29,9 @@ final class Writer {
   private let configuration: EmbeddedConfiguration
   private var connection: WriteConnection?
   /// When a new connection was last tried, in µs of the configured clock.
-  private var reconnectedAt = Int64.min
+  private var reconnectedAt: Int64?
+  /// Length of the log from which on a copy waits for readers.
+  private var restartPages: Int
 
   init(
     file: DatabaseFile, connection: DatabaseQueue, queue: JobQueue<WriteSession>,
@@ -39,6 +41,7 @@ final class Writer {
     self.queue = queue
     self.counters = counters
     self.configuration = configuration
+    restartPages = 4 * configuration.checkpointPages
     do {
       self.connection = try WriteConnection(connection, configuration: configuration)
     } catch {
@@ -49,13 +52,19 @@ final class Writer {
   /// Works until the queue is closed and empty, then closes the connection, which copies the log
   /// into the database.
   func run() {
-    while let jobs = queue.take(
-      jobsMax: configuration.queuedWritesMax, weightMax: configuration.commitBytesMax)
-    {
-      carryOut(jobs)
-      checkpointIfDue()
-    }
+    while carryOutNext() {}
     connection?.close()
+  }
+
+  /// Waits for calls and commits them. False: the queue is closed and empty.
+  @discardableResult
+  func carryOutNext() -> Bool {
+    let jobs = queue.take(
+      jobsMax: configuration.queuedWritesMax, weightMax: configuration.commitBytesMax)
+    guard let jobs else { return false }
+    carryOut(jobs)
+    checkpointIfDue()
+    return true
   }
 
   private func carryOut(_ jobs: [any Job<WriteSession>]) {
@@ -99,7 +108,8 @@ final class Writer {
   private func connected() throws(TransactionFailure) -> WriteConnection {
     if let connection { return connection }
     let now = configuration.now().microseconds
-    guard abs(now.subtractingReportingOverflow(reconnectedAt).partialValue) >= 1_000_000 else {
+    // Either way: the clock may be set back.
+    if let reconnectedAt, abs(now - reconnectedAt) < 1_000_000 {
       throw TransactionFailure(
         SQLiteFailure(code: SQLITE_CANTOPEN, message: "the database is being opened again"))
     }
@@ -115,11 +125,22 @@ final class Writer {
 
   /// Copies the log into the database once it is long enough. Callers have their answers by then:
   /// only those wait who have come since.
+  ///
+  /// A log is started again by the first commit after a complete copy that meets no reader. Where
+  /// there is always one it would grow for ever (https://sqlite.org/wal.html §6), so that from four
+  /// times the length on the copy waits for the readers, which never take long. A reader from
+  /// outside may, a backup for instance: after each vain wait the log may grow to twice its length.
   private func checkpointIfDue() {
     guard let connection, connection.logPages >= configuration.checkpointPages else { return }
+    let pages = connection.logPages
+    if pages < 4 * configuration.checkpointPages {
+      restartPages = 4 * configuration.checkpointPages
+    }
     let start = ContinuousClock.now
     do {
-      try connection.checkpoint()
+      let isRestarting = pages >= restartPages
+      if isRestarting { restartPages = 2 * pages }
+      try connection.checkpoint(restarting: isRestarting)
       counters.checkpointed(duration: ContinuousClock.now - start)
     } catch {
       // Nothing is lost: the log keeps growing, and the next transaction tries again.

@@ -30,6 +30,16 @@ final class EntryReader {
 
   /// What `key` holds at `now`.
   func lookup(_ key: Key, at now: Timestamp) throws(SQLiteFailure) -> Lookup {
+    guard let lookup = try lookup(key, valueBytesMax: .max, at: now) else {
+      preconditionFailure("No value is too large")
+    }
+    return lookup
+  }
+
+  /// What `key` holds at `now`; nil for a value of more than `valueBytesMax` bytes.
+  func lookup(
+    _ key: Key, valueBytesMax: Int, at now: Timestamp
+  ) throws(SQLiteFailure) -> Lookup? {
     byKey.bind(key.bytes, at: 1)
     guard try byKey.step() else { return .absent(.none) }
     defer { byKey.reset() }
@@ -37,7 +47,9 @@ final class EntryReader {
     if byKey.number(2) == 0 || expiresAt.map({ $0 <= now.microseconds }) ?? false {
       return .absent(Revision(byKey.number(1)))
     }
-    return .found(Entry(metadata: metadata(in: byKey, key: key), value: byKey.bytes(8)))
+    let metadata = metadata(in: byKey, key: key)
+    guard metadata.size <= valueBytesMax else { return nil }
+    return .found(Entry(metadata: metadata, value: byKey.bytes(8)))
   }
 
   /// A page of the entries that live at `now`.

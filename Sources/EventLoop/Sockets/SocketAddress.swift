@@ -28,9 +28,12 @@ public struct SocketAddress: Equatable, Sendable, CustomStringConvertible {
     self.init(host: String(host), port: port)
   }
 
-  /// Whether only this host can reach it.
+  /// Whether only this host can reach it. A host name that begins with `127.` may lead anywhere.
   public var isLoopback: Bool {
-    host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    let isNumeric = host.utf8.allSatisfy {
+      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: ".")
+    }
+    return host == "localhost" || host == "::1" || (isNumeric && host.hasPrefix("127."))
   }
 
   /// `host:port`, as it was read.

@@ -11,7 +11,9 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
   case ifMatch
   case ifNoneMatch
   case lastEventID
+  case origin
   case prefer
+  case secFetchSite
   case traceparent
   case transferEncoding
   case xRequestID
@@ -32,7 +34,9 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     case .ifMatch: "if-match"
     case .ifNoneMatch: "if-none-match"
     case .lastEventID: "last-event-id"
+    case .origin: "origin"
     case .prefer: "prefer"
+    case .secFetchSite: "sec-fetch-site"
     case .traceparent: "traceparent"
     case .transferEncoding: "transfer-encoding"
     case .xRequestID: "x-request-id"

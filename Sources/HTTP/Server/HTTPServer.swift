@@ -11,9 +11,9 @@ public actor HTTPServer {
   private let logger: Logger
   private var listener: Socket?
   private var connections: [ObjectIdentifier: (connection: HTTPConnection, socket: Socket)] = [:]
-  /// Connections that were open when draining began: as long as one is left, new ones are accepted,
-  /// so that whoever asks for readiness is told 503 and not refused.
+  /// Connections that were open when draining began, and who waits for their end.
   private var drainingConnections: Set<ObjectIdentifier> = []
+  private var drainWaiters: [CheckedContinuation<Void, Never>] = []
 
   /// Connections that are being told that there are too many.
   private var refusals = 0
@@ -34,7 +34,7 @@ public actor HTTPServer {
       configuration: configuration, state: state, handler: handler, observer: observer)
   }
 
-  /// Serves until `drain()` has let the last connection finish, or `abort()` was called.
+  /// Serves until the last connection after `leave()`, or `abort()`.
   public func run(_ listener: Listener) async {
     let socket = Socket(adopting: listener, on: loop)
     self.listener = socket
@@ -45,27 +45,35 @@ public actor HTTPServer {
     }
   }
 
-  /// Lets requests in flight finish and accepts no more once those that were open now are done.
+  /// Starts to let go of clients: idle connections end now, the others with their next answer. New
+  /// connections are still accepted, so that whoever asks for readiness is told 503 and not
+  /// refused.
   public func drain() {
     context.state.startDraining()
     drainingConnections = Set(connections.keys)
     for (connection, _) in connections.values { connection.endIfIdle() }
-    if drainingConnections.isEmpty { leave() }
+  }
+
+  /// Waits until the connections that were open at `drain()` have ended.
+  public func drained() async {
+    if drainingConnections.isEmpty { return }
+    await withCheckedContinuation { drainWaiters.append($0) }
+  }
+
+  /// Closes the door; what has arrived is still answered. Call it on no server before all of them
+  /// have drained: until then the kernel may queue a connection at any of their listeners, and
+  /// those that wait at a listener when it closes are reset.
+  public func leave() {
+    context.isLeaving = true
+    listener?.interrupt()
+    for (connection, _) in connections.values { connection.endIfIdle() }
   }
 
   /// Closes every connection, whatever it is doing.
   public func abort() {
     context.state.startDraining()
-    drainingConnections = []
     leave()
     for (_, socket) in connections.values { socket.close() }
-  }
-
-  /// Closes the door: what has arrived is still answered.
-  private func leave() {
-    context.isLeaving = true
-    listener?.interrupt()
-    for (connection, _) in connections.values { connection.endIfIdle() }
   }
 }
 
@@ -130,6 +138,9 @@ extension HTTPServer {
     context.observer.connectionClosed()
     context.state.returnConnection()
     connections[key] = nil
-    if drainingConnections.remove(key) != nil, drainingConnections.isEmpty { leave() }
+    if drainingConnections.remove(key) != nil, drainingConnections.isEmpty {
+      for waiter in drainWaiters { waiter.resume() }
+      drainWaiters = []
+    }
   }
 }

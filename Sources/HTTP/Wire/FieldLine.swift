@@ -45,6 +45,7 @@ extension FieldName {
     switch (range.count, input[range.lowerBound] | 0x20) {
     case (4, UInt8(ascii: "h")): candidate = .host
     case (6, UInt8(ascii: "e")): candidate = .expect
+    case (6, UInt8(ascii: "o")): candidate = .origin
     case (6, UInt8(ascii: "p")): candidate = .prefer
     case (8, UInt8(ascii: "i")): candidate = .ifMatch
     case (10, UInt8(ascii: "c")): candidate = .connection
@@ -56,6 +57,7 @@ extension FieldName {
     case (13, UInt8(ascii: "i")): candidate = .ifNoneMatch
     case (13, UInt8(ascii: "l")): candidate = .lastEventID
     case (14, UInt8(ascii: "c")): candidate = .contentLength
+    case (14, UInt8(ascii: "s")): candidate = .secFetchSite
     case (15, UInt8(ascii: "i")): candidate = .idempotencyKey
     case (17, UInt8(ascii: "t")): candidate = .transferEncoding
     default: candidate = .other

@@ -81,7 +81,8 @@ struct TokensFile: Sendable {
   }
 
   private static func prefix(_ field: Substring) throws(TokensFileError.Reason) -> [UInt8] {
-    var field = field
+    // The last piece of a split keeps all its white space.
+    var field = field.drop(while: \.isWhitespace)
     while field.last?.isWhitespace == true { field.removeLast() }
     if field == "*" { return [] }
     guard let bytes = PercentDecoding.decode(Array(field.utf8)[...]) else { throw .prefix }

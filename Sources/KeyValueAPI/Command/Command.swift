@@ -34,6 +34,11 @@ struct Command: AsyncParsableCommand {
     }
     let logger = Logger(label: "kv-api")
     for warning in configuration.warnings { logger.warning("\(warning)") }
+    if case .tokens(_, let path) = configuration.access,
+      let warning = TokensFile.permissionsWarning(path: path)
+    {
+      logger.warning("\(warning)")
+    }
     do {
       try await Server(configuration, logger: logger, log: log).run()
     } catch let error as EmbeddedError {

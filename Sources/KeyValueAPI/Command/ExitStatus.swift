@@ -13,11 +13,11 @@ enum ExitStatus {
   /// EX_CONFIG: a setting is wrong.
   static let configuration = ExitCode(78)
 
-  /// The code of a database that can't be opened.
+  /// Why the embedded store can't start: 73 asks for another folder, 74 for a look at the disk.
   static func of(_ error: EmbeddedError) -> ExitCode {
     switch error {
-    case .notAFolder, .notWritable, .locked: dataFolder
-    case .corrupt, .foreign, .newerSchema, .noSpace, .failed: inputOutput
+    case .notAFolder, .notWritable, .locked, .foreign, .newerSchema: dataFolder
+    case .corrupt, .noSpace, .failed: inputOutput
     }
   }
 }

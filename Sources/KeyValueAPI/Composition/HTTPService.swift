@@ -9,12 +9,12 @@ struct HTTPService: Service {
   /// How long requests in flight may take to finish once the process is told to leave.
   let drainTime: Duration
 
-  func run() async throws {
-    try await withThrowingTaskGroup { group in
+  func run() async {
+    await withTaskGroup { group in
       group.addTask { await serve() }
-      group.addTask { try await leaveWhenTold() }
+      group.addTask { await leaveWhenTold() }
       // Either all servers have drained, or time was up and they were aborted.
-      try await group.next()
+      await group.next()
       group.cancelAll()
     }
   }
@@ -27,14 +27,22 @@ struct HTTPService: Service {
     }
   }
 
-  private func leaveWhenTold() async throws {
-    do {
-      try await gracefulShutdown()
-      for server in servers { await server.drain() }
-      try await Task.sleep(for: drainTime)
-    } catch {
-      // Cancelled: by `run` when everything has drained, or from outside, which means at once.
+  /// Returns when all servers have been told to end at once, because time was up, because all were
+  /// done, or because this task was cancelled.
+  private func leaveWhenTold() async {
+    try? await gracefulShutdown()
+    await withDiscardingTaskGroup { group in
+      group.addTask { await drain() }
+      group.addTask {
+        try? await Task.sleep(for: drainTime)
+        for server in servers { await server.abort() }
+      }
     }
-    for server in servers { await server.abort() }
+  }
+
+  private func drain() async {
+    for server in servers { await server.drain() }
+    for server in servers { await server.drained() }
+    for server in servers { await server.leave() }
   }
 }

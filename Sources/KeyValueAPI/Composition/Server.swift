@@ -37,6 +37,7 @@ struct Server: Sendable {
     feed = EmbeddedChangeFeed(eventsMax: embedded.feedEventsMax, bytesMax: embedded.feedBytesMax)
     ServerMetrics.register(
       in: registry, state: state, configuration: configuration.http, log: log)
+    registry.collect { [database] in ServerMetrics.samples(of: database.statistics) }
   }
 
   /// Serves until the process is told to leave, and closes the database after the last request.

@@ -30,6 +30,7 @@ extension DocsPage {
     dt{margin-top:1rem;font-weight:600}dd{margin:.1rem 0 0;color:var(--soft)}
     dt:target,article:target{outline:2px solid var(--post);outline-offset:6px;border-radius:4px}
     .soft{color:var(--soft)}
-    @media(max-width:40rem){td:first-child{white-space:normal}}
+    @media(max-width:40rem){td:first-child{white-space:normal}\
+    pre{white-space:pre-wrap;overflow-wrap:anywhere}}
     """
 }

@@ -107,7 +107,12 @@ final class APIHandler: HTTPHandler {
   private func authorize(
     _ head: RequestHead, for endpoint: Endpoint
   ) throws(Problem) -> Principal {
-    guard authentication.isRequired, endpoint.access != .everybody else { return .anybody }
+    guard authentication.isRequired, endpoint.access != .everybody else {
+      if endpoint.canWrite, CrossSite.isSource(of: head) {
+        throw Problem(.crossSite, "Send this from a program, or from a page of this server.")
+      }
+      return .anybody
+    }
     guard let authorization = head.first(.authorization) else {
       throw Problem(.unauthorized, "Send Authorization: Bearer, and a token.")
         .with(field: "WWW-Authenticate", "Bearer realm=\"kv\"")

@@ -3,13 +3,10 @@ import KeyValueStore
 /// Writes the answer to a batch, result by result.
 struct BatchResults {
   private var writer = JSONWriter(reserving: 4_096)
-  /// Values still to be returned, in bytes.
-  private var readBytesLeft: Int
   private let readBytesMax: Int
 
   init(readBytesMax: Int) {
     self.readBytesMax = readBytesMax
-    readBytesLeft = readBytesMax
     writer.beginObject()
     writer.name("results")
     writer.beginArray()
@@ -25,7 +22,12 @@ struct BatchResults {
   /// What became of an operation.
   mutating func append(_ outcome: OperationOutcome, _ index: Int) {
     switch outcome {
-    case .read(.found(let entry)): append(entry, index)
+    case .read(.found(let entry)): append(entry)
+    case .readTooLarge:
+      let problem = Problem(
+        .contentTooLarge,
+        "The reads of one batch return at most \(readBytesMax) bytes: read this key by itself.")
+      append(problem, index)
     case .read(.absent), .write(.notFound): append(.keyNotFound, index)
     case .write(.stored(let metadata)):
       begin(status: metadata.version == 1 ? 201 : 200)
@@ -52,14 +54,7 @@ struct BatchResults {
     writer.endObject()
   }
 
-  private mutating func append(_ entry: Entry, _ index: Int) {
-    guard entry.value.count <= readBytesLeft else {
-      let problem = Problem(
-        .contentTooLarge,
-        "The reads of one batch return at most \(readBytesMax) bytes: read this key by itself.")
-      return append(problem, index)
-    }
-    readBytesLeft -= entry.value.count
+  private mutating func append(_ entry: Entry) {
     begin(status: 200)
     writer.write(membersOf: entry.metadata)
     writer.write(value: entry.value)

@@ -15,7 +15,8 @@ extension APIHandler {
     if document.isAtomic { try refuseAny(of: operations) }
     let batch = Batch(
       operations: operations.compactMap { try? $0.get() }, isAtomic: document.isAtomic,
-      idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) })
+      idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) },
+      readBytesMax: limits.batchReadBytesMax)
     let receipt = try await execute(batch)
     switch receipt.outcome {
     case .completed(let outcomes):

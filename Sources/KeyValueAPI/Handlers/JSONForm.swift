@@ -75,7 +75,9 @@ extension APIHandler {
     if case .applied(let applied) = submission.receipt, let outcome = applied.outcome {
       try refuse(outcome)
     }
-    var response = Response(.accepted, json: acceptance(submission.id))
+    // To the letter: the answer to a DELETE has no second member. Its Location names the operation.
+    let isDelete = write.mutation == .delete
+    var response = Response(.accepted, json: acceptance(isDelete ? nil : submission.id))
     response.fields.append("Location", "/operations/\(submission.id.text)")
     return response
   }

@@ -31,7 +31,7 @@ extension APIHandler {
     } catch {
       guard !preferences.isStrict, error.allowsQueueing(write) else { throw error }
       do throws(StoreError) {
-        return try await submit(write)
+        return try await submit(write, mayHaveHappened: error.isOutcomeUnknown)
       } catch let second {
         // Of two failures the client hears of the one that leaves more open.
         throw second.isOutcomeUnknown ? second : error
@@ -55,8 +55,10 @@ extension APIHandler {
     }
   }
 
-  private func submit(_ write: Write) async throws(StoreError) -> Settlement {
-    let submission = try await store.submit(write)
+  private func submit(
+    _ write: Write, mayHaveHappened: Bool = false
+  ) async throws(StoreError) -> Settlement {
+    let submission = try await store.submit(write, mayHaveHappened: mayHaveHappened)
     guard case .applied(let applied) = submission.receipt, let outcome = applied.outcome else {
       return .queued(submission.id)
     }

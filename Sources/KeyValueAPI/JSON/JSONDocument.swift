@@ -11,20 +11,30 @@ struct JSONDocument: Sendable {
 
   /// Deeper nesting is refused, so that nobody's stack or patience is at the client's mercy.
   static let depthMax = 64
+  /// More values and names are refused: a value of 1 MiB has half as many at most, and a document
+  /// of nothing but brackets must not take many times its size in memory.
+  static let nodesMax = 1_000_000
+  /// The longest text, in bytes: places are kept in 32 bits.
+  static let bytesMax = Int(Int32.max)
 
   /// One value, or one member's name.
   struct Node: Sendable {
     let kind: Kind
-    /// Where the text of the value begins.
-    let start: Int
-    /// Behind the last byte of its text.
-    var end: Int
-    /// The node after this one and everything in it.
-    var next: Int
-    /// Members of an object, elements of an array.
-    var count: Int
     /// Whether a string must be decoded before it is used.
     var hasEscapes: Bool
+    /// Where the text of the value begins.
+    let start: Int32
+    /// Behind the last byte of its text.
+    var end: Int32
+    /// The node after this one and everything in it.
+    var next: Int32
+    /// Members of an object, elements of an array.
+    var count: Int32
+
+    /// Where the text of the value stands.
+    var range: Range<Int> { Int(start)..<Int(end) }
+    /// Where the text between the quotes of a string stands.
+    var contentRange: Range<Int> { Int(start) + 1..<Int(end) - 1 }
   }
 
   /// What a value is.
@@ -39,6 +49,7 @@ struct JSONDocument: Sendable {
 
   /// Takes `bytes` apart: strictly, and in time proportional to their length.
   init(parsing bytes: [UInt8]) throws(JSONError) {
+    precondition(bytes.count <= JSONDocument.bytesMax, "Bodies are bounded far below")
     var scanner = JSONScanner(bytes)
     self.nodes = try scanner.scan()
     self.bytes = bytes
@@ -59,15 +70,15 @@ struct JSONValue: Sendable {
   var kind: JSONDocument.Kind { node.kind }
 
   /// The value's text, exactly as it was sent.
-  var text: ArraySlice<UInt8> { document.bytes[node.start..<node.end] }
+  var text: ArraySlice<UInt8> { document.bytes[node.range] }
 
   /// How many members or elements it has.
-  var count: Int { node.count }
+  var count: Int { Int(node.count) }
 
   /// The UTF-8 of a string; nil for any other value.
   var stringBytes: [UInt8]? {
     guard node.kind == .string else { return nil }
-    let content = document.bytes[(node.start + 1)..<(node.end - 1)]
+    let content = document.bytes[node.contentRange]
     return node.hasEscapes ? JSONScanner.decoded(content) : Array(content)
   }
 
@@ -75,7 +86,7 @@ struct JSONValue: Sendable {
   var string: String? { stringBytes.map { String(decoding: $0, as: UTF8.self) } }
 
   /// True or false; nil for any other value.
-  var bool: Bool? { kind == .bool ? document.bytes[node.start] == UInt8(ascii: "t") : nil }
+  var bool: Bool? { kind == .bool ? document.bytes[Int(node.start)] == UInt8(ascii: "t") : nil }
 
   /// A whole number that fits, however it is written (`60`, `60.0`, `6e1`: JSON has one kind of
   /// number); nil for any other value.
@@ -108,7 +119,7 @@ struct JSONValue: Sendable {
     var child = index + 1
     while child < node.next {
       children.append(JSONValue(document: document, index: child))
-      child = document.nodes[child].next
+      child = Int(document.nodes[child].next)
     }
     return children
   }

@@ -16,6 +16,7 @@ struct JSONError: Error, Equatable {
     case loneSurrogate = "half of a surrogate pair stands alone"
     case invalidNumber = "this is not a number"
     case tooDeep = "arrays and objects are nested more than 64 deep"
+    case tooManyValues = "there are more than a million values and names"
     case duplicateMember = "this object names a member twice"
   }
 

@@ -51,8 +51,8 @@ struct JSONScanner {
       let name = nodes.count
       try scanString()
       // §4 leaves the meaning of a repeated name open; refusing it leaves nothing to guess.
-      guard names.insert(content(of: nodes[name])) else {
-        throw JSONError(reason: .duplicateMember, offset: nodes[name].start)
+      guard names.insert(nodes[name], of: bytes) else {
+        throw JSONError(reason: .duplicateMember, offset: Int(nodes[name].start))
       }
       skipWhiteSpace()
       guard try peek() == UInt8(ascii: ":") else { throw failure(.unexpectedByte) }
@@ -77,7 +77,7 @@ struct JSONScanner {
   private mutating func open(_ kind: JSONDocument.Kind) throws(JSONError) -> Int {
     guard depth < JSONDocument.depthMax else { throw failure(.tooDeep) }
     depth += 1
-    let index = append(kind, from: position, to: position)
+    let index = try append(kind, from: position, to: position)
     position += 1
     return index
   }
@@ -95,8 +95,8 @@ struct JSONScanner {
   private mutating func close(_ index: Int) {
     position += 1
     depth -= 1
-    nodes[index].end = position
-    nodes[index].next = nodes.count
+    nodes[index].end = Int32(position)
+    nodes[index].next = Int32(nodes.count)
   }
 
   // MARK: Scalars (§3, §6, §7)
@@ -109,7 +109,7 @@ struct JSONScanner {
       guard try peek() == scalar else { throw failure(.unexpectedByte) }
       position += 1
     }
-    _ = append(kind, from: start, to: position)
+    _ = try append(kind, from: start, to: position)
   }
 
   /// §6: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
@@ -124,7 +124,7 @@ struct JSONScanner {
     }
     // A digit here stands behind a leading zero.
     if position < bytes.count, isDigit(bytes[position]) { throw failure(.invalidNumber) }
-    _ = append(.number, from: start, to: position)
+    _ = try append(.number, from: start, to: position)
   }
 
   private mutating func skipDigits() throws(JSONError) {
@@ -150,7 +150,7 @@ struct JSONScanner {
       }
     }
     position += 1
-    let index = append(.string, from: start, to: position)
+    let index = try append(.string, from: start, to: position)
     nodes[index].hasEscapes = hasEscapes
   }
 
@@ -215,37 +215,19 @@ struct JSONScanner {
     }
   }
 
-  private mutating func append(_ kind: JSONDocument.Kind, from start: Int, to end: Int) -> Int {
+  private mutating func append(
+    _ kind: JSONDocument.Kind, from start: Int, to end: Int
+  ) throws(JSONError) -> Int {
     let index = nodes.count
+    guard index < JSONDocument.nodesMax else { throw failure(.tooManyValues) }
     nodes.append(
       JSONDocument.Node(
-        kind: kind, start: start, end: end, next: index + 1, count: 0, hasEscapes: false))
+        kind: kind, hasEscapes: false, start: Int32(start), end: Int32(end),
+        next: Int32(index + 1), count: 0))
     return index
-  }
-
-  private func content(of string: JSONDocument.Node) -> [UInt8] {
-    let content = bytes[(string.start + 1)..<(string.end - 1)]
-    return string.hasEscapes ? JSONScanner.decoded(content) : Array(content)
   }
 
   private func failure(_ reason: JSONError.Reason) -> JSONError {
     JSONError(reason: reason, offset: position)
-  }
-}
-
-/// The names that an object has so far: a few are compared, many are hashed (with a seed that a
-/// client can't know), so that an object of a million members costs no more a member than a small
-/// one.
-private struct MemberNames {
-  private var few: [[UInt8]] = []
-  private var many: Set<[UInt8]> = []
-
-  /// False if the name was there.
-  mutating func insert(_ name: [UInt8]) -> Bool {
-    if !many.isEmpty { return many.insert(name).inserted }
-    if few.contains(name) { return false }
-    few.append(name)
-    if few.count > 8 { many = Set(few) }
-    return true
   }
 }

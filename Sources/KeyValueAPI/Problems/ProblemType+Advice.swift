@@ -16,6 +16,8 @@ extension ProblemType {
       "The body is JSON, but a member is missing, unknown or of the wrong type."
     case .unauthorized: "Send Authorization: Bearer, and a token that the server knows."
     case .forbidden: "Use a token with the scope and the key prefix that the request needs."
+    case .crossSite:
+      "A server that needs no token lets web pages write only if it has served them itself."
     case .unknownPath: "Keys are at /kv/{key}; this page lists all paths."
     case .keyNotFound: "The key was never written, was deleted, or its time is over."
     case .operationNotFound: "The id is wrong, or the operation is older than 24 hours."

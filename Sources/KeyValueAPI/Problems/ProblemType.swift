@@ -12,6 +12,7 @@ enum ProblemType: String, CaseIterable, Sendable {
   case invalidDocument = "invalid-document"
   case unauthorized = "unauthorized"
   case forbidden = "forbidden"
+  case crossSite = "cross-site"
   case unknownPath = "unknown-path"
   case keyNotFound = "key-not-found"
   case operationNotFound = "operation-not-found"
@@ -39,7 +40,7 @@ enum ProblemType: String, CaseIterable, Sendable {
       .invalidDocument:
       .badRequest
     case .unauthorized: .unauthorized
-    case .forbidden: .forbidden
+    case .forbidden, .crossSite: .forbidden
     case .unknownPath, .keyNotFound, .operationNotFound: .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .requestTimeout: .requestTimeout
@@ -68,6 +69,7 @@ enum ProblemType: String, CaseIterable, Sendable {
     case .invalidDocument: "The document does not fit this endpoint"
     case .unauthorized: "A token is needed"
     case .forbidden: "The token does not allow this"
+    case .crossSite: "A page of another site may not do this"
     case .unknownPath: "There is nothing at this path"
     case .keyNotFound: "The key does not exist"
     case .operationNotFound: "The operation is not known"

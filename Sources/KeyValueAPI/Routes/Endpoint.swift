@@ -50,6 +50,14 @@ enum Endpoint: Sendable {
     }
   }
 
+  /// Whether it can change keys.
+  var canWrite: Bool {
+    switch self {
+    case .putValue, .deleteValue, .putDocument, .deleteDocument, .runBatch: true
+    default: false
+    }
+  }
+
   /// The query parameters that there are; any other is refused, so that a mistyped one is noticed.
   var parameters: [String] {
     switch self {

@@ -7,6 +7,8 @@ public struct Batch: Equatable, Sendable {
   public var isAtomic: Bool
   /// Under which name to remember the first result; nil: not at all.
   public var idempotency: IdempotencyKey?
+  /// Most bytes of values that its gets return altogether; a value beyond them is left out.
+  public var readBytesMax: Int
 
   /// One step of a batch. A write here carries no idempotency key of its own.
   public enum Operation: Equatable, Sendable {
@@ -17,10 +19,14 @@ public struct Batch: Equatable, Sendable {
   }
 
   /// A batch of at most 1,000 operations.
-  public init(operations: [Operation], isAtomic: Bool, idempotency: IdempotencyKey? = nil) {
+  public init(
+    operations: [Operation], isAtomic: Bool, idempotency: IdempotencyKey? = nil,
+    readBytesMax: Int = 8 << 20
+  ) {
     self.operations = operations
     self.isAtomic = isAtomic
     self.idempotency = idempotency
+    self.readBytesMax = readBytesMax
   }
 
   /// The bytes of its keys and values.

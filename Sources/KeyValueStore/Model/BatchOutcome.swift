@@ -12,6 +12,8 @@ public enum BatchOutcome: Equatable, Sendable {
 public enum OperationOutcome: Equatable, Sendable {
   /// A get: the entry, or its absence.
   case read(Lookup)
+  /// A get whose value would have exceeded the batch's `readBytesMax`.
+  case readTooLarge
   /// A put or delete.
   case write(WriteOutcome)
 }

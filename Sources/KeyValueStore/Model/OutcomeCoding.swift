@@ -29,6 +29,7 @@ enum OutcomeCoding {
     static let found: UInt8 = 0
     static let absent: UInt8 = 1
     static let write: UInt8 = 2
+    static let readTooLarge: UInt8 = 3
   }
 }
 

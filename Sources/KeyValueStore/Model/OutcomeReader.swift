@@ -52,6 +52,8 @@ struct OutcomeReader {
       return .read(.found(Entry(metadata: metadata, value: value)))
     case OutcomeCoding.OperationTag.absent:
       return readNumber().map { .read(.absent(Revision($0))) }
+    case OutcomeCoding.OperationTag.readTooLarge:
+      return .readTooLarge
     case OutcomeCoding.OperationTag.write:
       return readWriteOutcome().map { .write($0) }
     default:

@@ -46,6 +46,8 @@ struct OutcomeWriter {
     case .read(.absent(let revision)):
       bytes.append(OutcomeCoding.OperationTag.absent)
       add(revision.number)
+    case .readTooLarge:
+      bytes.append(OutcomeCoding.OperationTag.readTooLarge)
     case .write(let outcome):
       bytes.append(OutcomeCoding.OperationTag.write)
       add(outcome)

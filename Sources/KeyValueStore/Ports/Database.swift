@@ -30,7 +30,9 @@ public protocol Database {
   ///
   /// A write applies only if the key's revision is lower than its acceptance time in µs, which then
   /// becomes the key's revision: another one, accepted later but before this one was applied, still
-  /// applies. The `outcome` is nil for a write that was recorded before.
+  /// applies. A delete that finds nothing gives the key its revision too, lest a put accepted
+  /// before it, but delivered after it, bring the key back. The `outcome` is nil for a write that
+  /// was recorded before.
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite]
 
   /// The record of an asynchronous write, or nil when unknown or older than its retention.

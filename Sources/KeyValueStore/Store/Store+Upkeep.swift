@@ -26,7 +26,11 @@ extension Store {
       try await check()
       return StoreHealth.Component(name: name, isHealthy: true, detail: nil)
     } catch {
-      return StoreHealth.Component(name: name, isHealthy: false, detail: error.cause)
+      // Too busy for the check is not away. Were a server unready under load, its work would fall
+      // to others, who would be next.
+      var isBusy = false
+      if case .overloaded = error { isBusy = true }
+      return StoreHealth.Component(name: name, isHealthy: isBusy, detail: error.cause)
     }
   }
 

@@ -131,18 +131,44 @@ public final class Store {
   /// Accepts a write to be applied later, exactly once, if nothing newer has been written by then.
   ///
   /// Returns when the queue will not lose it any more. Where the queue applies at once, the cache
-  /// is up to date and the change published too. Errors: `unavailable`, `overloaded`,
-  /// `idempotencyInFlight`.
-  public func submit(_ write: Write) async throws(StoreError) -> Submission {
-    guard let idempotency = write.idempotency else { return try await enqueue(write) }
+  /// is up to date and the change published too. `mayHaveHappened`: the write has been tried
+  /// before, with an unknown outcome, and must not follow what was written since. Errors:
+  /// `unavailable`, `overloaded`, `idempotencyInFlight`.
+  public func submit(
+    _ write: Write, mayHaveHappened: Bool = false
+  ) async throws(StoreError) -> Submission {
+    guard let idempotency = write.idempotency else {
+      return try await accept(write, mayHaveHappened: mayHaveHappened)
+    }
     try inFlight.enter(idempotency.name)
     defer { inFlight.leave(idempotency.name) }
-    return try await enqueue(write)
+    return try await accept(write, mayHaveHappened: mayHaveHappened)
   }
 
-  private func enqueue(_ write: Write) async throws(StoreError) -> Submission {
+  /// A write that never waited can be superseded all the same: by one of this very moment, or by
+  /// one from before the clock was set back. There is no later write to protect then, so it is
+  /// accepted once more, after the one that stood in its way.
+  private func accept(
+    _ write: Write, mayHaveHappened: Bool
+  ) async throws(StoreError) -> Submission {
+    var submission = try await enqueue(write, at: nextAcceptance())
+    for _ in 0..<Store.acceptancesMax {
+      guard !mayHaveHappened, case .applied(let applied) = submission.receipt,
+        applied.record.state == .superseded, let newer = applied.record.revision
+      else { break }
+      let next = Timestamp(microseconds: newer.number + 1)
+      submission = try await enqueue(write, at: max(nextAcceptance(), next))
+    }
+    return submission
+  }
+
+  /// How often a write is accepted once more. Each time another write of its key came before it.
+  private static let acceptancesMax = 100
+
+  private func enqueue(
+    _ write: Write, at acceptedAt: Timestamp
+  ) async throws(StoreError) -> Submission {
     var random = SystemRandomNumberGenerator()
-    let acceptedAt = nextAcceptance()
     let id = OperationID.make(at: acceptedAt, random: &random)
     let receipt = try await queue.submit(
       QueuedWrite(id: id, write: write, acceptedAt: acceptedAt))

@@ -9,7 +9,7 @@ public struct StoreHealth: Equatable, Sendable {
     public let name: Name
     /// Whether it answered its check.
     public let isHealthy: Bool
-    /// Why not; nil when healthy. For operators: it may name hosts.
+    /// Why not, or that it is busy; nil when all is well. For operators: it may name hosts.
     public let detail: String?
 
     /// The services, spelt as clients see them.

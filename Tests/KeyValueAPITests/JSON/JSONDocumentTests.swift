@@ -127,6 +127,21 @@ struct JSONDocumentTests {
     #expect(failure(text) == JSONError(reason: .duplicateMember, offset: offset))
   }
 
+  @Test("A duplicate is found among many members when one of them is escaped")
+  func escapedDuplicatesAmongMany() {
+    let many = (0..<20).map { "\"k\($0)\":0" }.joined(separator: ",")
+    #expect(failure("{\(many),\"\\u006b19\":1}")?.reason == .duplicateMember)
+    #expect(failure("{\"\\u006b19\":1,\(many)}")?.reason == .duplicateMember)
+    #expect(failure("{\(many),\"\\u006b20\":1}") == nil)
+  }
+
+  @Test("A million values and names are accepted, one more is not")
+  func nodesMax() {
+    let most = "[" + String(repeating: "1,", count: JSONDocument.nodesMax - 2) + "1]"
+    #expect(failure(most) == nil)
+    #expect(failure("[1," + most.dropFirst())?.reason == .tooManyValues)
+  }
+
   @Test("The same name in different objects is no duplicate")
   func namesOfDifferentObjects() {
     #expect(failure(#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}"#) == nil)

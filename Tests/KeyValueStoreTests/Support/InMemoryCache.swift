@@ -69,6 +69,16 @@ final class InMemoryCache: Cache, Sendable {
     }
   }
 
+  /// Forgets every key, as if to make room.
+  func evictAll() {
+    for key in state.withLock({ Array($0.lookups.keys) }) { evict(key) }
+  }
+
+  /// Takes away every lease, as time does with those whose reader never came back.
+  func endLeases() {
+    state.withLock { $0.leases = [:] }
+  }
+
   /// What is kept of a key, without counting as a look-up or taking a lease.
   func kept(_ key: Key) -> Lookup? {
     state.withLock { $0.lookups[key] }

@@ -49,7 +49,7 @@ final class InMemoryDatabase: Database, Sendable {
   }
 
   func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
-    let retained = now().adding(seconds: -86_400)
+    let retained = Tables.retained(at: now())
     let record = tables.withLock { $0.operations[id] }
     return record.flatMap { $0.updatedAt < retained ? nil : $0 }
   }
@@ -60,7 +60,8 @@ final class InMemoryDatabase: Database, Sendable {
         .filter { $0.isExpired(at: now()) }
         .sorted { ($0.expiresAt!, $0.key) < ($1.expiresAt!, $1.key) }
       return expired.prefix(limit).map { metadata in
-        let revision = metadata.revision.next(at: metadata.expiresAt!)
+        // Not the metadata's: a queued delete may have taken a place since.
+        let revision = tables.rows[metadata.key]!.revision.next(at: metadata.expiresAt!)
         tables.rows[metadata.key] = Tables.Row(
           entry: nil, revision: revision, updatedAt: now())
         return Change(key: metadata.key, revision: revision, kind: .expire)
@@ -69,7 +70,7 @@ final class InMemoryDatabase: Database, Sendable {
   }
 
   func purgeRetained(limit: Int) async throws(StoreError) -> Int {
-    let retained = now().adding(seconds: -86_400)
+    let retained = Tables.retained(at: now())
     return tables.withLock { tables in
       let rows = tables.rows.filter { $1.entry == nil && $1.updatedAt < retained }.keys
       for key in rows.prefix(limit) { tables.rows[key] = nil }

@@ -65,8 +65,10 @@ actor Loop {
     try await store.execute(batch)
   }
 
-  func submit(_ write: Write) async throws(StoreError) -> Submission {
-    try await store.submit(write)
+  func submit(
+    _ write: Write, mayHaveHappened: Bool = false
+  ) async throws(StoreError) -> Submission {
+    try await store.submit(write, mayHaveHappened: mayHaveHappened)
   }
 
   func list(_ request: PageRequest) async throws(StoreError) -> Page {

@@ -21,6 +21,16 @@ struct Tables {
   var writes: [String: Remembered<WriteOutcome>] = [:]
   var batches: [String: Remembered<BatchOutcome>] = [:]
 
+  /// The oldest time whose records are still honoured.
+  static func retained(at now: Timestamp) -> Timestamp { now.adding(seconds: -86_400) }
+
+  /// Frees names whose time is over, whether or not somebody has purged them.
+  private mutating func forget(_ name: String, at now: Timestamp) {
+    let oldest = Tables.retained(at: now)
+    if let first = writes[name], first.at < oldest { writes[name] = nil }
+    if let first = batches[name], first.at < oldest { batches[name] = nil }
+  }
+
   func lookup(_ key: Key, at now: Timestamp) -> Lookup {
     guard let row = rows[key] else { return .absent(.none) }
     guard let entry = row.entry, !entry.metadata.isExpired(at: now) else {
@@ -60,6 +70,7 @@ struct Tables {
     guard let idempotency = write.idempotency else {
       return WriteReceipt(outcome: self.write(write, at: now))
     }
+    forget(idempotency.name, at: now)
     if let first = writes[idempotency.name] {
       return first.fingerprint == idempotency.fingerprint
         ? WriteReceipt(outcome: first.outcome, isReplayed: true)
@@ -76,10 +87,18 @@ struct Tables {
   mutating func execute(_ batch: Batch, at now: Timestamp) -> BatchOutcome {
     var copy = self
     var outcomes: [OperationOutcome] = []
+    var readBytesLeft = batch.readBytesMax
     for (index, operation) in batch.operations.enumerated() {
       switch operation {
       case .get(let key):
-        outcomes.append(.read(copy.lookup(key, at: now)))
+        let lookup = copy.lookup(key, at: now)
+        let size = lookup.entry?.value.count ?? 0
+        guard size <= readBytesLeft else {
+          outcomes.append(.readTooLarge)
+          continue
+        }
+        readBytesLeft -= size
+        outcomes.append(.read(lookup))
       case .write(let write):
         let outcome = copy.write(write, at: now)
         if batch.isAtomic, case .preconditionFailed(let current) = outcome {
@@ -97,6 +116,7 @@ struct Tables {
     guard let idempotency = batch.idempotency else {
       return BatchReceipt(outcome: execute(batch, at: now))
     }
+    forget(idempotency.name, at: now)
     if let first = batches[idempotency.name] {
       return first.fingerprint == idempotency.fingerprint
         ? BatchReceipt(outcome: first.outcome, isReplayed: true)
@@ -121,7 +141,9 @@ struct Tables {
       let result = write(queued.write, at: now, revision: place)
       switch result {
       case .stored, .deleted: (state, revision, outcome) = (.applied, place, result)
-      case .notFound: (state, revision, outcome) = (.applied, nil, result)
+      case .notFound:
+        (state, revision, outcome) = (.applied, nil, result)
+        leaveTombstone(for: queued.write.key, at: place, now: now)
       case .preconditionFailed(let current):
         (state, revision, outcome) = (.preconditionFailed, current, result)
       case .idempotencyMismatch: preconditionFailure("Queued writes have no idempotency key left")
@@ -131,5 +153,15 @@ struct Tables {
       id: queued.id, state: state, revision: revision, updatedAt: now)
     operations[queued.id] = record
     return AppliedWrite(record: record, outcome: outcome)
+  }
+
+  /// A queued delete that finds nothing takes its place all the same. An expired entry stays, so
+  /// that its purge is announced.
+  private mutating func leaveTombstone(for key: Key, at place: Revision, now: Timestamp) {
+    if let row = rows[key], row.entry != nil {
+      rows[key]?.revision = place
+    } else {
+      rows[key] = Row(entry: nil, revision: place, updatedAt: now)
+    }
   }
 }

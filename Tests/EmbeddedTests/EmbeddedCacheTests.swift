@@ -1,0 +1,120 @@
+import Embedded
+import KeyValueStore
+import Testing
+
+@Suite("The embedded cache stays inside its bounds")
+struct EmbeddedCacheTests {
+  private func update(_ key: String, revision: Int64, bytes: Int) -> CacheUpdate {
+    let name = Key(trusted: Array(key.utf8))
+    let time = Timestamp(microseconds: revision)
+    let metadata = Metadata(
+      key: name, revision: Revision(revision), version: 1, size: bytes,
+      contentType: "text/plain", createdAt: time, updatedAt: time, expiresAt: nil)
+    let entry = Entry(metadata: metadata, value: [UInt8](repeating: 1, count: bytes))
+    return CacheUpdate(key: name, lookup: .found(entry))
+  }
+
+  private func isKept(_ key: String, in cache: EmbeddedCache) async -> Bool {
+    if case .hit = await cache.look(up: Key(trusted: Array(key.utf8))) { true } else { false }
+  }
+
+  @Test("Bytes never exceed the bound, and bookkeeping is counted", arguments: [0, 100, 10_000])
+  func bytes(valueBytes: Int) async {
+    let cache = EmbeddedCache(bytesMax: 1 << 20)
+    for number in 1...20_000 {
+      _ = await cache.update([update("key \(number)", revision: Int64(number), bytes: valueBytes)])
+      if number.isMultiple(of: 1_000) {
+        let statistics = await cache.statistics()
+        #expect(statistics.bytes <= 1 << 20)
+        #expect(statistics.keys + statistics.evictions == number)
+        #expect(statistics.bytes > statistics.keys * (valueBytes + 100))
+      }
+    }
+    #expect(await cache.statistics().evictions > 0)
+    #expect(await cache.statistics().bytesMax == 1 << 20)
+  }
+
+  @Test("What was used last stays")
+  func leastRecentlyUsed() async {
+    let cache = EmbeddedCache(bytesMax: 100_000)
+    _ = await cache.update([update("hot", revision: 1, bytes: 1_000)])
+    for number in 0..<1_000 {
+      #expect(await isKept("hot", in: cache))
+      _ = await cache.update([update("k\(number)", revision: Int64(number + 2), bytes: 1_000)])
+    }
+    #expect(await isKept("hot", in: cache))
+    #expect(await isKept("k999", in: cache))
+    #expect(await !isKept("k0", in: cache))
+  }
+
+  @Test("A value too large for the cache takes the old one away, and no older one comes back")
+  func tooLarge() async throws {
+    let cache = EmbeddedCache(bytesMax: 10_000)
+    _ = await cache.update([update("k", revision: 5, bytes: 10)])
+    _ = await cache.update([update("k", revision: 7, bytes: 20_000)])
+    #expect(await !isKept("k", in: cache))
+    _ = await cache.update([update("k", revision: 6, bytes: 10)])
+    #expect(await !isKept("k", in: cache))
+    #expect(await cache.statistics().keys == 0)
+    #expect(await cache.statistics().bytes == 0)
+    // Nor does one that a reader loads: it finds no room.
+    let fresh = Key(trusted: Array("fresh".utf8))
+    guard case .miss(.some(let lease)) = await cache.look(up: fresh) else {
+      Issue.record("no lease")
+      return
+    }
+    await cache.fill(
+      fresh, with: update("fresh", revision: 1, bytes: 20_000).lookup, lease: lease)
+    #expect(await !isKept("fresh", in: cache))
+  }
+
+  @Test("Leases are bounded; those that have ended make room")
+  func leases() async {
+    let clock = TestClock()
+    let cache = EmbeddedCache(bytesMax: 1 << 20, leaseSeconds: 5) { clock.now }
+    func leases(_ prefix: String) async -> Int {
+      var count = 0
+      for number in 0..<20_000 {
+        let key = Key(trusted: Array("\(prefix)\(number)".utf8))
+        if case .miss(.some) = await cache.look(up: key) { count += 1 }
+      }
+      return count
+    }
+    #expect(await leases("a") == 16_384)
+    #expect(await leases("b") == 0)
+    clock.advance(seconds: 5)
+    #expect(await leases("c") == 16_384)
+    // A clock that is set back ends them too: none is kept for an hour.
+    clock.advance(seconds: -3_600)
+    #expect(await leases("d") == 16_384)
+    #expect(await cache.statistics().keys == 0)
+  }
+
+  @Test("Concurrent readers and writers never see a revision go back")
+  func concurrency() async {
+    let cache = EmbeddedCache(bytesMax: 16 << 20)
+    let updates = (1...2_000).map { update("k", revision: Int64($0), bytes: 10) }
+    await withTaskGroup { group in
+      for start in 0..<2 {
+        group.addTask {
+          for index in stride(from: start, to: updates.count, by: 2) {
+            _ = await cache.update([updates[index]])
+          }
+        }
+      }
+      for _ in 0..<2 {
+        group.addTask {
+          var last = Revision.none
+          for _ in 0..<2_000 {
+            guard case .hit(let lookup) = await cache.look(up: Key(trusted: [0x6B])) else {
+              continue
+            }
+            #expect(lookup.revision >= last)
+            last = lookup.revision
+          }
+        }
+      }
+    }
+    #expect(await cache.look(up: Key(trusted: [0x6B])) == .hit(updates[1_999].lookup))
+  }
+}

@@ -1,0 +1,94 @@
+import Embedded
+import KeyValueStore
+import Testing
+
+@Suite("The embedded feed stays inside its bounds")
+struct EmbeddedChangeFeedTests {
+  private func change(_ number: Int, keyBytes: Int = 8) -> Change {
+    let key = Key(trusted: [UInt8](repeating: 0x6B, count: keyBytes))
+    return Change(key: key, revision: Revision(Int64(number)), kind: .delete)
+  }
+
+  @Test("It keeps as many changes as it may, and no more")
+  func events() async throws {
+    let feed = EmbeddedChangeFeed(eventsMax: 10)
+    let watcher = try #require(try await feed.subscribe(after: nil))
+    for number in 1...10 { try await feed.publish([change(number)]) }
+    let events = try #require(try await watcher.next())
+    #expect(events.map(\.change.revision.number) == Array(1...10))
+    try await feed.publish([change(11)])
+    // The first is gone: a watcher can resume after it, for the second is still there.
+    let resumed = try #require(try await feed.subscribe(after: events[0].position))
+    #expect(try await resumed.next()?.count == 10)
+    try await feed.publish([change(12)])
+    #expect(try await feed.subscribe(after: events[0].position) == nil)
+    #expect(try await feed.subscribe(after: events[1].position) != nil)
+  }
+
+  @Test("It keeps as many bytes as it may")
+  func bytes() async throws {
+    let feed = EmbeddedChangeFeed(bytesMax: 20_000)
+    let watcher = try #require(try await feed.subscribe(after: nil))
+    for number in 1...18 { try await feed.publish([change(number, keyBytes: 1_000)]) }
+    #expect(try await watcher.next() == nil)
+    let late = try #require(try await feed.subscribe(after: nil))
+    try await feed.publish([change(19)])
+    #expect(try await late.next()?.count == 1)
+  }
+
+  @Test("Changes that are too many to be kept are gone, for those who wait as well")
+  func tooMany() async throws {
+    let feed = EmbeddedChangeFeed(eventsMax: 10)
+    let watcher = try #require(try await feed.subscribe(after: nil))
+    try await feed.publish((1...11).map { change($0) })
+    #expect(try await watcher.next() == nil)
+    let next = try #require(try await feed.subscribe(after: nil))
+    try await feed.publish([change(12)])
+    #expect(try await next.next()?.map(\.change.revision.number) == [12])
+  }
+
+  @Test("A backlog is handed out in pieces, in order")
+  func backlog() async throws {
+    let feed = EmbeddedChangeFeed()
+    let watcher = try #require(try await feed.subscribe(after: nil))
+    for number in 0..<100 { try await feed.publish((0..<10).map { change(number * 10 + $0) }) }
+    var numbers: [Int64] = []
+    while numbers.count < 1_000 {
+      let events = try #require(try await watcher.next())
+      #expect(events.count <= 256)
+      numbers += events.map(\.change.revision.number)
+    }
+    #expect(numbers == (0..<1_000).map { Int64($0) })
+  }
+
+  @Test("Offsets start at the time of the start: those from before a restart are known to be gone")
+  func offsets() async throws {
+    let start = Timestamp(microseconds: 1_700_000_000_000_000)
+    let feed = EmbeddedChangeFeed(now: start)
+    let watcher = try #require(try await feed.subscribe(after: nil))
+    try await feed.publish([change(1)])
+    let position = try #require(try await watcher.next()?.first?.position)
+    #expect(position == FeedPosition(offset: start.microseconds, index: 0))
+    let restarted = EmbeddedChangeFeed(now: start.adding(seconds: 1))
+    try await restarted.publish([change(2)])
+    #expect(try await restarted.subscribe(after: position) == nil)
+    // The place just before the first message is nobody's.
+    let before = FeedPosition(offset: start.microseconds + 999_999, index: 0)
+    #expect(try await restarted.subscribe(after: before) == nil)
+  }
+
+  @Test("A watcher that lets go, or is cancelled, leaves nothing behind")
+  func lettingGo() async throws {
+    let feed = EmbeddedChangeFeed()
+    for _ in 0..<10 {
+      let task = Task {
+        let watcher = try #require(try await feed.subscribe(after: nil))
+        return try await watcher.next()
+      }
+      while feed.waitingWatchers == 0 { await Task.yield() }
+      task.cancel()
+      #expect(try await task.value == [])
+    }
+    #expect(feed.waitingWatchers == 0)
+  }
+}

@@ -1,0 +1,164 @@
+import Dispatch
+import Embedded
+import KeyValueStore
+import Synchronization
+import Testing
+
+/// A clock that holds the writer until a test lets it go: the writer asks for the time at the start
+/// of each transaction.
+private final class Gate: Sendable {
+  private let isClosed = Atomic(false)
+  private let semaphore = DispatchSemaphore(value: 0)
+  private let arrivals: AsyncStream<Void>
+  private let arrival: AsyncStream<Void>.Continuation
+
+  init() { (arrivals, arrival) = AsyncStream.makeStream() }
+
+  func close() { isClosed.store(true, ordering: .sequentiallyConsistent) }
+
+  func open() {
+    isClosed.store(false, ordering: .sequentiallyConsistent)
+    semaphore.signal()
+  }
+
+  func pass() {
+    guard isClosed.load(ordering: .sequentiallyConsistent) else { return }
+    arrival.yield()
+    semaphore.wait()
+  }
+
+  /// Returns when the writer stands at the gate.
+  func reached() async {
+    for await _ in arrivals { return }
+  }
+}
+
+@Suite("Writes that wait together are committed together")
+struct GroupCommitTests {
+  /// A database whose writer stands still in the transaction of one write.
+  private func held(
+    _ gate: Gate, _ change: (inout EmbeddedConfiguration) -> Void = { _ in }
+  ) async throws -> (harness: EmbeddedDatabaseHarness, first: Task<Void, any Error>) {
+    let harness = try EmbeddedDatabaseHarness {
+      $0.now = {
+        gate.pass()
+        return Timestamp(microseconds: 1_700_000_000_000_000)
+      }
+      change(&$0)
+    }
+    let database = harness.embedded
+    gate.close()
+    let first = Task { _ = try await database.write([.put("first")]) }
+    await gate.reached()
+    return (harness, first)
+  }
+
+  private func waitForQueue(_ database: EmbeddedDatabase, _ depth: Int) async {
+    while database.statistics.queuedWrites != depth { await Task.yield() }
+  }
+
+  @Test("Calls that came while the writer was at work become one commit")
+  func oneCommit() async throws {
+    let gate = Gate()
+    let (harness, first) = try await held(gate)
+    let database = harness.embedded
+    let calls = (0..<40).map { number in
+      Task { try await database.write([.put("a\(number)"), .put("b\(number)")]) }
+    }
+    await waitForQueue(database, 40)
+    gate.open()
+    try await first.value
+    for call in calls { #expect(try await call.value.count == 2) }
+    let statistics = database.statistics
+    #expect(statistics.rows == 81)
+    #expect(statistics.calls == 41)
+    #expect(statistics.commits == 2)
+    #expect(statistics.commitTime > .zero)
+    await database.close()
+  }
+
+  @Test("A full queue refuses at once, and goes on when there is room")
+  func bound() async throws {
+    let gate = Gate()
+    let (harness, first) = try await held(gate) { $0.queuedWritesMax = 5 }
+    let database = harness.embedded
+    let calls = (0..<5).map { number in
+      Task { try await database.write([.put("k\(number)")]) }
+    }
+    await waitForQueue(database, 5)
+    await #expect(throws: StoreError.overloaded(retryAfter: 1)) {
+      try await database.write([.put("refused")])
+    }
+    await #expect(throws: StoreError.overloaded(retryAfter: 1)) {
+      try await database.purgeExpired(limit: 1)
+    }
+    gate.open()
+    try await first.value
+    for call in calls { _ = try await call.value }
+    _ = try await database.write([.put("again")])
+    #expect(try await database.value("refused") == nil)
+    #expect(try await database.value("again") == [1])
+    await database.close()
+  }
+
+  @Test("Bytes that wait are bounded too, but a call that is larger than the bound may wait alone")
+  func byteBound() async throws {
+    let gate = Gate()
+    let (harness, first) = try await held(gate) { $0.queuedWriteBytesMax = 100_000 }
+    let database = harness.embedded
+    let large = Task {
+      try await database.write([.put("large", Array(repeating: 1, count: 200_000))])
+    }
+    await waitForQueue(database, 1)
+    await #expect(throws: StoreError.overloaded(retryAfter: 1)) {
+      try await database.write([.put("refused")])
+    }
+    gate.open()
+    try await first.value
+    _ = try await large.value
+    #expect(try await database.value("large")?.count == 200_000)
+    await database.close()
+  }
+
+  @Test("A failed atomic batch does not undo its neighbours in the commit")
+  func neighbours() async throws {
+    let gate = Gate()
+    let (harness, first) = try await held(gate)
+    let database = harness.embedded
+    let before = Task { try await database.write([.put("before")]) }
+    let isThere = Write(
+      key: Key(trusted: [0x78]), mutation: .delete, condition: Condition(ifMatch: .any))
+    let batch = Task {
+      try await database.execute(
+        Batch(operations: [.write(.put("undone")), .write(isThere)], isAtomic: true))
+    }
+    let after = Task { try await database.write([.put("after")]) }
+    await waitForQueue(database, 3)
+    gate.open()
+    try await first.value
+    _ = try await before.value
+    _ = try await after.value
+    #expect(try await batch.value.outcome == .preconditionFailed(index: 1, current: nil))
+    #expect(try await database.value("undone") == nil)
+    #expect(try await database.value("before") == [1])
+    #expect(try await database.value("after") == [1])
+    await database.close()
+  }
+
+  @Test("Closing carries out what waits")
+  func closing() async throws {
+    let gate = Gate()
+    let (harness, first) = try await held(gate)
+    let database = harness.embedded
+    let calls = (0..<10).map { number in
+      Task { try await database.write([.put("k\(number)")]) }
+    }
+    await waitForQueue(database, 10)
+    async let closed: Void = database.close()
+    gate.open()
+    await closed
+    try await first.value
+    for call in calls { _ = try await call.value }
+    await #expect(throws: StoreError.self) { try await database.write([.put("late")]) }
+  }
+}

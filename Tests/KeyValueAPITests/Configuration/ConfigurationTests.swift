@@ -1,0 +1,206 @@
+import EventLoop
+import HTTP
+import Logging
+import Testing
+
+@testable import KeyValueAPI
+
+@Suite("The configuration")
+struct ConfigurationTests {
+  private func configuration(
+    _ environment: [String: String], cores: Int = 4, tokens: String? = nil
+  ) throws(ConfigurationError) -> Configuration {
+    try Configuration(
+      environment: environment, cores: cores, readFile: { _ in nil },
+      readTokens: { _ throws(TokensFileError) in
+        guard let tokens else { throw TokensFileError(reason: .unreadable("no such file")) }
+        return try TokensFile(text: tokens)
+      })
+  }
+
+  private func problems(
+    _ environment: [String: String], tokens: String? = nil
+  ) -> [String: SettingProblem] {
+    do throws(ConfigurationError) {
+      _ = try configuration(environment, tokens: tokens)
+      return [:]
+    } catch {
+      return Dictionary(error.problems.map { ($0.name, $0) }) { first, _ in first }
+    }
+  }
+
+  private let token = "a " + String(repeating: "1f", count: 32) + " read *"
+
+  @Test("Without an environment everything has its documented default")
+  func defaults() throws {
+    let configuration = try configuration([:], cores: 6)
+    #expect(configuration.listen == SocketAddress(host: "127.0.0.1", port: 8080))
+    #expect(configuration.loops == 6)
+    #expect(configuration.backend == .platformDefault)
+    #expect(configuration.drain == .seconds(20))
+    #expect(configuration.logLevel == .info)
+    #expect(configuration.dataFolder == "./data")
+    #expect(configuration.cacheBytes == 64 << 20)
+    #expect(configuration.http.connectionsMax >= 10_000)
+    #expect(configuration.http.headTimeout == .seconds(10))
+    #expect(configuration.http.bodyTimeout == .seconds(10))
+    #expect(configuration.http.idleTimeout == .seconds(60))
+    #expect(configuration.limits.valueBytesMax == 1_048_576)
+    #expect(configuration.warnings.isEmpty)
+    guard case .open = configuration.access else {
+      Issue.record("tokens are wanted")
+      return
+    }
+  }
+
+  @Test("Every setting arrives where it belongs")
+  func values() throws {
+    let configuration = try configuration(
+      [
+        "KV_LISTEN": "[::1]:0", "KV_LOOPS": "3", "KV_IO": "dispatch", "KV_DRAIN_SECONDS": "0",
+        "KV_LOG_LEVEL": "debug", "KV_DATA_DIR": "/var/lib/kv", "KV_CACHE_BYTES": "2GiB",
+        "KV_TOKENS_FILE": "/etc/kv/tokens", "KV_MAX_CONNECTIONS": "7",
+        "KV_MAX_VALUE_BYTES": "64KiB", "KV_BODY_BUFFER_BYTES": "10000000",
+        "KV_HEADER_TIMEOUT": "1", "KV_BODY_TIMEOUT": "2", "KV_WRITE_TIMEOUT": "3",
+        "KV_IDLE_TIMEOUT": "4", "UNRELATED": "x",
+      ], tokens: token)
+    #expect(configuration.listen == SocketAddress(host: "::1", port: 0))
+    #expect(configuration.loops == 3)
+    #expect(configuration.backend == .dispatch)
+    #expect(configuration.drain == .zero)
+    #expect(configuration.logLevel == .debug)
+    #expect(configuration.dataFolder == "/var/lib/kv")
+    #expect(configuration.cacheBytes == 2 << 30)
+    #expect(configuration.http.connectionsMax == 7)
+    #expect(configuration.limits.valueBytesMax == 65_536)
+    #expect(configuration.http.bodyBytesMax == 10_000_000)
+    #expect(configuration.http.headTimeout == .seconds(1))
+    #expect(configuration.http.bodyTimeout == .seconds(2))
+    #expect(configuration.http.writeTimeout == .seconds(3))
+    #expect(configuration.http.idleTimeout == .seconds(4))
+    guard case .tokens(let file, let path) = configuration.access else {
+      Issue.record("tokens are not wanted")
+      return
+    }
+    #expect(path == "/etc/kv/tokens")
+    #expect(file.principals.count == 1)
+  }
+
+  private static let wrong = [
+    "KV_LISTEN": ["nowhere", "127.0.0.1", "127.0.0.1:65536", "::1:8080", "127.0.0.1:-1"],
+    "KV_LOOPS": ["0", "257", "two", "-1", "1.5"], "KV_IO": ["psychic", "EPOLL"],
+    "KV_DRAIN_SECONDS": ["-1", "3601", "20s"], "KV_LOG_LEVEL": ["loud", "INFO"],
+    "KV_DATA_DIR": ["a\0b"], "KV_CACHE_BYTES": ["64MB", "-1", "2TiB", "99999999999GiB", "MiB"],
+    "KV_TOKENS_FILE": ["/missing"], "KV_AUTH": ["enabled", "no"],
+    "KV_MAX_CONNECTIONS": ["0", "1000001"], "KV_MAX_VALUE_BYTES": ["0", "9MiB", "much"],
+    "KV_BODY_BUFFER_BYTES": ["1MiB"], "KV_HEADER_TIMEOUT": ["0"], "KV_BODY_TIMEOUT": ["0"],
+    "KV_WRITE_TIMEOUT": ["0"], "KV_IDLE_TIMEOUT": ["0"],
+  ]
+
+  @Test("Each wrong value is refused, with its name and itself", arguments: wrong)
+  func wrongValues(_ name: String, _ values: [String]) {
+    for value in values {
+      let problems = problems([name: value])
+      #expect(problems.keys.sorted() == [name], "\(value)")
+      #expect(problems[name]?.value == value.debugDescription)
+      #expect(problems[name]?.advice.isEmpty == false)
+    }
+  }
+
+  @Test("Every setting has a wrong value among those that are tried here")
+  func allSettingsAreTried() {
+    let names = Settings.all.filter { $0.topic != .cluster }.map(\.name)
+    #expect(Set(names) == Set(Self.wrong.keys))
+  }
+
+  @Test("All wrong settings are named at once, in the order of --help")
+  func allAtOnce() {
+    let environment = Self.wrong.mapValues { $0[0] }
+    do throws(ConfigurationError) {
+      _ = try configuration(environment)
+      Issue.record("nothing was refused")
+    } catch {
+      #expect(Set(error.problems.map(\.name)) == Set(Self.wrong.keys))
+      for name in Self.wrong.keys { #expect("\(error)".contains("\n  \(name)=")) }
+      #expect("\(error)".contains("--help"))
+    }
+  }
+
+  @Test("An empty variable counts as not set")
+  func emptyValues() throws {
+    let empty = Dictionary(uniqueKeysWithValues: Settings.all.map { ($0.name, "") })
+    let configuration = try configuration(empty)
+    #expect(configuration.loops == 4)
+    #expect(configuration.warnings.isEmpty)
+  }
+
+  @Test("A setting of the cluster is refused, and its value is not told when it may be a secret")
+  func clusterSettings() {
+    for setting in Settings.cluster {
+      let problem = problems([setting.name: "sword\u{7}fish"])[setting.name]
+      #expect(problem?.advice.contains("embedded") == true)
+      #expect("\(String(describing: problem))".contains("fish") == !setting.isSecret)
+    }
+    #expect(problems(["KV_REDIS_PASSWORD_FILE": "/a"]).keys.sorted() == ["KV_REDIS_PASSWORD"])
+  }
+
+  @Test("A misspelt variable is pointed out with the nearest name")
+  func unknownVariables() throws {
+    let configuration = try configuration(
+      ["KV_MAX_CONECTIONS": "5", "KV_LISTN": "x", "KV_SOMETHING_ELSE_ALTOGETHER": "secret"])
+    #expect(
+      configuration.warnings == [
+        "there is no setting KV_LISTN; is KV_LISTEN meant?",
+        "there is no setting KV_MAX_CONECTIONS; is KV_MAX_CONNECTIONS meant?",
+        "there is no setting KV_SOMETHING_ELSE_ALTOGETHER",
+      ])
+  }
+
+  @Test("Without tokens only a loopback address is listened on")
+  func loopbackOnly() throws {
+    for address in ["127.0.0.1:1", "127.1.2.3:1", "[::1]:1", "localhost:1"] {
+      #expect(problems(["KV_LISTEN": address]).isEmpty, "\(address)")
+    }
+    for address in [
+      "0.0.0.0:1", ":1", "[::]:1", "10.0.0.1:1", "example.org:1", "127.example.org:1",
+    ] {
+      let advice = problems(["KV_LISTEN": address])["KV_LISTEN"]?.advice ?? ""
+      #expect(advice.contains("KV_TOKENS_FILE"), "\(address)")
+      #expect(advice.contains("KV_AUTH=disabled"), "\(address)")
+      #expect(problems(["KV_LISTEN": address, "KV_AUTH": "disabled"]).isEmpty, "\(address)")
+      #expect(
+        problems(["KV_LISTEN": address, "KV_TOKENS_FILE": "/t"], tokens: token).isEmpty,
+        "\(address)")
+    }
+  }
+
+  @Test("A tokens file and disabled authentication contradict each other")
+  func contradiction() {
+    let problems = problems(["KV_TOKENS_FILE": "/t", "KV_AUTH": "disabled"], tokens: token)
+    #expect(problems.keys.sorted() == ["KV_AUTH"])
+  }
+
+  @Test("What is wrong in the tokens file is told with the settings")
+  func brokenTokens() {
+    let problem = problems(["KV_TOKENS_FILE": "/t"], tokens: "a\nb c\n")["KV_TOKENS_FILE"]
+    #expect(problem?.advice.contains("line 1") == true)
+    #expect(problem?.advice.contains("line 2") == true)
+  }
+
+  @Test("Too few descriptors lower the default bound, and refuse one that was asked for")
+  func descriptors() throws {
+    var lowered = try configuration([:])
+    try lowered.fitConnections(room: 900)
+    #expect(lowered.http.connectionsMax == 900)
+    #expect(lowered.warnings.count == 1)
+
+    var fitting = try configuration(["KV_MAX_CONNECTIONS": "900"])
+    try fitting.fitConnections(room: 900)
+    #expect(fitting.warnings.isEmpty)
+
+    var given = try configuration(["KV_MAX_CONNECTIONS": "901"])
+    let error = #expect(throws: ConfigurationError.self) { try given.fitConnections(room: 900) }
+    #expect(error?.problems.map(\.name) == ["KV_MAX_CONNECTIONS"])
+    #expect(error?.problems.first?.advice.contains("room for 900") == true)
+  }
+}

@@ -1,0 +1,78 @@
+import Logging
+import Observability
+import Synchronization
+import Testing
+
+@testable import HTTP
+@testable import KeyValueAPI
+
+@Suite("What is logged of a request")
+struct ExchangeRecorderTests {
+  /// Keeps events instead of writing them.
+  private struct Recording: LogHandler {
+    final class Events: Sendable {
+      private let events = Mutex<[LogEvent]>([])
+      func append(_ event: LogEvent) { events.withLock { $0.append(event) } }
+      var all: [LogEvent] { events.withLock { $0 } }
+    }
+
+    let events: Events
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+    func log(event: LogEvent) { events.append(event) }
+  }
+
+  /// The events of one request that was answered like this.
+  private func events(
+    _ level: Logger.Level, status: Status, problem: Problem? = nil,
+    fields: String = "", target: String = "/kv/hidden?ttl=1"
+  ) throws -> [LogEvent] {
+    let events = Recording.Events()
+    let logger = Logger(label: "test") { _ in Recording(events: events, logLevel: level) }
+    var parser = HTTPParser()
+    let bytes = Array("GET \(target) HTTP/1.1\r\nHost: hidden\r\n\(fields)\r\n".utf8)
+    guard case .head(let head, _) = try parser.parse(bytes.span) else { return [] }
+    ExchangeRecorder(metrics: RequestMetrics(registry: MetricsRegistry()), logger: logger).answered(
+      Exchange(
+        route: .value, head: head, id: RequestID(0xAB), status: status,
+        duration: .microseconds(1_234), problem: problem))
+    return events.all
+  }
+
+  @Test("At debug every request is one line, without its key")
+  func debug() throws {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    let events = try events(.debug, status: .ok, fields: "traceparent: \(trace)\r\n")
+    #expect(events.count == 1)
+    let metadata = try #require(events.first?.metadata).mapValues(\.description)
+    #expect(
+      metadata == [
+        "request_id": "00000000000000ab", "method": "GET", "route": "/kv/{key}", "status": "200",
+        "duration_us": "1234", "traceparent": trace,
+      ])
+    #expect(events.first?.level == .debug)
+  }
+
+  @Test("At info a client's mistake is no line, and what the server could not do is a warning")
+  func info() throws {
+    #expect(try events(.info, status: .ok).isEmpty)
+    #expect(try events(.info, status: .badRequest, problem: Problem(.invalidKey, "")).isEmpty)
+    var problem = Problem(.unavailable, "Try again.")
+    problem.cause = "the disk is full"
+    let events = try events(.info, status: .serviceUnavailable, problem: problem)
+    #expect(events.map(\.level) == [.warning])
+    #expect(events.first?.metadata?["cause"]?.description == "the disk is full")
+    #expect(events.first?.metadata?["problem"]?.description == "unavailable")
+  }
+
+  @Test("An invalid traceparent is not logged")
+  func invalidTrace() throws {
+    let events = try events(.debug, status: .ok, fields: "traceparent: hidden\r\n")
+    #expect(events.count == 1)
+    #expect(events.first?.metadata?["traceparent"] == nil)
+  }
+}

@@ -1,0 +1,112 @@
+import KeyValueStore
+import Testing
+
+@Suite("Outcomes as bytes")
+struct OutcomeCodingTests {
+  private static let metadata = Metadata(
+    key: Key(trusted: Array("é/key".utf8)), revision: Revision(1_700_000_000_000_000),
+    version: 300, size: 5, contentType: "text/plain; charset=utf-8",
+    createdAt: Timestamp(microseconds: -1), updatedAt: Timestamp(microseconds: .max),
+    expiresAt: Timestamp(microseconds: .min))
+
+  private static let eternal = Metadata(
+    key: Key(trusted: [0xFF]), revision: .none, version: 0, size: 0, contentType: "",
+    createdAt: Timestamp(microseconds: 0), updatedAt: Timestamp(microseconds: 63),
+    expiresAt: nil)
+
+  private static let writes: [WriteOutcome] = [
+    .stored(metadata), .stored(eternal), .deleted(Revision(.max)), .notFound,
+    .preconditionFailed(current: nil), .preconditionFailed(current: Revision(128)),
+    .idempotencyMismatch,
+  ]
+
+  private static let batches: [BatchOutcome] = [
+    .completed([]),
+    .completed(
+      writes.map { .write($0) } + [
+        .readTooLarge, .read(.absent(.none)), .read(.absent(Revision(9))),
+        .read(.found(Entry(metadata: metadata, value: [0, 1, 0x7F, 0x80, 0xFF]))),
+        .read(.found(Entry(metadata: eternal, value: []))),
+      ]),
+    .preconditionFailed(index: 999, current: Revision(1)),
+    .preconditionFailed(index: 0, current: nil),
+    .idempotencyMismatch,
+  ]
+
+  @Test("Every outcome of a write comes back", arguments: writes)
+  func writeOutcome(_ outcome: WriteOutcome) {
+    #expect(WriteOutcome(encoded: outcome.encoded()) == outcome)
+  }
+
+  @Test("Every outcome of a batch comes back", arguments: batches)
+  func batchOutcome(_ outcome: BatchOutcome) {
+    #expect(BatchOutcome(encoded: outcome.encoded()) == outcome)
+  }
+
+  @Test("An outcome that was cut off at any byte, or goes on, is not read")
+  func truncation() {
+    for outcome in Self.writes {
+      let bytes = outcome.encoded()
+      for count in 0..<bytes.count {
+        #expect(WriteOutcome(encoded: Array(bytes[..<count])) == nil, "\(outcome), \(count)")
+      }
+      #expect(WriteOutcome(encoded: bytes + [0]) == nil)
+    }
+    for outcome in Self.batches {
+      let bytes = outcome.encoded()
+      for count in 0..<bytes.count {
+        #expect(BatchOutcome(encoded: Array(bytes[..<count])) == nil, "\(count)")
+      }
+      #expect(BatchOutcome(encoded: bytes + [0]) == nil)
+    }
+  }
+
+  @Test("No damage to a byte makes reading trap, or take memory that the bytes do not account for")
+  func damage() {
+    var survivors = 0
+    for outcome in Self.batches {
+      let bytes = outcome.encoded()
+      for index in bytes.indices {
+        for value in [0x00, 0x01, 0x7F, 0x80, 0xFE, 0xFF] as [UInt8] {
+          var damaged = bytes
+          damaged[index] = value
+          if BatchOutcome(encoded: damaged) != nil { survivors += 1 }
+          if WriteOutcome(encoded: damaged) != nil { Issue.record("a batch was read as a write") }
+        }
+      }
+    }
+    // A digit of a revision can be anything: some damage can't be seen.
+    #expect(survivors > 0)
+  }
+
+  @Test("An outcome of a write is not one of a batch, and another version is not read")
+  func kinds() {
+    #expect(BatchOutcome(encoded: WriteOutcome.notFound.encoded()) == nil)
+    #expect(WriteOutcome(encoded: BatchOutcome.idempotencyMismatch.encoded()) == nil)
+    var bytes = WriteOutcome.notFound.encoded()
+    bytes[0] = 2
+    #expect(WriteOutcome(encoded: bytes) == nil)
+  }
+
+  @Test("Numbers that are too large, media types that are no UTF-8 and unknown tags are refused")
+  func refusals() {
+    let header = Array(WriteOutcome.notFound.encoded().prefix(2))
+    #expect(WriteOutcome(encoded: header + [9]) == nil)
+    // A revision of ten bytes has room for one bit in the last.
+    let nines = [UInt8](repeating: 0xFF, count: 9)
+    #expect(WriteOutcome(encoded: header + [1] + nines + [1]) == .deleted(Revision(.min)))
+    #expect(WriteOutcome(encoded: header + [1] + nines + [2]) == nil)
+    #expect(WriteOutcome(encoded: header + [1] + nines + [0x81, 0]) == nil)
+    // Whether there is a number is 0 or 1.
+    #expect(WriteOutcome(encoded: header + [3, 2, 0]) == nil)
+    var stored = WriteOutcome.stored(Self.metadata).encoded()
+    if let index = stored.firstIndex(of: UInt8(ascii: "x")) { stored[index] = 0xFF }
+    #expect(WriteOutcome(encoded: stored) == nil)
+  }
+
+  @Test("An outcome is compact: a stored one takes less than 48 bytes more than its texts")
+  func size() {
+    let texts = Self.metadata.key.bytes.count + Self.metadata.contentType.utf8.count
+    #expect(WriteOutcome.stored(Self.metadata).encoded().count < texts + 48)
+  }
+}

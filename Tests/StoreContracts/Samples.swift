@@ -1,0 +1,64 @@
+import KeyValueStore
+
+extension Key {
+  init(_ text: String) { self.init(trusted: Array(text.utf8)) }
+}
+
+extension Write {
+  static func put(
+    _ key: String, _ value: String = "value", contentType: String = "text/plain",
+    timeToLive: Int64? = nil, condition: Condition = .none, idempotency: IdempotencyKey? = nil
+  ) -> Write {
+    Write(
+      key: Key(key),
+      mutation: .put(
+        value: Array(value.utf8), contentType: contentType, timeToLive: timeToLive),
+      condition: condition, idempotency: idempotency)
+  }
+
+  static func delete(
+    _ key: String, condition: Condition = .none, idempotency: IdempotencyKey? = nil
+  ) -> Write {
+    Write(key: Key(key), mutation: .delete, condition: condition, idempotency: idempotency)
+  }
+}
+
+extension Condition {
+  static func matching(_ revisions: Revision...) -> Condition {
+    Condition(ifMatch: .revisions(revisions))
+  }
+
+  static func notMatching(_ revisions: Revision...) -> Condition {
+    Condition(ifNoneMatch: .revisions(revisions))
+  }
+
+  static let exists = Condition(ifMatch: .any)
+  static let isAbsent = Condition(ifNoneMatch: .any)
+}
+
+extension IdempotencyKey {
+  init(_ name: String, request: UInt8 = 1) {
+    self.init(name: name, fingerprint: [UInt8](repeating: request, count: 32))
+  }
+}
+
+extension OperationID {
+  /// A different id for each number.
+  static func numbered(_ number: Int) -> OperationID {
+    let digits = String(number)
+    let tail = String(repeating: "0", count: 12 - digits.count) + digits
+    return OperationID(trusted: "01890000-0000-7000-8000-" + tail)
+  }
+}
+
+extension QueuedWrite {
+  init(_ number: Int, _ write: Write, at time: Timestamp) {
+    self.init(id: .numbered(number), write: write, acceptedAt: time)
+  }
+}
+
+extension Timestamp {
+  func adding(microseconds: Int64) -> Timestamp {
+    Timestamp(microseconds: self.microseconds + microseconds)
+  }
+}
