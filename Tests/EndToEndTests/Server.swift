@@ -56,10 +56,14 @@ final class Server {
 
   /// The `kv-api` that was built together with these tests.
   private static func binary() throws -> URL {
-    // On Linux the test bundle is the running program; on macOS it is loaded into another.
-    let bundle = Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }
-    let program = URL(filePath: CommandLine.arguments[0]).standardizedFileURL
-    let binary = (bundle ?? program).deletingLastPathComponent().appending(path: "kv-api")
+    #if os(Linux)
+      // Here the test bundle is the running program.
+      let bundle = URL(filePath: CommandLine.arguments[0]).standardizedFileURL
+    #else
+      let bundles = Bundle.allBundles.map(\.bundleURL)
+      let bundle = try #require(bundles.first { $0.pathExtension == "xctest" })
+    #endif
+    let binary = bundle.deletingLastPathComponent().appending(path: "kv-api")
     guard FileManager.default.isExecutableFile(atPath: binary.path) else {
       throw TestFailure("there is no \(binary.path): build it with `swift build --build-tests`")
     }

@@ -13,6 +13,11 @@ enum FailingDisk {
   /// What the method table held. Tests that use it run one after the other.
   nonisolated(unsafe) private static var original: sqlite3_io_methods?
 
+  /// The table that takes its place, for ever: a file keeps the pointer until it is closed. Written
+  /// by `install` only, so by one test at a time.
+  nonisolated(unsafe) private static let table = UnsafeMutablePointer<sqlite3_io_methods>.allocate(
+    capacity: 1)
+
   /// Takes hold of the log of `queue`, which must have written once.
   static func install(on queue: DatabaseQueue) throws {
     try queue.writeWithoutTransaction { database in
@@ -23,7 +28,6 @@ enum FailingDisk {
         throw DatabaseError(resultCode: .SQLITE_MISUSE)
       }
       original = methods.pointee
-      let table = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
       table.initialize(to: methods.pointee)
       table.pointee.xSync = { file, flags in
         if FailingDisk.failures.load(ordering: .relaxed) > 0 {
@@ -32,7 +36,6 @@ enum FailingDisk {
         }
         return FailingDisk.original?.xSync(file, flags) ?? SQLITE_IOERR
       }
-      // Never freed: the file keeps the pointer until it is closed.
       file.pointee.pMethods = UnsafePointer(table)
     }
   }

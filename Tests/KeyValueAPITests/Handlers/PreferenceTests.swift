@@ -99,8 +99,8 @@ struct PreferenceTests {
   func superseded() async throws {
     server.backing.queue.follow(.keeps)
     let queue = server.backing.queue
-    server.backing.pauses.during { [server] _ in
-      _ = try? await server.send("PUT /kv/a", body: "newer")
+    server.backing.pauses.during { [weak server] _ in
+      _ = try? await server?.send("PUT /kv/a", body: "newer")
       try? await queue.applyKept()
     }
     let answer = try await server.send(
