@@ -34,9 +34,11 @@ public actor EventLoop {
 
   /// Starts the loop's thread.
   public nonisolated func start() {
-    let executor = executor
-    let thread = Thread { executor.run() }
-    thread.name = name
+    let thread = Thread { [executor, name] in
+      // Before its start a thread has no name to the system (`ps -T`, profilers).
+      Thread.current.name = name
+      executor.run()
+    }
     thread.stackSize = 1 << 20
     thread.start()
   }

@@ -7,8 +7,11 @@ final class EchoHandler: HTTPHandler {
   init(gate: Gate) { self.gate = gate }
 
   func admit(_ head: RequestHead, id: RequestID) -> Admission {
-    Array(head.path) == Array("/closed".utf8)
-      ? .refuse(Response(.forbidden, body: Array("no".utf8))) : .accept(bodyBytesMax: 2 << 20)
+    switch String(decoding: head.path, as: UTF8.self) {
+    case "/closed": .refuse(Response(.forbidden, body: Array("no".utf8)))
+    case "/large": .accept(bodyBytesMax: 16 << 20)
+    default: .accept(bodyBytesMax: 2 << 20)
+    }
   }
 
   func respond(to request: Request) async -> Response {

@@ -116,6 +116,27 @@ struct LimitTests {
     }
   }
 
+  @Test(
+    "Answers beyond the common bound are not kept for who does not read",
+    arguments: PollerBackend.allCases)
+  func tooManyAnswers(backend: PollerBackend) async throws {
+    var configuration = HTTPConfiguration()
+    configuration.answerBytesMax = 1 << 20
+    // More than the kernel takes from a server for a client that does not read.
+    let body = [UInt8](repeating: 1, count: 16 << 20)
+    try await ServerFixture.with(backend, configuration) { fixture in
+      let client = try fixture.connect()
+      client.shrinkReceiveBuffer()
+      try client.send("PUT /large HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n")
+      try client.send(body)
+      // The server closes while the answer is still unread: whatever had been sent is all there is.
+      while fixture.state.connectionsOpen > 0 { await Task.yield() }
+      let received = try? client.receive()
+      #expect((received?.body.count ?? 0) < body.count)
+      client.close()
+    }
+  }
+
   @Test("Bodies beyond the common bound are answered 503", arguments: PollerBackend.allCases)
   func tooManyBodies(backend: PollerBackend) async throws {
     var configuration = HTTPConfiguration()

@@ -49,6 +49,7 @@ struct ServerFixture: Sendable {
     clients.stop()
     #expect(state.connectionsOpen == 0)
     #expect(state.bodyBytesHeld == 0)
+    #expect(state.answerBytesHeld == 0)
   }
 
   private func shutDown() async {

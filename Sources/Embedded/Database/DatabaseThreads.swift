@@ -17,10 +17,11 @@ final class DatabaseThreads: Sendable {
   func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
     state.withLock { $0.running += 1 }
     let thread = Thread { [self] in
+      // Before its start a thread has no name to the system (`ps -T`, profilers).
+      Thread.current.name = name
       body()
       end()
     }
-    thread.name = name
     thread.stackSize = DatabaseThreads.stackBytes
     thread.start()
   }

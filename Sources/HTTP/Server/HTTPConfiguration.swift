@@ -6,6 +6,9 @@ public struct HTTPConfiguration: Sendable {
   public var connectionsMax = 10_000
   /// Bytes of request bodies in memory over all loops; a body that does not fit is answered 503.
   public var bodyBytesMax = 256 << 20
+  /// Bytes of answers that wait for their clients to read, over all loops; the connection of a
+  /// client that would exceed it is closed.
+  public var answerBytesMax = 256 << 20
   /// From the first byte of a head to its end; then 408.
   public var headTimeout = Duration.seconds(10)
   /// Between two reads of a body; then 408.

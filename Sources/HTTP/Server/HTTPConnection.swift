@@ -270,14 +270,24 @@ extension HTTPConnection {
 
   private func send(_ bytes: [UInt8]) async throws(Ending) {
     var start = 0
-    while true {
-      guard case .bytes(let count) = socket.write(bytes, from: start) else { throw .gone }
-      context.observer.sent(bytes: count)
-      start += count
-      if start == bytes.count { return }
+    try write(bytes, from: &start)
+    if start == bytes.count { return }
+    // The client reads more slowly than it asks. What waits for it is counted against a common
+    // bound.
+    let answerBytesMax = context.configuration.answerBytesMax
+    guard context.state.takeAnswerBytes(bytes.count, max: answerBytesMax) else { throw .gone }
+    defer { context.state.returnAnswerBytes(bytes.count) }
+    while start < bytes.count {
       socket.setDeadline(after: context.configuration.writeTimeout)
       if await socket.writable() == .timedOut { throw .gone }
+      try write(bytes, from: &start)
     }
+  }
+
+  private func write(_ bytes: [UInt8], from start: inout Int) throws(Ending) {
+    guard case .bytes(let count) = socket.write(bytes, from: start) else { throw .gone }
+    context.observer.sent(bytes: count)
+    start += count
   }
 
   /// Sends the last answer of a connection that ends before its request was complete.

@@ -4,6 +4,7 @@ internal import Synchronization
 public final class HTTPServerState: Sendable {
   private let connections = Atomic<Int>(0)
   private let bodyBytes = Atomic<Int>(0)
+  private let answerBytes = Atomic<Int>(0)
   private let draining = Atomic<Bool>(false)
 
   /// Nothing open, not draining.
@@ -14,6 +15,9 @@ public final class HTTPServerState: Sendable {
 
   /// Bytes of request bodies that are in memory now.
   public var bodyBytesHeld: Int { bodyBytes.load(ordering: .relaxed) }
+
+  /// Bytes of answers that wait for their clients to read.
+  public var answerBytesHeld: Int { answerBytes.load(ordering: .relaxed) }
 
   /// Whether the process is on its way out: answers close their connections, readiness is 503.
   public var isDraining: Bool { draining.load(ordering: .relaxed) }
@@ -30,6 +34,11 @@ public final class HTTPServerState: Sendable {
   func takeBodyBytes(_ count: Int, max: Int) -> Bool { take(count, from: bodyBytes, max: max) }
 
   func returnBodyBytes(_ count: Int) { bodyBytes.subtract(count, ordering: .relaxed) }
+
+  /// False: the bound is reached, and nothing was taken.
+  func takeAnswerBytes(_ count: Int, max: Int) -> Bool { take(count, from: answerBytes, max: max) }
+
+  func returnAnswerBytes(_ count: Int) { answerBytes.subtract(count, ordering: .relaxed) }
 
   private func take(_ count: Int, from counter: borrowing Atomic<Int>, max: Int) -> Bool {
     let (_, taken) = counter.add(count, ordering: .relaxed)

@@ -106,6 +106,10 @@ extension Server {
           registry.text(adding: ServerMetrics.samples(of: await cache.statistics()))
         },
         isDraining: { [state] in state.isDraining },
+        // Early enough that what is being read already still fits.
+        isCrowded: { [state, http = configuration.http] in
+          state.answerBytesHeld > http.answerBytesMax / 4 * 3
+        },
         pause: { duration in try? await Task.sleep(for: duration) }))
   }
 }

@@ -111,6 +111,7 @@ struct Configuration: Sendable {
     var http = HTTPConfiguration()
     http.connectionsMax = reader.value(of: Settings.connectionsMax)
     http.bodyBytesMax = reader.value(of: Settings.bodyBytesMax)
+    http.answerBytesMax = reader.value(of: Settings.answerBytesMax)
     http.headTimeout = reader.value(of: Settings.headTimeout)
     http.bodyTimeout = reader.value(of: Settings.bodyTimeout)
     http.writeTimeout = reader.value(of: Settings.writeTimeout)

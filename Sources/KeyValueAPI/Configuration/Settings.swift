@@ -87,6 +87,11 @@ enum Settings {
     "KV_BODY_BUFFER_BYTES", .limits, 256 << 20, (8 << 20)...(1 << 40),
     "Memory for request bodies, all together; a body that does not fit is answered 503.")
 
+  static let answerBytesMax = Setting.bytes(
+    "KV_ANSWER_BUFFER_BYTES", .limits, 256 << 20, (16 << 20)...(1 << 40),
+    "Memory for answers that clients are slow to read, all together. From three quarters on reads "
+      + "are answered 503; past it, the slow client's connection is closed.")
+
   // MARK: Timeouts
 
   static let headTimeout = Setting.seconds(
@@ -128,7 +133,8 @@ enum Settings {
       listen.description, loops.description, backend.description, drain.description,
       logLevel.description, dataFolder.description, cacheBytes.description,
       tokensFile.description, isAuthenticationDisabled.description, connectionsMax.description,
-      valueBytesMax.description, bodyBytesMax.description, headTimeout.description,
+      valueBytesMax.description, bodyBytesMax.description, answerBytesMax.description,
+      headTimeout.description,
       bodyTimeout.description, writeTimeout.description, idleTimeout.description,
     ] + cluster
 }

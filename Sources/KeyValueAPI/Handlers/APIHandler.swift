@@ -100,6 +100,10 @@ final class APIHandler: HTTPHandler {
         .with(field: "Allow", route.allow.description)
     }
     let principal = try authorize(head, for: endpoint)
+    // Reads can be tried again at no cost. A write is never turned away for the sake of its answer.
+    if endpoint.returnsValues, surroundings.isCrowded() {
+      throw Problem(StoreError.overloaded(retryAfter: 1))
+    }
     let query = try Query(head.query, names: endpoint.parameters)
     return Call(endpoint: endpoint, principal: principal, query: query, head: head)
   }

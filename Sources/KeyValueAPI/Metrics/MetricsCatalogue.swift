@@ -27,6 +27,8 @@ enum MetricsCatalogue {
     "kv_http_sent_bytes_total", "Bytes written to connections.")
   static let bodyBytesHeld = MetricDescription.gauge(
     "kv_http_body_buffer_bytes", "Memory reserved for request bodies that are being received.")
+  static let answerBytesHeld = MetricDescription.gauge(
+    "kv_http_answer_buffer_bytes", "Answers that wait for their clients to read, in bytes.")
   static let requestsRefused = MetricDescription.counter(
     "kv_http_refused_requests_total",
     "Requests that HTTP itself refused before a route saw them, by status.")
@@ -110,7 +112,8 @@ enum MetricsCatalogue {
   /// All of them; those of the process in the usual sense are `ProcessMetrics.catalogue`.
   static let all = [
     build, logLinesDropped, isDraining, connectionsOpen, connectionsMax, connectionsAccepted,
-    connectionsRefused, receivedBytes, sentBytes, bodyBytesHeld, requestsRefused, requests,
+    connectionsRefused, receivedBytes, sentBytes, bodyBytesHeld, answerBytesHeld, requestsRefused,
+    requests,
     requestSeconds, requestsInFlight, cacheLookups, cacheUpdateFailures, cacheKeys, cacheBytes,
     cacheBytesMax, cacheEvictions, readBatchKeys, readBatchReaders, readBatchSeconds,
     writeBatchSize, writtenBytes, writeBatchSeconds, transactionOperations, transactionSeconds,

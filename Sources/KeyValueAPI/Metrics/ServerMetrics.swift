@@ -17,6 +17,7 @@ enum ServerMetrics {
         MetricSample(MetricsCatalogue.logLinesDropped, [], Double(log.linesDropped)),
         MetricSample(MetricsCatalogue.isDraining, [], state.isDraining ? 1 : 0),
         MetricSample(MetricsCatalogue.bodyBytesHeld, [], Double(state.bodyBytesHeld)),
+        MetricSample(MetricsCatalogue.answerBytesHeld, [], Double(state.answerBytesHeld)),
         MetricSample(MetricsCatalogue.connectionsMax, [], Double(configuration.connectionsMax)),
       ]
     }

@@ -58,6 +58,14 @@ enum Endpoint: Sendable {
     }
   }
 
+  /// Whether its answer can be large.
+  var returnsValues: Bool {
+    switch self {
+    case .getValue, .listKeys: true
+    default: false
+    }
+  }
+
   /// The query parameters that there are; any other is refused, so that a mistyped one is noticed.
   var parameters: [String] {
     switch self {

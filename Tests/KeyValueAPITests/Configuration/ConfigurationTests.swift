@@ -93,7 +93,8 @@ struct ConfigurationTests {
     "KV_DATA_DIR": ["a\0b"], "KV_CACHE_BYTES": ["64MB", "-1", "2TiB", "99999999999GiB", "MiB"],
     "KV_TOKENS_FILE": ["/missing"], "KV_AUTH": ["enabled", "no"],
     "KV_MAX_CONNECTIONS": ["0", "1000001"], "KV_MAX_VALUE_BYTES": ["0", "9MiB", "much"],
-    "KV_BODY_BUFFER_BYTES": ["1MiB"], "KV_HEADER_TIMEOUT": ["0"], "KV_BODY_TIMEOUT": ["0"],
+    "KV_BODY_BUFFER_BYTES": ["1MiB"], "KV_ANSWER_BUFFER_BYTES": ["1MiB"],
+    "KV_HEADER_TIMEOUT": ["0"], "KV_BODY_TIMEOUT": ["0"],
     "KV_WRITE_TIMEOUT": ["0"], "KV_IDLE_TIMEOUT": ["0"],
   ]
 

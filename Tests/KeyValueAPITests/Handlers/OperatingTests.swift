@@ -56,6 +56,18 @@ struct OperatingTests {
     #expect(try await server.send("GET /health/live").status == 200)
   }
 
+  @Test("While too many answers wait for slow readers, reads are told to come back; writes go on")
+  func crowded() async throws {
+    let server = Server(Backing(), isCrowded: true)
+    for line in ["GET /kv/a", "HEAD /kv/a", "GET /kv?prefix="] {
+      let answer = try await server.send(line)
+      #expect(answer.status == 503)
+      #expect(answer["Retry-After"] != nil, "\(line)")
+    }
+    #expect(try await server.send("PUT /kv/a", body: "x").status == 201)
+    #expect(try await server.send("GET /health/ready").status == 200)
+  }
+
   @Test("Probes write nothing")
   func probesWriteNothing() async throws {
     for _ in 0..<10 { _ = try await server.send("GET /health") }
