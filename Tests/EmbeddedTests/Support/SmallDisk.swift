@@ -37,14 +37,25 @@ final class SmallDisk {
   }
 }
 
-/// Runs a command to its end, in silence.
+/// Runs a command to its end, in silence, and returns its exit status.
+///
+/// Not through Foundation's Process, whose `run()` was seen to read beyond its memory while other
+/// tests of this process were starting commands and raising the limit on open files.
 func exitStatus(of command: [String]) throws -> Int32 {
-  let process = Process()
-  process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-  process.arguments = command
-  process.standardOutput = FileHandle.nullDevice
-  process.standardError = FileHandle.nullDevice
-  try process.run()
-  process.waitUntilExit()
-  return process.terminationStatus
+  var actions = posix_spawn_file_actions_t()
+  posix_spawn_file_actions_init(&actions)
+  defer { posix_spawn_file_actions_destroy(&actions) }
+  for output in [STDOUT_FILENO, STDERR_FILENO] {
+    posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0)
+  }
+  var arguments = command.map { strdup($0) }
+  defer { for argument in arguments { free(argument) } }
+  arguments.append(nil)
+  var child: pid_t = 0
+  let code = posix_spawnp(&child, command[0], &actions, nil, arguments, environ)
+  guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .ENOENT) }
+  var status: Int32 = 0
+  while waitpid(child, &status, 0) < 0 { guard errno == EINTR else { throw POSIXError(.ECHILD) } }
+  // WEXITSTATUS and WIFEXITED (wait(2)), which are macros; a signal counts as a failure.
+  return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
 }
