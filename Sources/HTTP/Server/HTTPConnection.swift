@@ -12,6 +12,8 @@ final class HTTPConnection {
   private var output: [UInt8] = []
   /// Whether it waits for the first byte of a request.
   private var isIdle = false
+  /// Whether it ends unless a request is there already.
+  private var mustEnd = false
 
   /// Bytes asked of the kernel in one read.
   private static let readBytes = 16 << 10
@@ -58,7 +60,10 @@ final class HTTPConnection {
   /// A connection without a request ends now; others end after their answer while the server
   /// drains.
   func endIfIdle() {
-    if isIdle { socket.interrupt() }
+    guard isIdle else { return }
+    // The interrupt alone would be lost on a connection that an event has just woken in vain.
+    mustEnd = true
+    socket.interrupt()
   }
 
   /// Reads the body, has the request answered and queues the answer; true: it was the last.
@@ -132,7 +137,7 @@ extension HTTPConnection {
     isIdle = true
     defer { isIdle = false }
     while true {
-      let wakeup = context.isLeaving ? .interrupted : await socket.readable()
+      let wakeup = mustEnd || context.isLeaving ? .interrupted : await socket.readable()
       if wakeup == .timedOut { return false }
       input.exchangeStorage { if $0.capacity == 0 { $0 = context.takeBuffer() } }
       switch read() {

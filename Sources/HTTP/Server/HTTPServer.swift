@@ -74,6 +74,13 @@ public actor HTTPServer {
     context.state.startDraining()
     leave()
     for (_, socket) in connections.values { socket.close() }
+    endDrain()
+  }
+
+  private func endDrain() {
+    drainingConnections = []
+    for waiter in drainWaiters { waiter.resume() }
+    drainWaiters = []
   }
 }
 
@@ -138,9 +145,6 @@ extension HTTPServer {
     context.observer.connectionClosed()
     context.state.returnConnection()
     connections[key] = nil
-    if drainingConnections.remove(key) != nil, drainingConnections.isEmpty {
-      for waiter in drainWaiters { waiter.resume() }
-      drainWaiters = []
-    }
+    if drainingConnections.remove(key) != nil, drainingConnections.isEmpty { endDrain() }
   }
 }
