@@ -13,7 +13,7 @@ import conformance
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 # How many requests schemathesis makes up for an operation in each of its phases.
-EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "60")
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "150")
 
 
 class Schema(conformance.Case):
