@@ -18,8 +18,7 @@ struct DeadlineSweep {
   /// How long the loop may wait for events; nil: for ever.
   func wait(at now: MonotonicTime) -> Duration? {
     if next == .distantFuture { return nil }
-    if next <= now { return .zero }
-    return .nanoseconds(Int64(next.nanoseconds - now.nanoseconds))
+    return now.duration(to: next)
   }
 
   /// Expires what is due, and notes the earliest deadline of the rest.

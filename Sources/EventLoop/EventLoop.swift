@@ -32,6 +32,12 @@ public actor EventLoop {
     executor = LoopExecutor(poller: try backend.makePoller())
   }
 
+  /// Calls `ender.endTurn()` once the jobs of this turn have run: as often as this was called. Call
+  /// it on the loop's thread.
+  public nonisolated func endTurn(of ender: any TurnEnding) {
+    executor.endTurn(of: ender)
+  }
+
   /// Starts the loop's thread.
   public nonisolated func start() {
     let thread = Thread { [executor, name] in

@@ -16,6 +16,8 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendab
   let poller: any Poller
   private var ready: [UnownedJob] = []
   private var deadlines = DeadlineSweep()
+  private var timers = LoopTimers()
+  private var enders: [any TurnEnding] = []
   private var time = MonotonicTime.now()
 
   private let inbox = Mutex<[UnownedJob]>([])
@@ -77,10 +79,12 @@ extension LoopExecutor {
   func run() {
     owner.store(Self.currentThread, ordering: .relaxed)
     while !isStopping.load(ordering: .relaxed) {
-      poller.wait(for: ready.isEmpty ? deadlines.wait(at: MonotonicTime.now()) : .zero)
+      poller.wait(for: ready.isEmpty ? waitMax() : .zero)
       time = MonotonicTime.now()
       takeInbox()
+      fireTimers()
       runJobs()
+      endTurn()
       deadlines.sweep(at: time, sockets: poller.sockets)
     }
     owner.store(0, ordering: .relaxed)
@@ -94,6 +98,34 @@ extension LoopExecutor {
   /// Makes sure that a sweep comes soon after `deadline`.
   func schedule(_ deadline: MonotonicTime) {
     deadlines.include(deadline)
+  }
+
+  /// Has `ender` told of this turn's end, once for each call.
+  func endTurn(of ender: any TurnEnding) { enders.append(ender) }
+
+  /// Keeps a timer that was set.
+  func add(_ timer: LoopTimer) { timers.insert(timer) }
+
+  /// How long there is nothing to do but for sockets; nil: for ever.
+  private func waitMax() -> Duration? {
+    let now = MonotonicTime.now()
+    let sweep = deadlines.wait(at: now)
+    guard let next = timers.next else { return sweep }
+    let timer = now.duration(to: next)
+    return sweep.map { min($0, timer) } ?? timer
+  }
+
+  private func fireTimers() {
+    guard let next = timers.next, next <= time else { return }
+    for timer in timers.takeAll() where timer.check(at: time) { timers.insert(timer) }
+  }
+
+  /// What the enders make ready runs in the next turn, which comes at once.
+  private func endTurn() {
+    guard !enders.isEmpty else { return }
+    let due = enders
+    enders.removeAll(keepingCapacity: true)
+    for ender in due { ender.endTurn() }
   }
 
   private func takeInbox() {

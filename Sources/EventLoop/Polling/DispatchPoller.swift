@@ -28,6 +28,11 @@ final class DispatchPoller: Poller {
   }
 
   func rearm(_ socket: Socket, for interest: Readiness) {
+    // A source that has reported a hang-up is gone, and with it whoever had left some data unread.
+    if socket.trigger == .level, interest.contains(.readable), socket.hasInput {
+      mailbox.post(Mailbox.Report(token: socket.token, readiness: .readable))
+      return
+    }
     watches[socket.token]?.rearm(interest)
   }
 

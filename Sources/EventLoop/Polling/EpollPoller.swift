@@ -38,9 +38,13 @@
 
     func add(_ socket: Socket) {
       socket.token = sockets.insert(socket)
-      watch(
-        socket.descriptor, token: socket.token,
-        events: kv_epollin | kv_epollout | kv_epollrdhup | kv_epollet)
+      let events =
+        switch socket.trigger {
+        case .edge: kv_epollin | kv_epollout | kv_epollrdhup | kv_epollet
+        // There nearly always is room to write: it is asked for when somebody waits for it.
+        case .level: kv_epollin | kv_epollrdhup
+        }
+      watch(socket.descriptor, token: socket.token, events: events)
     }
 
     private func watch(_ descriptor: Int32, token: UInt64, events: UInt32) {
@@ -52,11 +56,23 @@
 
     func removeAndClose(_ socket: Socket) {
       sockets.remove(socket.token)
+      if socket.trigger == .level {
+        // Closing one of several descriptors of a socket leaves it in the epoll set (epoll(7), Q6).
+        epoll_ctl(epoll, EPOLL_CTL_DEL, socket.descriptor, nil)
+      }
       // Closing the only descriptor of a socket removes it from the epoll set (epoll(7), Q6).
       close(socket.descriptor)
     }
 
-    func rearm(_ socket: Socket, for interest: Readiness) {}
+    func rearm(_ socket: Socket, for interest: Readiness) {
+      guard socket.trigger == .level, interest.contains(.writable) else { return }
+      change(socket, events: kv_epollin | kv_epollout | kv_epollrdhup)
+    }
+
+    private func change(_ socket: Socket, events: UInt32) {
+      var event = epoll_event(events: events, data: epoll_data_t(u64: socket.token))
+      _ = epoll_ctl(epoll, EPOLL_CTL_MOD, socket.descriptor, &event)
+    }
 
     func wait(for duration: Duration?) {
       let count = epoll_wait(epoll, events.baseAddress, Int32(events.count), milliseconds(duration))
@@ -68,7 +84,11 @@
           var value: eventfd_t = 0
           eventfd_read(wakeUp, &value)
         } else {
-          sockets[token]?.becomeReady(readiness(event.events))
+          guard let socket = sockets[token] else { continue }
+          if socket.trigger == .level, event.events & kv_epollout != 0 {
+            change(socket, events: kv_epollin | kv_epollrdhup)
+          }
+          socket.becomeReady(readiness(event.events))
         }
       }
     }

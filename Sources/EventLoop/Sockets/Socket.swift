@@ -7,6 +7,8 @@ internal import Foundation
 /// and at most one writes at a time.
 public final class Socket {
   let descriptor: Int32
+  /// How a poller tells of it.
+  let trigger: Trigger
   var token: UInt64 = 0
   private unowned let executor: LoopExecutor
 
@@ -19,6 +21,14 @@ public final class Socket {
   private var reader: UnsafeContinuation<Wakeup, Never>?
   private var writer: UnsafeContinuation<Wakeup, Never>?
   private(set) var deadline: MonotonicTime?
+
+  /// When a poller tells of readiness.
+  enum Trigger {
+    /// When it begins: whoever is told goes on until a call would block.
+    case edge
+    /// As long as it lasts: whoever is told may leave some for the next turn.
+    case level
+  }
 
   /// Why a wait is over.
   public enum Wakeup: Sendable {
@@ -33,8 +43,29 @@ public final class Socket {
   /// Takes over `descriptor`, which must be non-blocking. Call it on the loop's thread.
   public init(adopting descriptor: Int32, on loop: EventLoop) {
     self.descriptor = descriptor
+    trigger = .edge
     executor = loop.executor
     executor.checkIsolated()
+    executor.poller.add(self)
+  }
+
+  /// Watches a socket that a C library owns, reads and writes.
+  ///
+  /// It watches a duplicate, so the library may close its own descriptor first. Readiness is told
+  /// as long as it lasts: `readable()` returns again until the library has read everything, and the
+  /// library need not read until it would block. One task must be waiting in `readable()` whenever
+  /// it does not read: the loop spins on what nobody reads. Call it on the loop's thread. Throws
+  /// `SystemCallError` when there is no descriptor left.
+  public init(watching descriptor: Int32, on loop: EventLoop) throws {
+    executor = loop.executor
+    executor.checkIsolated()
+    self.descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    trigger = .level
+    isWritable = false
+    guard self.descriptor >= 0 else {
+      isClosed = true
+      throw SystemCallError("fcntl")
+    }
     executor.poller.add(self)
   }
 
@@ -80,14 +111,15 @@ extension Socket {
   func becomeReady(_ readiness: Readiness) {
     if readiness.contains(.ended) { isEnded = true }
     if readiness.contains(.readable) {
-      isReadable = true
+      // A level is told of again for as long as it lasts, so it is used up by whoever is woken.
+      isReadable = trigger == .edge || reader == nil
       if let reader {
         self.reader = nil
         reader.resume(returning: .ready)
       }
     }
     if readiness.contains(.writable) {
-      isWritable = true
+      isWritable = trigger == .edge || writer == nil
       if let writer {
         self.writer = nil
         writer.resume(returning: .ready)
@@ -98,6 +130,12 @@ extension Socket {
   func expire() {
     deadline = nil
     wake(.timedOut)
+  }
+
+  /// Whether a read would find something now.
+  var hasInput: Bool {
+    var descriptor = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&descriptor, 1, 0) > 0
   }
 
   /// An accept found nobody: only the next edge tells of another.
@@ -120,7 +158,10 @@ extension Socket {
 extension Socket {
   /// Waits until there is something to read; returns at once if there may be.
   public func readable() async -> Wakeup {
-    if isReadable { return .ready }
+    if isReadable {
+      if trigger == .level { isReadable = false }
+      return .ready
+    }
     return await withUnsafeContinuation { continuation in
       precondition(reader == nil, "one reader at a time")
       reader = continuation
@@ -130,7 +171,10 @@ extension Socket {
 
   /// Waits until there is room to write; returns at once if there may be.
   public func writable() async -> Wakeup {
-    if isWritable { return .ready }
+    if isWritable {
+      if trigger == .level { isWritable = false }
+      return .ready
+    }
     return await withUnsafeContinuation { continuation in
       precondition(writer == nil, "one writer at a time")
       writer = continuation
