@@ -8,6 +8,9 @@ public struct EmbeddedQueue: WriteQueue, Sendable {
   /// A queue in front of `database`.
   public init(database: EmbeddedDatabase) { self.database = database }
 
+  /// Nothing waits.
+  public var keepsWrites: Bool { false }
+
   /// Applies `queued`; always `applied`.
   public func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt {
     .applied(try await database.apply([queued])[0])

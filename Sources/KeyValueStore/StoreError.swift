@@ -9,11 +9,14 @@ public enum StoreError: Error, Equatable {
   case outcomeUnknown(cause: String)
   /// A request with the same idempotency key is being carried out.
   case idempotencyInFlight
+  /// The database will never carry this out; nothing was written. Trying again can't help: one of
+  /// the two has a fault.
+  case rejected(cause: String)
 
   /// What went wrong, for operators; it may name hosts, but never keys or values.
   public var cause: String {
     switch self {
-    case .unavailable(let cause, _), .outcomeUnknown(let cause): cause
+    case .unavailable(let cause, _), .outcomeUnknown(let cause), .rejected(let cause): cause
     case .overloaded: "too much work is waiting"
     case .idempotencyInFlight: "a request with the same idempotency key is being carried out"
     }

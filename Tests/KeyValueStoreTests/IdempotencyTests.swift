@@ -27,6 +27,40 @@ struct IdempotencyTests {
     #expect(second == WriteReceipt(outcome: receipt.outcome, isReplayed: true))
   }
 
+  @Test("An unknown outcome is found out, and in the cache before the answer")
+  func unknownOutcome() async throws {
+    let loop = Loop(backing)
+    backing.database.loseOutcomes(2)
+    let receipt = try await loop.write(put("a", "1", idempotency: name))
+    guard case .stored(let metadata) = receipt.outcome else {
+      Issue.record("Not stored: \(receipt)")
+      return
+    }
+    #expect(metadata.version == 1 && backing.database.calls.writes.count == 3)
+    #expect(backing.cache.updates.count == 1 && backing.feed.publications.isEmpty)
+    backing.database.loseOutcomes(1)
+    let batch = Batch(
+      operations: [.write(put("b"))], isAtomic: true,
+      idempotency: IdempotencyKey(name: "twice", fingerprint: [1]))
+    #expect(try await loop.execute(batch).isReplayed)
+    #expect(backing.cache.updates.count == 2 && backing.inFlight.count == 0)
+  }
+
+  @Test("An outcome that can't be found out in time stays unknown")
+  func unknownForEver() async throws {
+    var limits = StoreLimits()
+    limits.findOutTime = .milliseconds(120)
+    let loop = Loop(backing, limits: limits)
+    backing.database.loseOutcomes(1_000)
+    let error = StoreError.outcomeUnknown(cause: "the test has lost it")
+    await #expect(throws: error) { try await loop.write(put("a", idempotency: name)) }
+    #expect(backing.database.calls.writes.count > 1 && backing.inFlight.count == 0)
+    // Without an idempotency key nothing is tried twice.
+    let before = backing.database.calls.writes.count
+    await #expect(throws: error) { try await loop.write(put("a")) }
+    #expect(backing.database.calls.writes.count == before + 1)
+  }
+
   @Test("Other names and requests without one are not held up")
   func otherNames() async throws {
     let loop = Loop(backing)

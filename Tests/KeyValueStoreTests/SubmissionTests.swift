@@ -14,7 +14,23 @@ struct SubmissionTests {
     #expect(backing.queue.submitted.map(\.id) == [submission.id])
     #expect(backing.queue.submitted[0].write == put("a"))
     #expect(backing.cache.updates.isEmpty && backing.feed.publications.isEmpty)
+    let record = try #require(try await loop.operation(submission.id))
+    #expect(record.state == .queued && record.revision == nil && record.id == submission.id)
+    #expect(record.updatedAt == submission.id.acceptedAt)
+  }
+
+  @Test("An operation that was never accepted, or too long ago, is unknown")
+  func unknown() async throws {
+    let loop = Loop(backing)
+    backing.queue.follow(.keeps)
+    #expect(
+      try await loop.operation(OperationID("018bcfe5-6800-7000-8000-000000000000")!) == nil)
+    let submission = try await loop.submit(put("a"))
+    backing.clock.advance(seconds: 86_400)
     #expect(try await loop.operation(submission.id) == nil)
+    let later = try await loop.submit(put("a"))
+    backing.queue.follow(.applies)
+    #expect(try await loop.operation(later.id) == nil)
   }
 
   @Test("What is applied at once is in the cache and published before the answer")

@@ -27,8 +27,11 @@ public final class EmbeddedChangeFeed: ChangeFeed, Sendable {
           firstOffset: now.microseconds, eventsMax: eventsMax, bytesMax: bytesMax)))
   }
 
+  /// Nothing is on its way: returns at once.
+  public func flush() async throws(StoreError) {}
+
   /// See `ChangeFeed`. Throws nothing.
-  public func publish(_ changes: [Change]) async throws(StoreError) {
+  public func publish(_ changes: [Change], settling: Bool) async throws(StoreError) {
     if changes.isEmpty { return }
     let waiting = state.withLock { state in
       state.buffer.append(changes)

@@ -78,7 +78,7 @@ extension StoreError {
     return switch self {
     case .unavailable: true
     case .outcomeUnknown: write.condition.isEmpty
-    case .overloaded, .idempotencyInFlight: false
+    case .overloaded, .idempotencyInFlight, .rejected: false
     }
   }
 

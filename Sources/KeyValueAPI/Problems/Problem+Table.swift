@@ -28,6 +28,8 @@ extension Problem {
       self.init(
         .idempotencyInFlight, "Send the request again in a second to get the first one's result.")
       fields = [("Retry-After", "1")]
+    case .rejected:
+      self.init(.internalError, "The database has refused this request. Please report it.")
     }
     cause = error.cause
   }

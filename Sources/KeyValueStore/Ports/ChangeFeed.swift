@@ -3,13 +3,26 @@
 /// Whoever implements it passes `ChangeFeedContract`.
 public protocol ChangeFeed {
   /// Adds changes at the end, in order. Never waits for a watcher.
-  func publish(_ changes: [Change]) async throws(StoreError)
+  ///
+  /// `settling`: nothing else is left to be done about them, so that a database that remembers
+  /// unpublished changes may forget them once the feed can't lose them any more.
+  func publish(_ changes: [Change], settling: Bool) async throws(StoreError)
+
+  /// Returns once the feed can't lose what was published before this call.
+  func flush() async throws(StoreError)
 
   /// Follows the feed after `position`, or from now on (nil). Nil is returned when what follows
   /// `position` is no longer kept, or `position` was never handed out.
   func subscribe(
     after position: FeedPosition?
   ) async throws(StoreError) -> (any ChangeSubscription)?
+}
+
+extension ChangeFeed {
+  /// Adds changes about which nothing else is left to be done.
+  public func publish(_ changes: [Change]) async throws(StoreError) {
+    try await publish(changes, settling: true)
+  }
 }
 
 /// One watcher's place in the feed. Letting go of it ends the subscription.

@@ -7,13 +7,14 @@ struct CommitPublisher {
 
   /// Returns when readers of the cache see the changes, and the feed has them.
   func publish(_ committed: CommittedChanges) async {
-    if committed.changes.isEmpty { return }
+    if committed.updates.isEmpty { return }
     // The cache first: a watcher that reads the key it was told of finds the change.
-    if await !cache.update(committed.updates) {
-      observer.cacheUpdateFailed(keys: committed.updates.count)
-    }
+    let isCached = await cache.update(committed.updates)
+    if !isCached { observer.cacheUpdateFailed(keys: committed.updates.count) }
+    if committed.changes.isEmpty { return }
     do {
-      try await feed.publish(committed.changes)
+      // What may not be in the cache stays in the outbox, from which kv-worker repairs the cache.
+      try await feed.publish(committed.changes, settling: isCached)
     } catch {
       observer.publishFailed(changes: committed.changes.count, error: error)
     }

@@ -9,7 +9,7 @@ struct CommittedChanges {
   ///
   /// The states in between were never visible, so neither cache nor watchers hear of them.
   init(of batch: Batch, receipt: BatchReceipt) {
-    guard !receipt.isReplayed, case .completed(let outcomes) = receipt.outcome else { return }
+    guard case .completed(let outcomes) = receipt.outcome else { return }
     precondition(outcomes.count == batch.operations.count, "One outcome an operation")
     var seen: Set<Key> = []
     var last: [(write: Write, outcome: WriteOutcome)] = []
@@ -19,7 +19,9 @@ struct CommittedChanges {
       else { continue }
       last.append((write, outcome))
     }
-    for (write, outcome) in last.reversed() { append(write, outcome: outcome) }
+    for (write, outcome) in last.reversed() {
+      append(write, outcome: outcome, isReplayed: receipt.isReplayed)
+    }
   }
 
   /// Entries that a round of purging turned into tombstones.
@@ -29,7 +31,12 @@ struct CommittedChanges {
   }
 
   /// Adds a write's change, if it has changed anything.
-  mutating func append(_ write: Write, outcome: WriteOutcome) {
+  ///
+  /// Of a replayed one only the cache is told: whoever carried it out may not have lived to do it,
+  /// and the answer promises that it can be read. Its event is in the outbox then.
+  mutating func append(_ write: Write, outcome: WriteOutcome, isReplayed: Bool = false) {
+    let published = changes.count
+    defer { if isReplayed { changes.removeSubrange(published...) } }
     switch outcome {
     case .stored(let metadata):
       guard case .put(let value, _, _) = write.mutation else {

@@ -12,7 +12,7 @@ public final class Store {
   let observer: any StoreObserver
   let publisher: CommitPublisher
   private let inFlight: IdempotencyRegistry
-  private let now: WallClock
+  let now: WallClock
   private let reads: ReadBatcher
   private let writes: WriteBatcher
   private let transactions: TransactionGate
@@ -94,7 +94,7 @@ public final class Store {
     guard let idempotency = write.idempotency else { return try await writes.write(write) }
     try inFlight.enter(idempotency.name)
     defer { inFlight.leave(idempotency.name) }
-    return try await writes.write(write)
+    return try await findOut { () async throws(StoreError) in try await writes.write(write) }
   }
 
   /// Carries out a batch in one transaction, then updates the cache and publishes the last state of
@@ -103,7 +103,7 @@ public final class Store {
     guard let idempotency = batch.idempotency else { return try await transact(batch) }
     try inFlight.enter(idempotency.name)
     defer { inFlight.leave(idempotency.name) }
-    return try await transact(batch)
+    return try await findOut { () async throws(StoreError) in try await transact(batch) }
   }
 
   private func transact(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
@@ -126,6 +126,34 @@ public final class Store {
       operations: batch.operations.count, duration: ContinuousClock.now - start, error: nil)
     await publisher.publish(CommittedChanges(of: batch, receipt: receipt))
     return receipt
+  }
+
+  /// Carries out a step that has an idempotency key until its outcome is known: the database keeps
+  /// that with the write, so that trying again finds it, or writes for the first time.
+  private func findOut<Result>(
+    _ step: () async throws(StoreError) -> Result
+  ) async throws(StoreError) -> Result {
+    let unknown: StoreError
+    do throws(StoreError) {
+      return try await step()
+    } catch {
+      guard case .outcomeUnknown = error else { throw error }
+      unknown = error
+    }
+    let end = ContinuousClock.now + limits.findOutTime
+    var pause = Duration.milliseconds(50)
+    while ContinuousClock.now < end, (try? await Task.sleep(for: pause)) != nil {
+      pause = min(pause * 2, .seconds(1))
+      do throws(StoreError) {
+        return try await step()
+      } catch {
+        switch error {
+        case .outcomeUnknown, .unavailable, .overloaded: continue
+        case .idempotencyInFlight, .rejected: throw error
+        }
+      }
+    }
+    throw unknown
   }
 
   /// Accepts a write to be applied later, exactly once, if nothing newer has been written by then.
@@ -162,6 +190,9 @@ public final class Store {
     return submission
   }
 
+  /// How long operations are remembered, in seconds: 24 h.
+  private static let operationRetention: Int64 = 86_400
+
   /// How often a write is accepted once more. Each time another write of its key came before it.
   private static let acceptancesMax = 100
 
@@ -191,6 +222,11 @@ public final class Store {
   /// Where an asynchronous write stands; nil when unknown or older than its retention.
   /// Errors: `unavailable`, `overloaded`.
   public func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
-    try await database.operation(id)
+    if let record = try await database.operation(id) { return record }
+    // Its record is written together with the entry: until then it waits, if it ever was accepted.
+    guard queue.keepsWrites, let acceptedAt = id.acceptedAt,
+      now() < acceptedAt.adding(seconds: Store.operationRetention)
+    else { return nil }
+    return OperationRecord(id: id, state: .queued, revision: nil, updatedAt: acceptedAt)
   }
 }

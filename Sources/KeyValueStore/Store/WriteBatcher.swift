@@ -79,8 +79,8 @@ final class WriteBatcher {
       writes: writes.count, bytes: bytes, duration: ContinuousClock.now - start, error: nil)
     precondition(receipts.count == writes.count, "One receipt a write")
     var committed = CommittedChanges()
-    for (write, receipt) in zip(writes, receipts) where !receipt.isReplayed {
-      committed.append(write, outcome: receipt.outcome)
+    for (write, receipt) in zip(writes, receipts) {
+      committed.append(write, outcome: receipt.outcome, isReplayed: receipt.isReplayed)
     }
     await publisher.publish(committed)
     return receipts.map { .success($0) }

@@ -30,6 +30,10 @@ final class ScriptedQueue: WriteQueue, Sendable {
     _ = try await database.apply(writes)
   }
 
+  var keepsWrites: Bool {
+    if case .keeps = script.withLock({ $0 }) { true } else { false }
+  }
+
   func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt {
     switch script.withLock({ $0 }) {
     case .applies: return .applied(try await database.apply([queued])[0])

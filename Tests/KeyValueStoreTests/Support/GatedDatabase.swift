@@ -22,6 +22,7 @@ final class GatedDatabase: Database, Sendable {
   private let wrapped: any Database & Sendable
   private let recorded = Mutex(Calls())
   private let failure = Mutex<StoreError?>(nil)
+  private let outcomesToLose = Atomic(0)
   private let failsRetention = Atomic(false)
 
   init(_ wrapped: any Database & Sendable) { self.wrapped = wrapped }
@@ -30,6 +31,15 @@ final class GatedDatabase: Database, Sendable {
 
   /// Every call fails with `error` from now on; nil: none does. Decided after the gates.
   func fail(with error: StoreError?) { failure.withLock { $0 = error } }
+
+  /// So many writes and batches are carried out, and their callers told that it is not known.
+  func loseOutcomes(_ count: Int) { outcomesToLose.store(count, ordering: .relaxed) }
+
+  private func loseOutcome() throws(StoreError) {
+    guard outcomesToLose.load(ordering: .relaxed) > 0 else { return }
+    outcomesToLose.subtract(1, ordering: .relaxed)
+    throw .outcomeUnknown(cause: "the test has lost it")
+  }
 
   /// The second half of a purge fails from now on.
   func failRetention() { failsRetention.store(true, ordering: .relaxed) }
@@ -51,14 +61,18 @@ final class GatedDatabase: Database, Sendable {
     recorded.withLock { $0.writes.append(writes) }
     await beforeWrite.pass()
     try check()
-    return try await wrapped.write(writes)
+    let receipts = try await wrapped.write(writes)
+    try loseOutcome()
+    return receipts
   }
 
   func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
     recorded.withLock { $0.batches.append(batch) }
     await beforeExecute.pass()
     try check()
-    return try await wrapped.execute(batch)
+    let receipt = try await wrapped.execute(batch)
+    try loseOutcome()
+    return receipt
   }
 
   func list(_ request: PageRequest) async throws(StoreError) -> Page {

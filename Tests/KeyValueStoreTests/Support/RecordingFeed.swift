@@ -14,7 +14,9 @@ final class RecordingFeed: ChangeFeed, Sendable {
   /// Every publication fails with `error` from now on.
   func fail(with error: StoreError) { failure.withLock { $0 = error } }
 
-  func publish(_ changes: [Change]) async throws(StoreError) {
+  func flush() async throws(StoreError) {}
+
+  func publish(_ changes: [Change], settling: Bool) async throws(StoreError) {
     await beforePublish.pass()
     if let error = failure.withLock({ $0 }) { throw error }
     recorded.withLock { $0.append(changes) }

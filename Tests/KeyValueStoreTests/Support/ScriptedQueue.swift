@@ -21,6 +21,10 @@ final class ScriptedQueue: WriteQueue, Sendable {
 
   func follow(_ script: Script) { self.script.withLock { $0 = script } }
 
+  var keepsWrites: Bool {
+    if case .keeps = script.withLock({ $0 }) { true } else { false }
+  }
+
   func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt {
     await beforeSubmit.pass()
     switch script.withLock({ $0 }) {

@@ -1,0 +1,16 @@
+/// What one round of relaying did.
+public struct RelayReport: Equatable, Sendable {
+  /// Changes that were found unsettled.
+  public let found: Int
+  /// How many of them are settled now.
+  public let settled: Int
+  /// When the oldest of them was committed; nil: none was found.
+  public let oldest: Timestamp?
+
+  /// The result of a round.
+  public init(found: Int, settled: Int, oldest: Timestamp?) {
+    self.found = found
+    self.settled = settled
+    self.oldest = oldest
+  }
+}
