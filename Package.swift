@@ -25,7 +25,8 @@ let package = Package(
   name: "key-value-store",
   platforms: [.macOS(.v26)],
   products: [
-    .executable(name: "kv-api", targets: ["KeyValueAPI"])
+    .executable(name: "kv-api", targets: ["KeyValueAPI"]),
+    .executable(name: "kv-worker", targets: ["KeyValueWorker"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -38,6 +39,11 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    // Without pkgConfig: hiredis' flags draw a warning from every build.
+    .systemLibrary(name: "CRedis", providers: [.apt(["libhiredis-dev"])]),
+    .systemLibrary(
+      name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
 
     .target(name: "KeyValueStore", swiftSettings: settings),
     .target(name: "Observability", dependencies: [log], swiftSettings: settings),
@@ -49,15 +55,41 @@ let package = Package(
     .target(
       name: "Embedded", dependencies: ["KeyValueStore", grdb, sqlite, collections],
       swiftSettings: settings),
+    .target(
+      name: "Postgres", dependencies: ["CPostgres", "EventLoop", "KeyValueStore", log],
+      swiftSettings: settings),
+    .target(
+      name: "Redis", dependencies: ["CRedis", "EventLoop", "KeyValueStore", log],
+      swiftSettings: settings),
+    .target(
+      name: "RabbitMQ", dependencies: ["CRabbitMQ", "KeyValueStore", collections, log],
+      swiftSettings: settings),
+    .target(
+      name: "Node",
+      dependencies: [
+        "EventLoop", "HTTP", "KeyValueStore", "Observability", "Postgres", "RabbitMQ", "Redis",
+        lifecycle, log,
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "KeyValueAPI",
       dependencies: [
-        "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Observability",
+        "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Node", "Observability",
+        "Postgres",
         arguments, lifecycle, log, signals,
       ],
       resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings,
       // The toolchain's own linker: the system's warns of a function in Foundation that nobody
       // calls.
+      linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
+
+    .executableTarget(
+      name: "KeyValueWorker",
+      dependencies: [
+        "EventLoop", "HTTP", "KeyValueStore", "Node", "Observability", "RabbitMQ",
+        arguments, lifecycle, log, signals,
+      ],
+      swiftSettings: settings,
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
 
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
@@ -72,7 +104,7 @@ let package = Package(
     .testTarget(
       name: "KeyValueAPITests",
       dependencies: [
-        "Embedded", "EventLoop", "HTTP", "KeyValueAPI", "KeyValueStore", "Observability",
+        "Embedded", "EventLoop", "HTTP", "KeyValueAPI", "KeyValueStore", "Node", "Observability",
         arguments, log,
       ],
       swiftSettings: settings),
@@ -82,8 +114,31 @@ let package = Package(
     .executableTarget(
       name: "embedded-benchmark", dependencies: ["Embedded", "KeyValueStore"],
       path: "Benchmarks/embedded", swiftSettings: settings),
+    .executableTarget(
+      name: "cache-benchmark", dependencies: ["EventLoop", "KeyValueStore", "Redis", log],
+      path: "Benchmarks/cache", swiftSettings: settings),
     .target(
       name: "StoreContracts", dependencies: ["KeyValueStore"], path: "Tests/StoreContracts",
+      swiftSettings: settings),
+    .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: settings),
+    .testTarget(
+      name: "PostgresTests",
+      dependencies: [
+        "CPostgres", "EventLoop", "KeyValueStore", "Postgres", "StoreContracts", "TestServices",
+        log,
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "RedisTests",
+      dependencies: [
+        "CRedis", "EventLoop", "KeyValueStore", "Redis", "StoreContracts", "TestServices", log,
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "RabbitMQTests",
+      dependencies: [
+        "CRabbitMQ", "Embedded", "KeyValueStore", "RabbitMQ", "StoreContracts", "TestServices", log,
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "EmbeddedTests",

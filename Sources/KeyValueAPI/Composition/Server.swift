@@ -1,15 +1,13 @@
-import Embedded
 import EventLoop
 import HTTP
 import KeyValueStore
 import Logging
+import Node
 import Observability
 import ServiceLifecycle
 import UnixSignals
 
 /// kv-api, put together: what a process has once, what each event loop has, and how all of it ends.
-///
-/// The store is the embedded one. Nothing outside this file knows that.
 struct Server: Sendable {
   private let configuration: Configuration
   private let logger: Logger
@@ -17,44 +15,44 @@ struct Server: Sendable {
   private let state = HTTPServerState()
   private let inFlight = IdempotencyRegistry()
   private let authenticator: TokenAuthenticator?
-  private let database: EmbeddedDatabase
-  private let cache: EmbeddedCache
-  private let feed: EmbeddedChangeFeed
-  private let now: WallClock
+  private let backend: any Backend
+  private let loops: [EventLoop]
 
-  /// Opens the database. Throws `EmbeddedError`.
-  init(_ configuration: Configuration, logger: Logger, log: LogWriter) throws(EmbeddedError) {
+  /// Makes the loops and whatever is behind them. Throws `SystemCallError`.
+  init(
+    _ configuration: Configuration, backend: any Backend, loops: [EventLoop], logger: Logger,
+    log: LogWriter
+  ) {
     self.configuration = configuration
+    self.backend = backend
+    self.loops = loops
     self.logger = logger
     authenticator =
       if case .tokens(let file, _) = configuration.access { TokenAuthenticator(file) } else { nil }
-    var embedded = EmbeddedConfiguration()
-    embedded.dataFolder = configuration.dataFolder
-    embedded.cacheBytesMax = configuration.cacheBytes
-    now = embedded.now
-    database = try EmbeddedDatabase(embedded)
-    cache = EmbeddedCache(bytesMax: embedded.cacheBytesMax, now: now)
-    feed = EmbeddedChangeFeed(eventsMax: embedded.feedEventsMax, bytesMax: embedded.feedBytesMax)
     ServerMetrics.register(
-      in: registry, state: state, configuration: configuration.http, log: log)
-    registry.collect { [database] in ServerMetrics.samples(of: database.statistics) }
+      in: registry, state: state, configuration: configuration.http, log: log,
+      store: backend.name)
   }
 
-  /// Serves until the process is told to leave, and closes the database after the last request.
+  /// Serves until the process is told to leave, and closes the backend after the last request.
   /// Throws `ListenError`.
   func run() async throws {
-    let listeners = try Listener.open(configuration.listen, count: configuration.loops)
+    let listeners = try Listener.open(configuration.listen, count: loops.count)
+    for loop in loops { loop.start() }
     let http = HTTPService(
-      servers: try makeHTTPServers(), listeners: listeners, drainTime: configuration.drain)
+      servers: loops.indices.map { makeHTTPServer(number: $0) }, listeners: listeners,
+      drainTime: configuration.drain)
     logger.notice(
       "serving",
-      metadata: ["address": "\(listeners[0].address)", "loops": "\(configuration.loops)"])
+      metadata: [
+        "address": "\(listeners[0].address)", "loops": "\(loops.count)", "store": "\(backend.name)",
+      ])
     // What is last is shut down first: requests end before what they need.
-    let services: [any Service] = [upkeep] + (reload.map { [$0] } ?? []) + [http]
     try await ServiceGroup(
-      services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: lifecycleLogger
+      services: backend.services + upkeep + reload + [http],
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: lifecycleLogger
     ).run()
-    await database.close()
+    await backend.close()
     logger.notice("stopped")
   }
 
@@ -65,46 +63,45 @@ struct Server: Sendable {
     return logger
   }
 
-  private var upkeep: UpkeepService {
-    UpkeepService(makeStore: { makeStore() }, logger: logger)
+  private var upkeep: [any Service] {
+    guard backend.needsPurging else { return [] }
+    return [
+      PurgeService(
+        on: loops[0].executor, makeStore: { makeStore(number: 0) }, logger: logger)
+    ]
   }
 
-  private var reload: TokensReload? {
-    guard case .tokens(_, let path) = configuration.access, let authenticator else { return nil }
-    return TokensReload(path: path, authenticator: authenticator, logger: logger)
+  private var reload: [any Service] {
+    guard case .tokens(_, let path) = configuration.access, let authenticator else { return [] }
+    return [TokensReload(path: path, authenticator: authenticator, logger: logger)]
   }
 }
 
 // MARK: - What each event loop has
 
 extension Server {
-  private func makeHTTPServers() throws -> [HTTPServer] {
-    try (0..<configuration.loops).map { number in
-      let loop = try EventLoop(name: "kv-loop-\(number)", backend: configuration.backend)
-      loop.start()
-      return HTTPServer(
-        loop: loop, configuration: configuration.http, state: state, logger: logger,
-        handler: makeHandler(), observer: ConnectionMetrics(registry: registry))
-    }
+  private func makeHTTPServer(number: Int) -> HTTPServer {
+    HTTPServer(
+      loop: loops[number], configuration: configuration.http, state: state, logger: logger,
+      handler: makeHandler(number: number), observer: ConnectionMetrics(registry: registry))
   }
 
-  private func makeStore() -> Store {
-    Store(
-      database: database, cache: cache, queue: EmbeddedQueue(database: database), feed: feed,
-      inFlight: inFlight, observer: StoreMetrics(registry: registry), now: now)
+  private func makeStore(number: Int) -> Store {
+    let ports = backend.makePorts(on: loops[number], number: number)
+    return Store(
+      database: ports.database, cache: ports.cache, queue: ports.queue, feed: ports.feed,
+      inFlight: inFlight, observer: StoreMetrics(registry: registry), now: backend.now)
   }
 
-  private func makeHandler() -> APIHandler {
+  private func makeHandler(number: Int) -> APIHandler {
     let authentication: any Authenticating =
       if let authenticator { authenticator } else { OpenAccess() }
     return APIHandler(
-      store: makeStore(), authentication: authentication,
+      store: makeStore(number: number), authentication: authentication,
       observer: ExchangeRecorder(metrics: RequestMetrics(registry: registry), logger: logger),
       limits: configuration.limits,
       surroundings: APISurroundings(
-        metricsText: { [registry, cache] in
-          registry.text(adding: ServerMetrics.samples(of: await cache.statistics()))
-        },
+        metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) },
         isDraining: { [state] in state.isDraining },
         // Early enough that what is being read already still fits.
         isCrowded: { [state, http = configuration.http] in

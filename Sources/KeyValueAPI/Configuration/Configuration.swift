@@ -1,6 +1,7 @@
 internal import EventLoop
 internal import HTTP
 internal import Logging
+internal import Node
 
 /// All that an operator decides, checked. Made once, at the start; nothing else reads the
 /// environment.
@@ -23,6 +24,8 @@ struct Configuration: Sendable {
   let drain: Duration
   /// What is logged.
   let logLevel: Logger.Level
+  /// The services of the cluster; nil: this process is a store by itself.
+  let cluster: ClusterConfiguration?
   /// The folder of the database.
   let dataFolder: String
   /// Memory for cached entries.
@@ -52,9 +55,9 @@ struct Configuration: Sendable {
     listen = reader.value(of: Settings.listen)
     let loopsGiven = reader.value(of: Settings.loops)
     loops = loopsGiven > 0 ? loopsGiven : max(1, cores)
-    backend = reader.value(of: Settings.backend)
-    drain = reader.value(of: Settings.drain)
-    logLevel = reader.value(of: Settings.logLevel)
+    backend = reader.value(of: CommonSettings.backend)
+    drain = reader.value(of: CommonSettings.drain)
+    logLevel = reader.value(of: CommonSettings.logLevel)
     dataFolder = reader.value(of: Settings.dataFolder)
     cacheBytes = reader.value(of: Settings.cacheBytes)
     access = Configuration.access(&reader, listen: listen, readTokens: readTokens)
@@ -66,9 +69,9 @@ struct Configuration: Sendable {
         Settings.bodyBytesMax.description,
         "at least \(ByteCount.text(limits.documentBytesMax)), the largest body that is accepted")
     }
-    for setting in Settings.cluster { reader.refuse(setting) }
-    warnings = reader.warnings
-    guard reader.problems.isEmpty else { throw ConfigurationError(problems: reader.problems) }
+    cluster = ClusterConfiguration(&reader)
+    warnings = reader.warnings(knowing: Settings.all)
+    guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems, of: "kv-api") }
   }
 
   /// Without tokens the server is for its own machine only, unless somebody has said that it is
@@ -127,9 +130,9 @@ struct Configuration: Sendable {
       + "LimitNOFILE= in a systemd unit)"
     if isConnectionsMaxGiven {
       let setting = Settings.connectionsMax.description
-      throw ConfigurationError(problems: [
-        SettingProblem(setting, value: String(http.connectionsMax), advice: advice)
-      ])
+      throw ConfigurationError(
+        [SettingProblem(setting, value: String(http.connectionsMax), advice: advice)],
+        of: "kv-api")
     }
     http.connectionsMax = room
     warnings.append("KV_MAX_CONNECTIONS is \(room): \(advice)")

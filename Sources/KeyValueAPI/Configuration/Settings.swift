@@ -1,17 +1,12 @@
 internal import EventLoop
-internal import Logging
+internal import Node
 
 /// Every environment variable that kv-api reads. Parsing, `--help` and the documents come from
 /// here.
 enum Settings {
   // MARK: Serving
 
-  static let listen = Setting(
-    description: SettingDescription(
-      name: "KV_LISTEN", topic: .serving, fallback: "127.0.0.1:8080",
-      allowed: "address:port, for instance 127.0.0.1:8080, [::1]:8080 or :8080 (every address)",
-      meaning: "Where clients connect. Port 0 picks a free port and logs it."),
-    fallback: SocketAddress(host: "127.0.0.1", port: 8080), parse: { SocketAddress($0) })
+  static let listen = CommonSettings.listen("127.0.0.1:8080", "Where clients connect.")
 
   /// 0: as many as the machine has cores.
   static let loops = Setting<Int>(
@@ -19,32 +14,6 @@ enum Settings {
       name: "KV_LOOPS", topic: .serving, fallback: "the number of cores",
       allowed: "1 to 256", meaning: "Event loops, each a thread."),
     fallback: 0, parse: { Int($0).flatMap { (1...256).contains($0) ? $0 : nil } })
-
-  #if os(Linux)
-    private static let backends: KeyValuePairs<String, PollerBackend> = [
-      "epoll": .epoll, "dispatch": .dispatch,
-    ]
-  #else
-    private static let backends: KeyValuePairs<String, PollerBackend> = ["dispatch": .dispatch]
-  #endif
-
-  static let backend = Setting.choice(
-    "KV_IO", .serving, PollerBackend.platformDefault, among: backends,
-    shown: PollerBackend.platformDefault.rawValue,
-    "How event loops wait for sockets. dispatch works everywhere and costs about twice the CPU.")
-
-  static let drain = Setting.seconds(
-    "KV_DRAIN_SECONDS", .serving, 20, 0...3_600,
-    "How long requests in flight may take after SIGTERM before the process leaves anyway.")
-
-  static let logLevel = Setting.choice(
-    "KV_LOG_LEVEL", .serving, Logger.Level.info,
-    among: [
-      "trace": .trace, "debug": .debug, "info": .info, "notice": .notice, "warning": .warning,
-      "error": .error, "critical": .critical,
-    ],
-    shown: "info",
-    "What is logged, as JSON lines on the standard error. debug has a line for every request.")
 
   // MARK: Storing
 
@@ -110,31 +79,24 @@ enum Settings {
     "KV_IDLE_TIMEOUT", .timeouts, 60, 1...86_400,
     "How long a connection may wait for its next request; then it is closed.")
 
-  // MARK: Cluster
-
-  /// Known, so that setting one is an error instead of a store that silently is not the cluster's.
-  static let cluster = [
-    ("KV_DATABASE_URL", "CockroachDB or PostgreSQL.", true),
-    ("KV_REDIS_SENTINELS", "Redis, found through its Sentinels.", false),
-    ("KV_REDIS_MASTER", "The name that the Sentinels know the master by.", false),
-    ("KV_REDIS_URL", "Redis without Sentinels.", true),
-    ("KV_REDIS_PASSWORD", "The password of Redis.", true),
-    ("KV_AMQP_URLS", "RabbitMQ.", true),
-    ("KV_CACHE_TTL", "How long Redis keeps an entry.", false),
-  ].map { name, meaning, isSecret in
-    SettingDescription(
-      name: name, topic: .cluster, fallback: "", allowed: "nothing", meaning: meaning,
-      isSecret: isSecret)
-  }
-
   /// All of them, in the order of `--help`.
   static let all: [SettingDescription] =
     [
-      listen.description, loops.description, backend.description, drain.description,
-      logLevel.description, dataFolder.description, cacheBytes.description,
+      listen.description, loops.description, CommonSettings.backend.description,
+      CommonSettings.drain.description, CommonSettings.logLevel.description,
+      dataFolder.description, cacheBytes.description,
       tokensFile.description, isAuthenticationDisabled.description, connectionsMax.description,
       valueBytesMax.description, bodyBytesMax.description, answerBytesMax.description,
       headTimeout.description,
       bodyTimeout.description, writeTimeout.description, idleTimeout.description,
-    ] + cluster
+    ] + ClusterSettings.all
+
+  /// What `--help` says.
+  static let help = SettingsHelp.text(
+    lead: [
+      "Serves keys over HTTP: from a database in its data folder, or, with the",
+      "settings of a cluster, from CockroachDB, Redis and RabbitMQ. Settings are",
+      "environment variables; an empty one counts as not set. Every setting that is",
+      "wrong is named at the start.",
+    ], settings: all)
 }

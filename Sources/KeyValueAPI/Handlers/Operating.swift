@@ -1,33 +1,12 @@
 import HTTP
 import KeyValueStore
+import Node
 
 // What operators ask: health, statistics, metrics.
 extension APIHandler {
-  func getHealth() async -> Response {
-    let health = await store.health()
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.name("status")
-    writer.string(health.status.rawValue)
-    writer.name("components")
-    writer.beginObject()
-    for component in health.components {
-      writer.name(component.name.label)
-      writer.beginObject()
-      writer.name("status")
-      // Why is in the log: anybody may ask here, and the cause may name hosts.
-      writer.string(component.isHealthy ? "healthy" : "unhealthy")
-      writer.endObject()
-    }
-    writer.endObject()
-    writer.endObject()
-    guard health.status == .unhealthy else { return Response(.ok, json: writer) }
-    var response = Response(.serviceUnavailable, json: writer)
-    response.fields.append("Retry-After", "1")
-    return response
-  }
+  func getHealth() async -> Response { HealthResponse.make(await store.health()) }
 
-  func getLiveness() -> Response { status("alive") }
+  func getLiveness() -> Response { HealthResponse.make(status: "alive") }
 
   /// Ready: not on the way out, and able to serve. A missing cache or queue does not matter here.
   func getReadiness() async throws(Problem) -> Response {
@@ -39,7 +18,7 @@ extension APIHandler {
       throw Problem(.unavailable, "The database does not answer: ask again in a second.")
         .with(field: "Retry-After", "1")
     }
-    return status("ready")
+    return HealthResponse.make(status: "ready")
   }
 
   func getCacheStatistics() async -> Response {
@@ -64,37 +43,12 @@ extension APIHandler {
     return Response(.ok, json: writer)
   }
 
-  func getMetrics() async -> Response {
-    var fields = FieldBlock(reserving: 160)
-    fields.append("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-    fields.append("Cache-Control", "no-store")
-    fields.append("X-Content-Type-Options", "nosniff")
-    return Response(.ok, fields: fields, body: await surroundings.metricsText())
-  }
+  func getMetrics() async -> Response { MetricsResponse.make(await surroundings.metricsText()) }
 
   /// RFC 9110 §9.3.7.
   func options(of route: Route) -> Response {
     var fields = FieldBlock(reserving: 64)
     fields.append("Allow", route.allow)
     return Response(.noContent, fields: fields)
-  }
-
-  private func status(_ word: StaticString) -> Response {
-    var writer = JSONWriter(reserving: 32)
-    writer.beginObject()
-    writer.name("status")
-    writer.string(word.description)
-    writer.endObject()
-    return Response(.ok, json: writer)
-  }
-}
-
-extension StoreHealth.Component.Name {
-  fileprivate var label: StaticString {
-    switch self {
-    case .database: "database"
-    case .cache: "cache"
-    case .queue: "queue"
-    }
   }
 }

@@ -1,4 +1,5 @@
 internal import HTTP
+internal import Node
 internal import Observability
 
 /// Counts the requests of one loop. Not Sendable: it belongs to the loop's handler.

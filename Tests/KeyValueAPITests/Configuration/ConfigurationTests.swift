@@ -4,6 +4,7 @@ import Logging
 import Testing
 
 @testable import KeyValueAPI
+@testable import Node
 
 @Suite("The configuration")
 struct ConfigurationTests {
@@ -135,14 +136,26 @@ struct ConfigurationTests {
     #expect(configuration.warnings.isEmpty)
   }
 
-  @Test("A setting of the cluster is refused, and its value is not told when it may be a secret")
-  func clusterSettings() {
-    for setting in Settings.cluster {
-      let problem = problems([setting.name: "sword\u{7}fish"])[setting.name]
-      #expect(problem?.advice.contains("embedded") == true)
-      #expect("\(String(describing: problem))".contains("fish") == !setting.isSecret)
-    }
-    #expect(problems(["KV_REDIS_PASSWORD_FILE": "/a"]).keys.sorted() == ["KV_REDIS_PASSWORD"])
+  @Test("Without any of its services a process is no part of a cluster")
+  func noCluster() throws {
+    #expect(try configuration(["KV_CACHE_TTL": "60", "KV_REDIS_MASTER": "m"]).cluster == nil)
+  }
+
+  @Test(
+    "A cluster needs all its services, and says which are missing",
+    arguments: ["KV_DATABASE_URL", "KV_REDIS_URL", "KV_AMQP_URLS"])
+  func halfACluster(_ name: String) throws {
+    let cluster = [
+      "KV_DATABASE_URL": "postgresql://kv:swordfish@127.0.0.1:26257/kv",
+      "KV_REDIS_URL": "redis://127.0.0.1:6379",
+      "KV_AMQP_URLS": "amqp://kv:swordfish@127.0.0.1:5672",
+    ]
+    #expect(try configuration(cluster).cluster != nil)
+    let found = problems(cluster.filter { $0.key != name })
+    let missing = name == "KV_REDIS_URL" ? "KV_REDIS_SENTINELS" : name
+    #expect(found.keys.sorted() == [missing])
+    #expect(found[missing]?.advice.contains("KV_DATABASE_URL") == true)
+    #expect(!"\(found)".contains("swordfish"))
   }
 
   @Test("A misspelt variable is pointed out with the nearest name")

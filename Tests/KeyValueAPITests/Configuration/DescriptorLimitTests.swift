@@ -1,6 +1,7 @@
 import Testing
 
 @testable import KeyValueAPI
+@testable import Node
 
 @Suite("The limit on descriptors")
 struct DescriptorLimitTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import KeyValueAPI
+@testable import Node
 
 @Suite("Reading settings")
 struct SettingsReaderTests {

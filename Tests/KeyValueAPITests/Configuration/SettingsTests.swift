@@ -4,6 +4,7 @@ import EventLoop
 import Testing
 
 @testable import KeyValueAPI
+@testable import Node
 
 @Suite("The catalogue of settings")
 struct SettingsTests {
@@ -25,7 +26,7 @@ struct SettingsTests {
       if !setting.fallback.isEmpty { #expect(help.contains("(default: \(setting.fallback))")) }
     }
     // Wrapped by ArgumentParser, a line would lose its indentation.
-    #expect(help.contains(SettingsHelp.text))
+    #expect(help.contains(Settings.help))
     for line in help.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
   }
 
@@ -35,9 +36,10 @@ struct SettingsTests {
     for setting in [Settings.cacheBytes, Settings.valueBytesMax, Settings.bodyBytesMax] {
       #expect(setting.parse(setting.description.fallback) == setting.fallback)
     }
-    let logLevel = Settings.logLevel
+    let logLevel = CommonSettings.logLevel
     #expect(logLevel.parse(logLevel.description.fallback) == logLevel.fallback)
-    #expect(Settings.backend.parse(Settings.backend.description.fallback) == .platformDefault)
+    #expect(
+      CommonSettings.backend.parse(CommonSettings.backend.description.fallback) == .platformDefault)
   }
 
   @Test(

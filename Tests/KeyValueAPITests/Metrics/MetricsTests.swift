@@ -7,6 +7,7 @@ import Testing
 
 @testable import HTTP
 @testable import KeyValueAPI
+@testable import Node
 
 @Suite("The metrics of the API")
 struct MetricsTests {
@@ -172,10 +173,11 @@ struct MetricsTests {
     defer { try? FileManager.default.removeItem(at: folder) }
     embedded.dataFolder = folder.path
     let database = try EmbeddedDatabase(embedded)
-    registry.collect { ServerMetrics.samples(of: database.statistics) }
+    registry.collect { EmbeddedMetrics.samples(of: database.statistics) }
     let state = HTTPServerState()
     ServerMetrics.register(
-      in: registry, state: state, configuration: HTTPConfiguration(), log: LogWriter())
+      in: registry, state: state, configuration: HTTPConfiguration(), log: LogWriter(),
+      store: "embedded")
     _ = ConnectionMetrics(registry: registry)
     _ = StoreMetrics(registry: registry)
     RequestMetrics(registry: registry).count(try exchange("GET", .value, .ok))

@@ -9,21 +9,36 @@ enum Layers {
   static let allowed: [String: Set<String>] = [
     "CLinux": [],
     "COpenSSL": [],
+    "CPostgres": [],
+    "CRedis": [],
+    "CRabbitMQ": [],
     "KeyValueStore": [],
     "Observability": ["CLinux", "Logging"],
     "EventLoop": ["CLinux"],
     "HTTP": ["EventLoop", "Logging"],
     "Embedded": ["KeyValueStore", "GRDB", "GRDBSQLite", "Logging", "DequeModule"],
+    "Postgres": ["CPostgres", "EventLoop", "KeyValueStore", "Logging"],
+    "Redis": ["CRedis", "EventLoop", "KeyValueStore", "Logging"],
+    "RabbitMQ": ["CRabbitMQ", "KeyValueStore", "DequeModule", "Logging"],
+    "Node": [
+      "EventLoop", "HTTP", "KeyValueStore", "Observability", "Postgres", "RabbitMQ", "Redis",
+      "ServiceLifecycle", "Logging",
+    ],
     "KeyValueAPI": [
-      "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Observability",
+      "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Node", "Observability",
+      "Postgres",
+      "ArgumentParser", "ServiceLifecycle", "Logging", "UnixSignals",
+    ],
+    "KeyValueWorker": [
+      "EventLoop", "HTTP", "KeyValueStore", "Node", "Observability", "RabbitMQ",
       "ArgumentParser", "ServiceLifecycle", "Logging", "UnixSignals",
     ],
   ]
 
-  static let executables: Set = ["KeyValueAPI"]
+  static let executables: Set = ["KeyValueAPI", "KeyValueWorker"]
 
   /// Where pointers and hand-made promises about threads may appear: the loop and the adapters.
-  static let unsafe: Set = ["EventLoop", "Embedded"]
+  static let unsafe: Set = ["EventLoop", "Embedded", "Postgres", "Redis", "RabbitMQ"]
 
   static let imports = Rule { file in
     guard file.isSwift, let target = file.libraryOrExecutable else { return [] }

@@ -1,0 +1,2 @@
+// libpq: the client library of PostgreSQL, which CockroachDB speaks to as well.
+#include <libpq-fe.h>

@@ -1,0 +1,145 @@
+import KeyValueStore
+import Logging
+import RabbitMQ
+
+/// Applies what the queue delivers: each write exactly once, in the order of delivery, however
+/// often it is delivered.
+///
+/// A batch is one transaction, and is acknowledged after it; when the worker dies in between, the
+/// writes are delivered again and found on record. While the database is away the messages are
+/// held. A message that can never be applied goes to the dead-letter queue, and its operation says
+/// `failed`.
+final class Applier {
+  private let store: Store
+  private let database: any SharedDatabase
+  private let consumer: RabbitMQConsumer
+  /// Deliveries of one message after which it is given up: one before the broker would, which could
+  /// not tell the operation's record.
+  private let deliveriesMax: Int
+  private let metrics: WorkerMetrics
+  private let logger: Logger
+
+  init(
+    store: Store, database: any SharedDatabase, consumer: RabbitMQConsumer, deliveriesMax: Int,
+    metrics: WorkerMetrics, logger: Logger
+  ) {
+    self.store = store
+    self.database = database
+    self.consumer = consumer
+    self.deliveriesMax = deliveriesMax
+    self.metrics = metrics
+    self.logger = logger
+  }
+
+  /// Applies deliveries and acknowledges them. Returns early, with some of them neither applied nor
+  /// acknowledged, when its task is cancelled: the broker delivers those again.
+  func apply(_ deliveries: [Delivery]) async {
+    if deliveries.isEmpty { return }
+    metrics.took(deliveries.count)
+    defer { metrics.finished(deliveries.count) }
+    var writes: [PendingDelivery] = []
+    for delivery in deliveries {
+      switch delivery.content {
+      case .write(let queued) where delivery.deliveryCount < deliveriesMax:
+        writes.append(PendingDelivery(delivery: delivery, queued: queued))
+      case .write(let queued):
+        await bury(delivery, queued.id, why: "it was delivered \(delivery.deliveryCount) times")
+      case .malformed(let reason, let id):
+        await bury(delivery, id, why: reason)
+      }
+    }
+    var rest = writes[...]
+    while !rest.isEmpty, !Task.isCancelled {
+      let part = Self.nextPart(of: rest)
+      rest = rest[part.endIndex...]
+      await apply(part)
+    }
+  }
+
+  /// Most bytes in one transaction; a first write alone may exceed it.
+  private static let bytesMax = 8 << 20
+
+  /// As many writes as one transaction takes.
+  private static func nextPart(
+    of writes: ArraySlice<PendingDelivery>
+  ) -> ArraySlice<PendingDelivery> {
+    var bytes = 0
+    let end = writes.indices.first { index in
+      bytes += writes[index].queued.write.weight
+      return bytes > bytesMax && index > writes.startIndex
+    }
+    return writes[..<(end ?? writes.endIndex)]
+  }
+
+  /// One transaction; or, if the database refuses it for good, one for each half of it, down to the
+  /// message that is to blame.
+  private func apply(_ part: ArraySlice<PendingDelivery>) async {
+    guard !part.isEmpty else { return }
+    let start = ContinuousClock.now
+    let queued = part.map(\.queued)
+    let attempt = await persist { () async throws(StoreError) in try await store.apply(queued) }
+    switch attempt {
+    case .success(let results):
+      consumer.acknowledge(part.map(\.delivery))
+      metrics.applied(queued, results, duration: ContinuousClock.now - start)
+    case .failure(.cancelled):
+      return
+    case .failure(.rejected(let cause)) where part.count == 1:
+      await bury(part[part.startIndex].delivery, queued[0].id, why: cause)
+    case .failure(.rejected):
+      let middle = part.startIndex + part.count / 2
+      await apply(part[..<middle])
+      await apply(part[middle...])
+    }
+  }
+
+  /// Gives a message up: its operation says so, and then the dead-letter queue has it.
+  private func bury(_ delivery: Delivery, _ id: OperationID?, why: String) async {
+    if let id {
+      let attempt = await persist { () async throws(StoreError) in
+        try await database.recordFailures(of: [id])
+      }
+      if case .failure(.cancelled) = attempt { return }
+    }
+    logger.error(
+      "a queued write can't be applied; it is in the dead-letter queue",
+      metadata: ["operation": "\(id?.text ?? "unknown")", "cause": "\(why)"])
+    consumer.reject([delivery])
+    metrics.buried(1)
+  }
+
+  /// Why a step was not done.
+  private enum Failure: Error {
+    /// The worker is leaving.
+    case cancelled
+    /// The database refuses it for good.
+    case rejected(String)
+  }
+
+  /// Tries again and again, as the messages are safe nowhere else, until it works or can't.
+  private func persist<Result>(
+    _ step: () async throws(StoreError) -> Result
+  ) async -> Swift.Result<Result, Failure> {
+    var backoff = Backoff()
+    while true {
+      do throws(StoreError) {
+        return .success(try await step())
+      } catch {
+        if case .rejected(let cause) = error { return .failure(.rejected(cause)) }
+        metrics.retried(error)
+        if backoff.isFirst {
+          logger.warning(
+            "queued writes wait until the database answers", metadata: ["cause": "\(error.cause)"])
+        }
+        try? await Task.sleep(for: backoff.next())
+        if Task.isCancelled { return .failure(.cancelled) }
+      }
+    }
+  }
+}
+
+/// A delivery with the write that it carries.
+private struct PendingDelivery {
+  let delivery: Delivery
+  let queued: QueuedWrite
+}

@@ -1,0 +1,28 @@
+internal import Node
+
+/// Every environment variable that kv-worker reads. Parsing, `--help` and the documents come from
+/// here.
+enum Settings {
+  static let listen = CommonSettings.listen(
+    "127.0.0.1:8081", "Where operators and Prometheus find /metrics and /health.")
+
+  static let prefetch = Setting.count(
+    "KV_WORKER_PREFETCH", .limits, 2_000, 1...65_535,
+    "Messages that the queue hands out before the first of them is done.")
+
+  /// All of them, in the order of `--help`.
+  static let all: [SettingDescription] =
+    [
+      listen.description, CommonSettings.backend.description, CommonSettings.drain.description,
+      CommonSettings.logLevel.description, prefetch.description,
+    ] + ClusterSettings.all
+
+  /// What `--help` says.
+  static let help = SettingsHelp.text(
+    lead: [
+      "Applies what kv-api has queued in RabbitMQ, publishes and repairs what a kv-api",
+      "that died has left undone, and purges what has expired. Any number of workers",
+      "may run at once. Settings are environment variables; an empty one counts as not",
+      "set. Every setting that is wrong is named at the start.",
+    ], settings: all)
+}

@@ -1,0 +1,74 @@
+package import EventLoop
+package import KeyValueStore
+package import Logging
+package import Observability
+package import Postgres
+internal import RabbitMQ
+internal import Redis
+package import ServiceLifecycle
+
+/// The services of a cluster: connections to the database and one to the cache on every loop; one
+/// watch of the Sentinels, one publisher and one follower of the change feed for all.
+package struct ClusterBackend: Backend {
+  package let name = "cluster"
+  package let needsPurging = false
+  package let now: WallClock = { ClusterClock.now() }
+
+  /// Each loop's way to the database.
+  package let databases: [PostgresDatabase]
+  private let caches: [RedisCache]
+  private let master: RedisMaster
+  private let watch: SentinelWatch
+  private let publisher: RabbitMQPublisher
+  private let watcher: RabbitMQWatcher
+  private let loops: [EventLoop]
+
+  /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
+  package init(_ configuration: ClusterConfiguration, loops: [EventLoop], logger: Logger) throws {
+    self.loops = loops
+    let published = PublishedChanges()
+    databases = try loops.map {
+      try PostgresDatabase(
+        configuration.database, loop: $0, published: published, logger: logger)
+    }
+    let master = RedisMaster(configuration.cache)
+    self.master = master
+    watch = SentinelWatch(configuration.cache, master: master, loop: loops[0], logger: logger)
+    caches = loops.map {
+      RedisCache(
+        configuration.cache, master: master, loop: $0, logger: logger, now: ClusterClock.now)
+    }
+    publisher = try RabbitMQPublisher(configuration.queue, published: published, logger: logger)
+    watcher = try RabbitMQWatcher(configuration.queue, logger: logger)
+  }
+
+  package var services: [any Service] {
+    var services = [LoopService(loop: loops[0]) { [watch] in await watch.run() }]
+    for (loop, database) in zip(loops, databases) {
+      services.append(LoopService(loop: loop) { await database.run() })
+    }
+    for (loop, cache) in zip(loops, caches) {
+      services.append(LoopService(loop: loop) { await cache.run() })
+    }
+    services.append(LoopService(loop: loops[0]) { [publisher] in await publisher.run() })
+    services.append(LoopService(loop: loops[0]) { [watcher] in await watcher.run() })
+    return services
+  }
+
+  package func makePorts(on loop: EventLoop, number: Int) -> StorePorts {
+    StorePorts(
+      database: databases[number], cache: caches[number],
+      queue: RabbitMQQueue(publisher: publisher),
+      feed: RabbitMQChangeFeed(publisher: publisher, watcher: watcher))
+  }
+
+  package func samples() async -> [MetricSample] {
+    var samples = ClusterMetrics.samples(of: master.totals)
+    for database in databases { samples += ClusterMetrics.samples(of: database.statistics) }
+    samples += ClusterMetrics.samples(unconfirmed: publisher.outstanding.writes)
+    return samples + ServerMetrics.samples(of: await caches[0].statistics())
+  }
+
+  /// Everything is closed by the end of `services`.
+  package func close() async {}
+}

@@ -1,0 +1,55 @@
+package import EventLoop
+package import HTTP
+internal import ServiceLifecycle
+
+/// Runs the servers of all loops as one service, and has them leave together.
+package struct HTTPService: Service {
+  package let servers: [HTTPServer]
+  package let listeners: [Listener]
+  /// How long requests in flight may take to finish once the process is told to leave.
+  package let drainTime: Duration
+
+  /// One server a loop, and a listener for each.
+  package init(servers: [HTTPServer], listeners: [Listener], drainTime: Duration) {
+    self.servers = servers
+    self.listeners = listeners
+    self.drainTime = drainTime
+  }
+
+  package func run() async {
+    await withTaskGroup { group in
+      group.addTask { await serve() }
+      group.addTask { await leaveWhenTold() }
+      // Either all servers have drained, or time was up and they were aborted.
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private func serve() async {
+    await withDiscardingTaskGroup { group in
+      for (server, listener) in zip(servers, listeners) {
+        group.addTask(executorPreference: server.loop.executor) { await server.run(listener) }
+      }
+    }
+  }
+
+  /// Returns when all servers have been told to end at once, because time was up, because all were
+  /// done, or because this task was cancelled.
+  private func leaveWhenTold() async {
+    try? await gracefulShutdown()
+    await withDiscardingTaskGroup { group in
+      group.addTask { await drain() }
+      group.addTask {
+        try? await Task.sleep(for: drainTime)
+        for server in servers { await server.abort() }
+      }
+    }
+  }
+
+  private func drain() async {
+    for server in servers { await server.drain() }
+    for server in servers { await server.drained() }
+    for server in servers { await server.leave() }
+  }
+}

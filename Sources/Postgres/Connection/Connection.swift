@@ -1,0 +1,276 @@
+import CPostgres
+import EventLoop
+
+/// One connection in pipeline mode, on its loop. Whatever is sent in a turn of the loop leaves in
+/// one write, and exchanges are answered in their order.
+actor Connection {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
+
+  // libpq (§34.18): a PGconn is for one thread at a time. It is the loop's, from here to `close`.
+  private let handle: OpaquePointer
+  private var socket: Socket?
+  private var pending: [Exchange] = []
+  private var answered = 0
+  private var flushIsDue = false
+  private var isBlocked = false
+  private var writer: CheckedContinuation<Void, Never>?
+  private var timer: LoopTimer?
+  /// Why it can't be used any more; nil while it can.
+  private(set) var failure: String?
+
+  /// Whether the server has not answered in time: another connection would not help.
+  private(set) var isHung = false
+
+  /// How many exchanges may wait for their answer.
+  private static let pendingMax = 256
+
+  /// Takes over a connection that is established, does not block and is in pipeline mode.
+  init(adopting handle: sending OpaquePointer, on loop: EventLoop) {
+    self.handle = handle
+    self.loop = loop
+  }
+
+  /// Whether nobody waits for an answer.
+  var isIdle: Bool { pending.count == answered }
+
+  /// Exchanges that wait for their answer.
+  var waiting: Int { pending.count - answered }
+
+  // MARK: Life
+
+  /// Reads answers until the connection breaks or its task is cancelled, and then lets it go.
+  func run() async {
+    guard startWatching() else {
+      fail("no descriptor is left to watch a connection")
+      return close()
+    }
+    let timer = LoopTimer(on: loop) { [weak self] in
+      guard let self else { return }
+      self.assumeIsolated { $0.checkDeadline() }
+    }
+    self.timer = timer
+    await withDiscardingTaskGroup { group in
+      group.addTask { await self.writeOn() }
+      group.addTask { await self.failWhenCancelled() }
+      await read()
+      resumeWriter()
+      group.cancelAll()
+    }
+    timer.cancel()
+    self.timer = nil
+    close()
+  }
+
+  private func failWhenCancelled() async {
+    while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+    fail("this process is closing it")
+  }
+
+  private func startWatching() -> Bool {
+    socket = try? Socket(watching: PQsocket(handle), on: loop)
+    return socket != nil
+  }
+
+  /// Gives the connection up; everybody who waits is told that it was lost.
+  func fail(_ cause: String) {
+    guard failure == nil else { return }
+    failure = cause
+    let lost = pending[answered...]
+    pending = []
+    answered = 0
+    for exchange in lost {
+      exchange.fail(.lost(cause))
+      exchange.end()
+    }
+    socket?.interrupt()
+    resumeWriter()
+  }
+
+  private func close() {
+    socket?.close()
+    socket = nil
+    // "Should be called even if the server connection attempt fails" (libpq, PQfinish).
+    PQfinish(handle)
+  }
+}
+
+// MARK: - Exchanges
+
+extension Connection {
+  /// Sends statements, and a sync behind them, and waits for the answer to all of them.
+  func exchange(
+    _ statements: [Statement], within duration: Duration
+  ) async throws(ExchangeError) -> [ResultSet] {
+    if let failure { throw .closed(failure) }
+    guard waiting < Self.pendingMax else { throw .notSent("too many calls wait for an answer") }
+    for statement in statements {
+      guard send(statement) else {
+        let cause = message
+        fail(cause)
+        throw .lost(cause)
+      }
+    }
+    guard PQpipelineSync(handle) == 1 else {
+      let cause = message
+      fail(cause)
+      throw .lost(cause)
+    }
+    flushAtEndOfTurn()
+    let deadline = ContinuousClock.now + duration
+    if isIdle { timer?.set(after: duration) }
+    let result = await withCheckedContinuation { continuation in
+      pending.append(
+        Exchange(statements: statements.count, deadline: deadline, continuation: continuation))
+    }
+    return try result.get()
+  }
+
+  private func send(_ statement: Statement) -> Bool {
+    let slots = statement.parameters.slots
+    let count = slots.count
+    // libpq copies all of this into its own buffer before it returns.
+    return statement.parameters.buffer.withUnsafeBytes { buffer in
+      let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
+      let types = slots.map(\.type)
+      let lengths = slots.map { Int32($0.range?.count ?? 0) }
+      let formats = [Int32](repeating: 1, count: count)
+      // An empty value is no NULL: it needs an address all the same.
+      let values = slots.map { slot -> UnsafePointer<CChar>? in
+        slot.range.map { range in
+          base.map { UnsafePointer($0 + range.lowerBound) } ?? Self.nothing
+        }
+      }
+      return PQsendQueryParams(
+        handle, statement.text, Int32(count), types, values, lengths, formats, 1) == 1
+    }
+  }
+
+  /// The address of an empty value.
+  private static var nothing: UnsafePointer<CChar> {
+    UnsafeRawPointer(bitPattern: 1)!.assumingMemoryBound(to: CChar.self)
+  }
+
+  private var message: String { Text.line(PQerrorMessage(handle)) }
+}
+
+// MARK: - Writing
+
+extension Connection: TurnEnding {
+  private func flushAtEndOfTurn() {
+    guard !flushIsDue else { return }
+    flushIsDue = true
+    loop.endTurn(of: self)
+  }
+
+  /// Writes all that was sent during the turn.
+  nonisolated func endTurn() {
+    assumeIsolated { connection in
+      connection.flushIsDue = false
+      if !connection.isBlocked { connection.flush() }
+    }
+  }
+
+  private func flush() {
+    guard failure == nil else { return }
+    switch PQflush(handle) {
+    case 0: isBlocked = false
+    case 1:
+      isBlocked = true
+      resumeWriter()
+    default: fail(message)
+    }
+  }
+
+  /// Goes on writing whenever the socket had no room.
+  private func writeOn() async {
+    while failure == nil, let socket {
+      if isBlocked {
+        _ = await socket.writable()
+        flush()
+      } else {
+        await withCheckedContinuation { writer = $0 }
+      }
+    }
+  }
+
+  private func resumeWriter() {
+    writer?.resume()
+    writer = nil
+  }
+}
+
+// MARK: - Reading
+
+extension Connection {
+  private func read() async {
+    while failure == nil, let socket {
+      _ = await socket.readable()
+      guard failure == nil else { return }
+      guard PQconsumeInput(handle) == 1 else { return fail(message) }
+      takeResults()
+      // "While reading, libpq may have to write" (PQflush): TLS, and full buffers on both sides.
+      if isBlocked { flush() }
+    }
+  }
+
+  /// Takes what has arrived. In pipeline mode each statement's results end with a null pointer, and
+  /// a sync is a result of its own without one (libpq, §34.5.1.2).
+  private func takeResults() {
+    while answered < pending.count, PQisBusy(handle) == 0 {
+      guard let result = PQgetResult(handle) else { continue }
+      let exchange = pending[answered]
+      switch PQresultStatus(result) {
+      case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
+        exchange.append(ResultSet(adopting: result))
+      case PGRES_PIPELINE_SYNC:
+        PQclear(result)
+        endFirst()
+      case PGRES_PIPELINE_ABORTED:
+        PQclear(result)
+      default:
+        // After the last statement only the commit can fail. That of a server which goes away may
+        // have taken place all the same.
+        let isCommit = exchange.results.count == exchange.statements
+        exchange.fail(Self.refusal(result, mayBeCommitted: isCommit))
+        PQclear(result)
+        if PQstatus(handle) == CONNECTION_BAD { return fail(message) }
+      }
+    }
+  }
+
+  private func endFirst() {
+    let exchange = pending[answered]
+    answered += 1
+    if answered == pending.count {
+      pending.removeAll(keepingCapacity: true)
+      answered = 0
+      timer?.cancel()
+    } else {
+      timer?.set(after: pending[answered].deadline - ContinuousClock.now)
+    }
+    exchange.end()
+  }
+
+  private static func refusal(
+    _ result: OpaquePointer, mayBeCommitted: Bool
+  ) -> ExchangeError {
+    let state = PQresultErrorField(result, Int32(UInt8(ascii: "C")))  // PG_DIAG_SQLSTATE
+    // The primary message alone: the details may quote keys and values.
+    let text = PQresultErrorField(result, Int32(UInt8(ascii: "M")))  // PG_DIAG_MESSAGE_PRIMARY
+    let severity = PQresultErrorField(result, Int32(UInt8(ascii: "V")))
+    let isFatal = severity.map { String(cString: $0) != "ERROR" } ?? true
+    guard let state, !(isFatal && mayBeCommitted) else {
+      return .lost(Text.line(PQresultErrorMessage(result)))
+    }
+    return .refused(state: SQLState(code: String(cString: state)), message: Text.line(text))
+  }
+
+  private func checkDeadline() {
+    guard answered < pending.count else { return }
+    let left = pending[answered].deadline - ContinuousClock.now
+    if left > .zero { return timer?.set(after: left) ?? () }
+    isHung = true
+    fail("no answer in time")
+  }
+}

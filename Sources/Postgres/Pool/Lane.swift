@@ -1,0 +1,77 @@
+import EventLoop
+
+/// A place for one connection, which is made anew whenever it ends. Not Sendable: it belongs to the
+/// pool.
+final class Lane {
+  /// The connection, while it can be used.
+  private(set) var connection: Connection?
+  /// What the database's clock said on it.
+  private(set) var clock = DatabaseClock()
+  /// Why there is no connection; nil while one is being made that may well work.
+  private var cause: String?
+  private var waiters: [CheckedContinuation<Void, Never>] = []
+  /// Whether a transaction has the lane for itself.
+  var isTaken = false
+
+  /// The connection, or the next one if it is being made: but nobody waits for a database that is
+  /// known to be away.
+  func wait() async throws(ExchangeError) -> Connection {
+    while true {
+      if let connection { return connection }
+      if let cause { throw .notSent(cause) }
+      await withCheckedContinuation { waiters.append($0) }
+    }
+  }
+
+  /// A connection can be used.
+  func open(_ connection: Connection, clock: DatabaseClock) {
+    self.connection = connection
+    self.clock = clock
+    cause = nil
+    wake()
+  }
+
+  /// The clock was read again.
+  func set(_ clock: DatabaseClock) { self.clock = clock }
+
+  /// The connection can't be used any more; the next one is being made.
+  func close() { connection = nil }
+
+  /// The database is away: whoever waits is told.
+  func fail(_ cause: String) {
+    connection = nil
+    self.cause = cause
+    wake()
+  }
+
+  private func wake() {
+    let woken = waiters
+    waiters = []
+    for waiter in woken { waiter.resume() }
+  }
+}
+
+/// The database's clock, as far as it is known here: what it said once, and how long ago.
+struct DatabaseClock {
+  private var reading: Int64 = 0
+  private var taken = ContinuousClock.now
+
+  /// Nothing is known.
+  init() {}
+
+  /// The database said `reading`, in µs since 1970, about now.
+  init(reading: Int64) { self.reading = reading }
+
+  /// What it says now, in µs since 1970.
+  var now: Int64 { reading + (ContinuousClock.now - taken) / .microseconds(1) }
+}
+
+extension Duration {
+  /// How many of `unit` it holds, rounded down.
+  static func / (duration: Duration, unit: Duration) -> Int64 {
+    let (seconds, attoseconds) = duration.components
+    let (unitSeconds, unitAttoseconds) = unit.components
+    let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    return nanoseconds / (unitSeconds * 1_000_000_000 + unitAttoseconds / 1_000_000_000)
+  }
+}

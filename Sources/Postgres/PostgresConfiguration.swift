@@ -1,0 +1,27 @@
+/// Where the database is and how it is used. Every field but the URL has a default.
+public struct PostgresConfiguration: Sendable {
+  /// `postgresql://user:password@host:port,host:port/database?sslmode=…`; secret. Several hosts are
+  /// tried in random order.
+  public var url: String
+  /// Connections of each loop for transactions of several statements, besides one that writes and
+  /// one that reads; at least 1.
+  public var transactionConnections = 3
+  /// How long the database may take to answer; then its connection is given up.
+  public var deadline = Duration.seconds(2)
+  /// How long a connection may take to be made.
+  public var connectTimeout = Duration.seconds(2)
+  /// For how long after it was sent a write may begin to take effect, by the database's clock.
+  ///
+  /// A server that hung and goes on carries out what it finds in its sockets. By then the write was
+  /// queued instead, and newer ones may have been: it must not come after them.
+  public var writeValidity = Duration.seconds(1)
+  /// How far apart the clocks of API nodes and the database may be.
+  public var clockSkewMax = Duration.milliseconds(500)
+  /// Calls that may wait for a connection for transactions; one more is refused as overloaded.
+  public var waitingMax = 1_000
+  /// How long tombstones, operations and idempotency keys are kept, in seconds: 24 h.
+  public var retentionSeconds: Int64 = 86_400
+
+  /// The defaults for a database.
+  public init(url: String) { self.url = url }
+}

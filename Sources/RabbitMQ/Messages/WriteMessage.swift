@@ -1,0 +1,121 @@
+import KeyValueStore
+
+/// How a queued write travels: the operation's id as the message's, the rest in headers that an
+/// operator can read, the value as the body.
+///
+/// An idempotency key does not travel: it was settled when the write was accepted.
+enum WriteMessage {
+  /// Why a message is no write, and whose it was if that much can be read.
+  struct Malformed: Error, Equatable {
+    let reason: String
+    let id: OperationID?
+  }
+
+  private static let version: Int64 = 1
+  private static let put = Array("put".utf8)
+  private static let delete = Array("delete".utf8)
+  private static let any = Array("*".utf8)
+
+  /// The message of a write.
+  static func encode(_ queued: QueuedWrite) -> OutgoingMessage {
+    let write = queued.write
+    let packedBytes = write.key.bytes.count + 64
+    switch write.mutation {
+    case .put(let value, let contentType, let timeToLive):
+      var message = OutgoingMessage(
+        id: queued.id.text.utf8, body: value, packedBytes: packedBytes + contentType.utf8.count)
+      message.add(.operation, put)
+      message.add(.contentType, contentType.utf8)
+      if let timeToLive { message.add(.timeToLive, timeToLive) }
+      finish(&message, queued)
+      return message
+    case .delete:
+      var message = OutgoingMessage(id: queued.id.text.utf8, body: [], packedBytes: packedBytes)
+      message.add(.operation, delete)
+      finish(&message, queued)
+      return message
+    }
+  }
+
+  private static func finish(_ message: inout OutgoingMessage, _ queued: QueuedWrite) {
+    message.add(.version, version)
+    message.add(.key, queued.write.key.bytes)
+    message.add(.acceptedAt, queued.acceptedAt.microseconds)
+    if let match = queued.write.condition.ifMatch { message.add(.ifMatch, text(of: match)) }
+    if let match = queued.write.condition.ifNoneMatch { message.add(.ifNoneMatch, text(of: match)) }
+  }
+
+  private static func text(of match: Condition.Match) -> [UInt8] {
+    switch match {
+    case .any: any
+    case .revisions(let revisions):
+      Array(revisions.map { String($0.number) }.joined(separator: ",").utf8)
+    }
+  }
+
+  /// The write of a message, whoever has sent it.
+  static func decode(_ message: ReceivedMessage) throws(Malformed) -> QueuedWrite {
+    let id = OperationID(String(decoding: message.id, as: UTF8.self))
+    do throws(Reason) {
+      guard let id else { throw Reason("its id is not that of an operation") }
+      guard let found = message.integer(.version) else { throw Reason("it has no version") }
+      guard found == version else { throw Reason("its version is unknown: \(found)") }
+      guard let bytes = message.bytes(.key), let key = try? Key(validating: bytes) else {
+        throw Reason("it has no key, or none that is allowed")
+      }
+      guard let acceptedAt = message.integer(.acceptedAt), acceptedAt > 0 else {
+        throw Reason("it does not say when it was accepted")
+      }
+      let condition = Condition(
+        ifMatch: try match(message[.ifMatch]), ifNoneMatch: try match(message[.ifNoneMatch]))
+      return QueuedWrite(
+        id: id,
+        write: Write(key: key, mutation: try mutation(message), condition: condition),
+        acceptedAt: Timestamp(microseconds: acceptedAt))
+    } catch {
+      throw Malformed(reason: error.text, id: id)
+    }
+  }
+
+  private struct Reason: Error {
+    let text: String
+    init(_ text: String) { self.text = text }
+  }
+
+  private static func mutation(_ message: ReceivedMessage) throws(Reason) -> Write.Mutation {
+    switch message.bytes(.operation) {
+    case put:
+      guard
+        let type = message.bytes(.contentType).flatMap({ String(validating: $0, as: UTF8.self) })
+      else { throw Reason("it has no media type") }
+      switch message[.timeToLive] {
+      case nil:
+        return .put(value: message.body, contentType: type, timeToLive: nil)
+      case .integer(let seconds) where (1...Write.timeToLiveMax).contains(seconds):
+        return .put(value: message.body, contentType: type, timeToLive: seconds)
+      default:
+        throw Reason("its time to live is out of bounds")
+      }
+    case delete:
+      return .delete
+    default:
+      throw Reason("it says neither put nor delete")
+    }
+  }
+
+  /// A condition that can't be read must not be taken for none.
+  private static func match(_ value: ReceivedMessage.Value?) throws(Reason) -> Condition.Match? {
+    guard let value else { return nil }
+    guard case .bytes(let bytes) = value else { throw Reason("its condition can't be read") }
+    if bytes == any { return .any }
+    if bytes.isEmpty { return .revisions([]) }
+    var revisions: [Revision] = []
+    for part in bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      guard let number = Int64(String(decoding: part, as: UTF8.self)) else {
+        throw Reason("its condition can't be read")
+      }
+      revisions.append(Revision(number))
+    }
+    return .revisions(revisions)
+  }
+}

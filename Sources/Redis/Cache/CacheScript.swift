@@ -1,0 +1,92 @@
+/// The scripts that change what Redis keeps; each is atomic. See `EntryLayout` for what they read.
+enum CacheScript: Int, CaseIterable {
+  case update
+  case lease
+  case fill
+  case observe
+
+  /// Lua, for Redis 5 and later.
+  var source: String {
+    switch self {
+    case .update: CacheScript.updateSource
+    case .lease: CacheScript.leaseSource
+    case .fill: CacheScript.fillSource
+    case .observe: CacheScript.observeSource
+    }
+  }
+
+  /// KEYS: entry, marker. ARGV: payload, its life in ms, a floor's life in ms; what must be true to
+  /// create an entry (`DropWatch`): marker, evictions, the last ms of Redis' clock.
+  ///
+  /// When Redis has no memory for it, nothing may be left that is older than the payload, and the
+  /// marker goes too: no floor can be left either.
+  private static let updateSource = """
+    local head = redis.call('GETRANGE', KEYS[1], 0, 20)
+    local revision = string.sub(ARGV[1], 3, 21)
+    if #head == 21 and string.sub(head, 3) >= revision then return 0 end
+    local kind = string.sub(head, 1, 1)
+    local payload, life = ARGV[1], ARGV[2]
+    if kind ~= 'v' and kind ~= 'a' and string.sub(payload, 1, 1) ~= 'f' then
+      local time = redis.call('TIME')
+      if redis.call('GET', KEYS[2]) ~= ARGV[4]
+        or time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[6])
+        or string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)') ~= ARGV[5]
+      then
+        payload, life = 'f1' .. revision, ARGV[3]
+      end
+    end
+    local kept = redis.pcall('SET', KEYS[1], payload, 'PX', life)
+    if kept.err then
+      if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
+      redis.call('DEL', KEYS[1], KEYS[2])
+    end
+    return 1
+    """
+
+  /// KEYS: entry. ARGV: token, its life in ms. Returns the entry if there is one by now, 1 with the
+  /// lease, nil when somebody else has it or there is no memory for it.
+  private static let leaseSource = """
+    local head = redis.call('GETRANGE', KEYS[1], 0, 20)
+    local kind = string.sub(head, 1, 1)
+    if kind == 'v' or kind == 'a' then return redis.call('GET', KEYS[1]) end
+    if kind == 'l' then return false end
+    local floor = '0000000000000000000'
+    if kind == 'f' and #head == 21 then floor = string.sub(head, 3) end
+    local kept = redis.pcall('SET', KEYS[1], 'l1' .. floor .. ARGV[1], 'PX', ARGV[2])
+    if kept.err then
+      if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
+      return false
+    end
+    return 1
+    """
+
+  /// KEYS: entry. ARGV: payload, its life in ms, token.
+  private static let fillSource = """
+    local head = redis.call('GETRANGE', KEYS[1], 0, 36)
+    if string.sub(head, 1, 1) ~= 'l' or string.sub(head, 22) ~= ARGV[3] then return 0 end
+    if string.sub(head, 3, 21) > string.sub(ARGV[1], 3, 21) then return 0 end
+    local kept = redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+    if kept.err then
+      if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
+      return 0
+    end
+    return 1
+    """
+
+  /// KEYS: marker. ARGV: what to make it if it is gone; 1 to write it in any case, which finds out
+  /// whether Redis can be written. Returns marker, evictions and ms of Redis' clock.
+  private static let observeSource = """
+    local marker = redis.call('GET', KEYS[1])
+    if not marker or ARGV[2] == '1' then
+      marker = marker or ARGV[1]
+      local kept = redis.pcall('SET', KEYS[1], marker)
+      if kept.err then
+        if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
+        marker = 'none'
+      end
+    end
+    local time = redis.call('TIME')
+    local evicted = string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
+    return {marker, evicted, tostring(time[1] * 1000 + math.floor(time[2] / 1000))}
+    """
+}

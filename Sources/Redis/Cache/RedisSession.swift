@@ -1,0 +1,188 @@
+internal import KeyValueStore
+
+/// A connection to a Redis that has proved to be the master, and the commands of the cache on it.
+///
+/// Not Sendable: it belongs to its cache.
+final class RedisSession {
+  let connection: RedisConnection
+  /// The version of the `RedisMaster` that it was made for.
+  let version: Int
+  /// What every key begins with: the run id of this Redis and the number of its reign.
+  let generation: [UInt8]
+  /// Look-ups are answered from then on.
+  var readsFrom = Uptime.distantPast
+  private(set) var observedAt = Uptime.distantPast
+  private var watch: DropWatch
+
+  private let lookUpHead: [UInt8]
+  private let scriptHeads: [[UInt8]]
+  private let life: [UInt8]
+  private let leaseLife: [UInt8]
+  private var buffer = CommandBuffer()
+
+  /// A session of `generation`; `digests` are what Redis calls the scripts.
+  init(
+    _ connection: RedisConnection, version: Int, generation: String, digests: [String],
+    configuration: RedisConfiguration
+  ) {
+    self.connection = connection
+    self.version = version
+    self.generation = Array(generation.utf8)
+    lookUpHead = CommandBuffer.command(["GET", ""]).dropLast(6) + []
+    scriptHeads = CacheScript.allCases.map { script in
+      let (keys, arguments) = RedisSession.shape(of: script)
+      var head = CommandBuffer()
+      head.append(arrayOf: 3 + keys + arguments)
+      head.append("EVALSHA")
+      head.append(digests[script.rawValue])
+      head.append(String(keys))
+      return head.bytes
+    }
+    let timeToLive = max(configuration.timeToLive, .seconds(10))
+    let leaseTime = max(configuration.leaseTime, .seconds(2))
+    life = CommandBuffer.words([String(timeToLive.milliseconds)])
+    leaseLife = CommandBuffer.words([String(leaseTime.milliseconds)])
+    watch = DropWatch(leaseTime: leaseTime, skew: configuration.clockSkew)
+  }
+
+  private static func shape(of script: CacheScript) -> (keys: Int, arguments: Int) {
+    switch script {
+    case .update: (2, 6)
+    case .lease: (1, 2)
+    case .fill: (1, 3)
+    case .observe: (1, 2)
+    }
+  }
+
+  /// Whether a new observation is due.
+  func needsObservation(at now: Uptime) -> Bool { observedAt.adding(watch.interval) <= now }
+}
+
+// MARK: - Reading
+
+extension RedisSession {
+  /// What Redis keeps of a key.
+  func lookUp(_ key: Key) async -> StoredState {
+    await withUnsafeContinuation { continuation in
+      buffer.begin()
+      buffer.append(raw: lookUpHead)
+      buffer.append(generation, key.bytes)
+      connection.send(buffer.bytes, .lookup(key, continuation))
+    }
+  }
+
+  /// Asks for the right to fill a key: `leased`, or what Redis keeps of it by now.
+  func lease(_ key: Key, token: UInt64) async -> StoredState {
+    loadMissingScripts()
+    return await withUnsafeContinuation { continuation in
+      begin(.lease)
+      buffer.append(generation, key.bytes)
+      buffer.append(RedisSession.text(of: token))
+      buffer.append(raw: leaseLife)
+      connection.send(buffer.bytes, .lookup(key, continuation))
+    }
+  }
+
+  private static func text(of token: UInt64) -> [UInt8] {
+    let digits = Array("0123456789abcdef".utf8)
+    return stride(from: 60, through: 0, by: -4).map { digits[Int(token >> UInt64($0) & 15)] }
+  }
+}
+
+// MARK: - Writing
+
+extension RedisSession {
+  /// Fills a key if the lease is still there. Nobody waits: who looks the key up next does it on
+  /// the same connection, or finds the lease.
+  func fill(_ key: Key, with lookup: Lookup, token: UInt64) {
+    loadMissingScripts()
+    begin(.fill)
+    buffer.append(generation, key.bytes)
+    buffer.append(EntryPayload(lookup))
+    buffer.append(raw: life)
+    buffer.append(RedisSession.text(of: token))
+    connection.send(buffer.bytes, .nobody)
+  }
+
+  /// Sends updates in one go and waits for all replies. Tries once more when Redis has forgotten
+  /// the script.
+  func update(_ updates: [CacheUpdate]) async -> UpdateBatch.Outcome {
+    let send = { (batch: UpdateBatch) in
+      for update in updates { self.send(EntryPayload(update.lookup), of: update.key, batch) }
+    }
+    let outcome = await run(send)
+    return outcome == .scriptMissing ? await run(send) : outcome
+  }
+
+  /// Leaves floors where something older than these revisions is.
+  func repair(_ failed: [(key: Key, revision: Revision)]) async -> UpdateBatch.Outcome {
+    let send = { (batch: UpdateBatch) in
+      for (key, revision) in failed { self.send(.floor(revision), of: key, batch) }
+    }
+    let outcome = await run(send)
+    return outcome == .scriptMissing ? await run(send) : outcome
+  }
+
+  private func run(_ send: (UpdateBatch) -> Void) async -> UpdateBatch.Outcome {
+    loadMissingScripts()
+    return await withUnsafeContinuation { continuation in
+      let batch = UpdateBatch(continuation)
+      send(batch)
+      batch.settle(.kept)
+    }
+  }
+
+  private func send(_ payload: EntryPayload, of key: Key, _ batch: UpdateBatch) {
+    begin(.update)
+    buffer.append(generation, key.bytes)
+    buffer.append(generation)
+    buffer.append(payload)
+    if case .floor = payload { buffer.append(raw: leaseLife) } else { buffer.append(raw: life) }
+    buffer.append(raw: leaseLife)
+    buffer.append(raw: watch.arguments(for: payload.revision))
+    batch.expectReply()
+    connection.send(buffer.bytes, .update(batch))
+  }
+
+  private func begin(_ script: CacheScript) {
+    buffer.begin()
+    buffer.append(raw: scriptHeads[script.rawValue])
+  }
+
+  private func loadMissingScripts() {
+    guard connection.isMissingScripts else { return }
+    connection.isMissingScripts = false
+    for script in CacheScript.allCases {
+      connection.send(CommandBuffer.command(["SCRIPT", "LOAD", script.source]), .nobody)
+    }
+  }
+}
+
+// MARK: - Observing
+
+extension RedisSession {
+  /// Looks at what Redis has dropped; see `DropWatch`. Returns its evictions; nil: it failed.
+  ///
+  /// `isWriting`: writes the marker in any case, so that a Redis that can't be written is found
+  /// out.
+  func observe(isWriting: Bool = false, now: WallClock) async -> Int? {
+    loadMissingScripts()
+    begin(.observe)
+    buffer.append(generation)
+    buffer.append(String(UInt64.random(in: 1 ... .max), radix: 16))
+    buffer.append(isWriting ? "1" : "0")
+    let start = Uptime.now()
+    guard let reply = await connection.call(buffer.bytes) else { return nil }
+    if case .error(let words) = reply {
+      if words.hasPrefix("NOSCRIPT") {
+        connection.isMissingScripts = true
+      } else {
+        connection.close(.refused(words))
+      }
+      return nil
+    }
+    guard watch.observe(reply, at: now()) else { return nil }
+    observedAt = start
+    return reply.elements[1].text.flatMap { Int($0) }
+  }
+}

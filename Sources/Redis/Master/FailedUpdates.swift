@@ -1,0 +1,98 @@
+internal import KeyValueStore
+internal import Synchronization
+
+/// The keys that Redis may have an outdated entry of, because an update of theirs failed after its
+/// commit: this process neither serves them from Redis nor forgets them until they are repaired.
+///
+/// Shared by all loops: who writes on one must not read the past on another. Asking for a key costs
+/// a relaxed load as long as there is none.
+final class FailedUpdates: Sendable {
+  private struct State {
+    var revisions: [Key: Revision] = [:]
+    var hasOverflown = false
+    var isDropping = false
+  }
+
+  private let state = Mutex(State())
+  /// Keys that are distrusted now.
+  private let size = Atomic<Int>(0)
+  private let keysMax: Int
+
+  init(keysMax: Int) { self.keysMax = keysMax }
+
+  /// Whether every key can be trusted.
+  var isEmpty: Bool { size.load(ordering: .acquiring) == 0 }
+
+  /// How many keys wait for their repair.
+  var count: Int { state.withLock { $0.revisions.count } }
+
+  /// Whether Redis may hold something of `key` that is outdated.
+  func contains(_ key: Key) -> Bool {
+    if isEmpty { return false }
+    return state.withLock { state in
+      state.hasOverflown || state.isDropping || state.revisions[key] != nil
+    }
+  }
+
+  /// Remembers updates of which nobody knows whether Redis has them.
+  func insert(_ updates: [CacheUpdate]) {
+    state.withLock { state in
+      for update in updates where !state.hasOverflown {
+        let revision = update.lookup.revision
+        if let known = state.revisions[update.key], known >= revision { continue }
+        state.revisions[update.key] = revision
+        if state.revisions.count > keysMax {
+          state.hasOverflown = true
+          state.revisions = [:]
+        }
+      }
+      publish(state)
+    }
+  }
+
+  /// At most `limit` keys to repair.
+  func some(_ limit: Int) -> [(key: Key, revision: Revision)] {
+    state.withLock { state in
+      state.revisions.prefix(limit).map { (key: $0.key, revision: $0.value) }
+    }
+  }
+
+  /// Forgets what was repaired, unless a newer update has failed meanwhile.
+  func remove(_ repaired: [(key: Key, revision: Revision)]) {
+    state.withLock { state in
+      for (key, revision) in repaired where state.revisions[key] == revision {
+        state.revisions[key] = nil
+      }
+      publish(state)
+    }
+  }
+
+  /// Begins to drop all of the cache; false: nobody needs that, or somebody does it already.
+  func beginDrop() -> Bool {
+    state.withLock { state in
+      guard state.hasOverflown, !state.isDropping else { return false }
+      // What fails from now on is remembered again: the drop may come before it.
+      state.isDropping = true
+      state.hasOverflown = false
+      publish(state)
+      return true
+    }
+  }
+
+  /// The cache was dropped, or not.
+  func endDrop(succeeded: Bool) {
+    state.withLock { state in
+      state.isDropping = false
+      if !succeeded {
+        state.hasOverflown = true
+        state.revisions = [:]
+      }
+      publish(state)
+    }
+  }
+
+  private func publish(_ state: borrowing State) {
+    let isAll = state.hasOverflown || state.isDropping
+    size.store(isAll ? Int.max : state.revisions.count, ordering: .releasing)
+  }
+}

@@ -1,0 +1,5 @@
+/// A Sentinel does not say where the master is.
+struct SentinelFailure: Error, Equatable, Sendable {
+  /// For logs.
+  let cause: String
+}

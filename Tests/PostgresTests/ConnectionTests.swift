@@ -1,0 +1,108 @@
+import EventLoop
+import Foundation
+import KeyValueStore
+import Postgres
+import TestServices
+import Testing
+
+extension OnSharedServer {
+  @Suite("Connections")
+  struct ConnectionTests {
+    @Test("Several processes that migrate at once all succeed, and again")
+    func migrations() async throws {
+      let target = try TestDatabase(on: try #require(SharedServer.current))
+      let loop = try EventLoop(name: "migration")
+      loop.start()
+      for _ in 0..<2 {
+        try await concurrently(8) { _ in
+          _ = try await PostgresDatabase.migrate(
+            PostgresConfiguration(url: target.url), loop: loop, within: .seconds(30))
+        }
+      }
+      loop.stop()
+      #expect(try target.admin.number("SELECT count(*) FROM migrations") == 1)
+      try target.drop()
+    }
+
+    @Test("Of two hosts, one dead, the other is used")
+    func twoHosts() async throws {
+      let server = try #require(SharedServer.current)
+      let target = try TestDatabase(on: server)
+      let dead = try Ports.free()
+      let hosts = "127.0.0.1:\(dead),localhost:\(server.port)"
+      let url = "postgresql://kv:secret@\(hosts)/\(target.name)"
+      for _ in 0..<4 {
+        let node = try Node(url)
+        _ = try await node.database.write([.put("k")])
+        try await node.database.checkHealth()
+        await node.close()
+      }
+      try target.drop()
+    }
+
+    @Test("A pooler in transaction mode, with fewer sessions than clients, changes nothing")
+    func pooler() async throws {
+      let server = try #require(SharedServer.current)
+      let target = try TestDatabase(on: server)
+      let pooler = try PgBouncer(before: server, sessions: 3)
+      let nodes = [
+        try Node(pooler.url(database: target.name), loops: 2),
+        try Node(pooler.url(database: target.name), loops: 2),
+      ]
+      let databases = nodes.flatMap(\.databases)
+      let now = try target.now()
+      try await concurrently(12) { number in
+        let database = databases[number % 4]
+        for round in 0..<15 {
+          let key = "k\(number)"
+          _ = try await database.write([.put(key, "\(round)"), .put("shared-\(number)-\(round)")])
+          let lookup = try await database.read([Key(key)])[0]
+          let revision = try #require(lookup.entry?.metadata.revision)
+          let receipts = try await database.write([
+            .put(key, condition: Condition(ifMatch: .revisions([revision]))), .delete("none"),
+          ])
+          guard case .stored = receipts[0].outcome, receipts[1].outcome == .notFound else {
+            Issue.record("a condition was decided on another connection's words")
+            return
+          }
+          _ = try await database.execute(
+            Batch(operations: [.get(Key(key)), .write(.put("b\(number)"))], isAtomic: true))
+          _ = try await database.apply([
+            QueuedWrite(number * 100 + round, .put("q\(number)-\(round)"), at: now)
+          ])
+        }
+      }
+      #expect(databases.allSatisfy { $0.statistics.failures == 0 })
+      #expect(try target.admin.number("SELECT count(*) FROM entries WHERE version > 0") == 384)
+      for node in nodes { await node.close() }
+      pooler.remove()
+      try target.drop()
+    }
+
+    @Test("A host that does not exist is named, and another one is used")
+    func unknownHost() async throws {
+      let server = try #require(SharedServer.current)
+      let lost = try Node("postgresql://kv@no-such-host.invalid/db")
+      let error = await failure { () async throws(StoreError) in
+        _ = try await lost.database.read([Key("k")])
+      }
+      #expect(error?.cause.contains("no-such-host.invalid") == true)
+      await lost.close()
+      let hosts = "no-such-host.invalid:5432,127.0.0.1:\(server.port)"
+      let node = try Node("postgresql://kv:secret@\(hosts)/postgres")
+      try await node.database.checkHealth()
+      await node.close()
+    }
+
+    @Test("A malformed URL is refused without telling what it holds")
+    func malformedURL() throws {
+      for url in [
+        "postgresql://kv:hidden@host:port:x/db?nonsense=1",
+        "postgresql://a:hidden@h,g/d?port=1,2,3",
+      ] {
+        let error = #expect(throws: PostgresURLError.self) { try Node(url) }
+        #expect(error?.description.contains("hidden") == false)
+      }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import KeyValueStore
+import Postgres
+import TestServices
+import Testing
+
+extension OnSharedServer {
+  @Suite("Nodes that write at once")
+  struct RaceTests {
+    /// Two nodes with two loops each on a database of their own.
+    private func onTwoNodes(
+      _ body: (TestDatabase, [PostgresDatabase]) async throws -> Void
+    ) async throws {
+      let target = try TestDatabase(on: try #require(SharedServer.current))
+      let nodes = [try Node(target.url, loops: 2), try Node(target.url, loops: 2)]
+      try await body(target, nodes.flatMap(\.databases))
+      for node in nodes { await node.close() }
+      try target.drop()
+    }
+
+    @Test("Of 50 writers with the same If-Match, exactly one wins each revision")
+    func ifMatch() async throws {
+      try await onTwoNodes { _, databases in
+        var current = Revision.none
+        for round in 0..<10 {
+          let condition =
+            round == 0
+            ? Condition(ifNoneMatch: .any) : Condition(ifMatch: .revisions([current]))
+          let wins = Tally()
+          let last = current
+          try await concurrently(50) { number in
+            let receipts = try await databases[number % 4].write([
+              .put("k", "\(number)", condition: condition)
+            ])
+            switch receipts[0].outcome {
+            case .stored: await wins.add()
+            case .preconditionFailed(let met): #expect(met != nil && met != last)
+            default: Issue.record("neither won nor lost")
+            }
+          }
+          #expect(await wins.count == 1)
+          let metadata = try await databases[0].read([Key("k")])[0].entry?.metadata
+          #expect(metadata?.version == Int64(round + 1))
+          current = try #require(metadata?.revision)
+        }
+      }
+    }
+
+    @Test("A request that arrives at several nodes at once is carried out once")
+    func idempotency() async throws {
+      try await onTwoNodes { _, databases in
+        for round in 0..<10 {
+          let key = IdempotencyKey(name: "name-\(round)", fingerprint: [1])
+          let firsts = Tally()
+          try await concurrently(12) { number in
+            let receipts = try await databases[number % 4].write([
+              .put("k", idempotency: key), .put("other-\(number)"),
+            ])
+            if !receipts[0].isReplayed { await firsts.add() }
+          }
+          #expect(await firsts.count == 1)
+          let entry = try await databases[0].read([Key("k")])[0].entry
+          #expect(entry?.metadata.version == Int64(round + 1))
+        }
+      }
+    }
+
+    @Test("Different requests under one name, at once on several nodes: one is carried out")
+    func idempotencyMismatch() async throws {
+      try await onTwoNodes { _, databases in
+        let stored = Tally()
+        try await concurrently(8) { number in
+          let key = IdempotencyKey(name: "name", fingerprint: [UInt8(number)])
+          let receipt = try await databases[number % 4].write([
+            .put("k-\(number)", idempotency: key)
+          ])[0]
+          if case .stored = receipt.outcome { await stored.add() }
+        }
+        #expect(await stored.count == 1)
+      }
+    }
+
+    @Test("Batches of every kind on the same keys never wait for each other in a circle")
+    func deadlocks() async throws {
+      let server = try #require(SharedServer.current)
+      try await onTwoNodes { target, databases in
+        let now = try target.now()
+        let seed = UInt64.random(in: 0...UInt64.max)
+        try await concurrently(8) { number in
+          var random = Xorshift(seed: seed &+ UInt64(number))
+          let database = databases[number % 4]
+          for round in 0..<25 {
+            let keys = (0..<40).map { "k\($0)" }.shuffled(using: &random).prefix(20)
+            let writes = keys.map { randomWrite($0, using: &random) }
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<7:
+              _ = try await database.write(Array(writes))
+            case 7:
+              let id = number * 1_000_000 + round * 1_000
+              _ = try await database.apply(
+                writes.enumerated().map { QueuedWrite(id + $0, $1, at: now) })
+            case 8:
+              let named = writes.prefix(3).enumerated().map { index, write in
+                var write = write
+                let name = "\(number)-\(round)-\(index)"
+                write.idempotency = IdempotencyKey(name: name, fingerprint: [])
+                return write
+              }
+              _ = try await database.write(named + writes.dropFirst(3))
+            default:
+              _ = try await database.purgeExpired(limit: 10)
+            }
+          }
+        }
+        #expect(!server.log.contains("\(target.name) ERROR:  deadlock"), "seed \(seed)")
+      }
+    }
+
+    @Test("Batches in serializable transactions meet single writes and both get through")
+    func batches() async throws {
+      try await onTwoNodes { _, databases in
+        try await concurrently(8) { number in
+          let database = databases[number % 4]
+          for _ in 0..<10 {
+            if number < 4 {
+              let operations = ["a", "b", "c"].map { Batch.Operation.write(.put($0, "\(number)")) }
+              _ = try await database.execute(Batch(operations: operations, isAtomic: true))
+            } else {
+              _ = try await database.write([.put("a"), .put("d")])
+            }
+          }
+        }
+        let lookups = try await databases[0].read(["a", "b", "c", "d"].map { Key($0) })
+        #expect(lookups.map { $0.entry?.metadata.version } == [80, 40, 40, 40])
+      }
+    }
+  }
+}
+
+/// A write of any kind.
+private func randomWrite(_ key: String, using random: inout Xorshift) -> Write {
+  switch Int.random(in: 0..<6, using: &random) {
+  case 0: .delete(key)
+  case 1: .put(key, condition: Condition(ifNoneMatch: .any))
+  case 2: .put(key, condition: Condition(ifMatch: .any))
+  default: .put(key, timeToLive: Bool.random(using: &random) ? 1 : nil)
+  }
+}
+
+/// Random numbers that a seed brings back.
+private struct Xorshift: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed | 1 }
+
+  mutating func next() -> UInt64 {
+    state ^= state << 13
+    state ^= state >> 7
+    state ^= state << 17
+    return state
+  }
+}

@@ -1,0 +1,109 @@
+import KeyValueStore
+import Postgres
+import TestServices
+import Testing
+
+extension OnSharedServer {
+  @Suite("What the server refuses")
+  struct RefusalTests {
+    /// A database whose table refuses the first writes with an error of `state`. What a sequence
+    /// has counted stays counted when the transaction is undone.
+    private func refusing(
+      _ state: String, times: Int, on table: String = "outbox",
+      _ body: (TestDatabase, Node) async throws -> Void
+    ) async throws {
+      let target = try TestDatabase(on: try #require(SharedServer.current))
+      let node = try Node(target.url)
+      _ = try await node.database.write([.put("first")])
+      try target.admin.run(
+        """
+        CREATE SEQUENCE attempts;
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF nextval('attempts') <= \(times) THEN
+            RAISE EXCEPTION 'not now' USING ERRCODE = '\(state)';
+          END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON \(table) FOR EACH ROW EXECUTE FUNCTION refuse()
+        """)
+      try await body(target, node)
+      await node.close()
+      try target.drop()
+    }
+
+    @Test("A serialization failure is tried again, whatever the call", arguments: 0..<5)
+    func retry(_ kind: Int) async throws {
+      try await refusing("40001", times: 3) { target, node async throws in
+        let database = node.database
+        switch kind {
+        case 0: _ = try await database.write([.put("k")])
+        case 1: _ = try await database.write([.put("k", condition: Condition(ifNoneMatch: .any))])
+        case 2:
+          let key = IdempotencyKey(name: "name", fingerprint: [])
+          _ = try await database.write([.put("k", idempotency: key)])
+        case 3:
+          _ = try await database.execute(
+            Batch(operations: [.write(.put("k"))], isAtomic: true))
+        default:
+          _ = try await database.apply([QueuedWrite(1, .put("k"), at: try target.now())])
+        }
+        let entry = try await database.read([Key("k")])[0].entry
+        #expect(entry?.metadata.version == 1)
+        #expect(node.database.statistics.retries == 3)
+        #expect(try target.admin.number("SELECT count(*) FROM outbox") == 2)
+      }
+    }
+
+    @Test("One that never ends is given up within the deadline, and nothing was written")
+    func contention() async throws {
+      try await refusing("40001", times: 1_000_000) { _, node async throws in
+        let start = ContinuousClock.now
+        let error = await failure { () async throws(StoreError) in
+          _ = try await node.database.write([.put("k")])
+        }
+        #expect(error?.isUnavailable == true)
+        #expect(ContinuousClock.now - start < .seconds(4))
+        #expect(try await node.database.read([Key("k")])[0].entry == nil)
+      }
+    }
+
+    @Test("A statement whose completion is unknown is not tried again")
+    func unknown() async throws {
+      try await refusing("40003", times: 1) { target, node async throws in
+        let error = await failure { () async throws(StoreError) in
+          _ = try await node.database.write([.put("k")])
+        }
+        #expect(error?.isUnknown == true)
+        #expect(try target.admin.number("SELECT last_value FROM attempts") == 1)
+      }
+    }
+
+    @Test("What the server can never hold is rejected, and the connection goes on")
+    func rejected() async throws {
+      try await refusing("40001", times: 0) { _, node async throws in
+        let error = await failure { () async throws(StoreError) in
+          _ = try await node.database.write([.put("k", contentType: "a\u{0}b")])
+        }
+        #expect(error?.isRejected == true)
+        #expect(try await node.database.write([.put("k")]).count == 1)
+        #expect(node.database.statistics.connectionsOpened <= 5)
+      }
+    }
+
+    @Test("Settled changes are given back when the commit that takes them along fails")
+    func givenBack() async throws {
+      try await refusing("22000", times: 1) { target, node async throws in
+        let revision = try await node.database.read([Key("first")])[0].revision
+        node.published.add([.init(key: Key("first"), revision: revision)])
+        let error = await failure { () async throws(StoreError) in
+          _ = try await node.database.write([.put("k")])
+        }
+        #expect(error?.isRejected == true)
+        _ = try await node.database.write([.put("k")])
+        try Polling.wait(for: "settled row") {
+          try target.admin.number("SELECT count(*) FROM outbox") == 1
+        }
+      }
+    }
+  }
+}

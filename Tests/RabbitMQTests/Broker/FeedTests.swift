@@ -1,0 +1,118 @@
+import KeyValueStore
+import Synchronization
+import TestServices
+import Testing
+
+@testable import RabbitMQ
+
+extension BrokerTests {
+  @Suite("Changes go through the stream")
+  struct FeedTests {
+    private func feed(_ node: Node) throws -> (RabbitMQChangeFeed, RabbitMQWatcher, Running) {
+      let watcher = try RabbitMQWatcher(node.configuration, logger: node.log.logger)
+      return (
+        RabbitMQChangeFeed(publisher: node.publisher, watcher: watcher), watcher,
+        Running { await watcher.run() }
+      )
+    }
+
+    @Test("What is settled may be forgotten once the stream has it, and nothing else")
+    func settled() async throws {
+      let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
+      let (feed, _, running) = try feed(node)
+      try await feed.publish([Change("a"), Change("b")], settling: true)
+      try await feed.publish([Change("c")], settling: false)
+      try await feed.publish([Change("d")], settling: true)
+      try await feed.flush()
+      #expect(node.published.take(limit: 10).map(\.key) == [Key("a"), Key("b"), Key("d")])
+      #expect(node.publisher.outstanding.changeBytes == 0)
+      try await feed.flush()
+      await running.stop()
+      await node.stop()
+    }
+
+    @Test("Without a broker nothing is taken on")
+    func away() async throws {
+      let configuration = RabbitMQConfiguration(
+        urls: ["amqp://127.0.0.1:\(try Ports.free())"])
+      let node = try await Node(configuration, isReachable: false)
+      let (feed, _, running) = try feed(node)
+      await #expect(throws: StoreError.self) { try await feed.publish([Change("a")]) }
+      await #expect(throws: StoreError.self) { _ = try await feed.subscribe(after: nil) }
+      #expect(node.published.count == 0)
+      await running.stop()
+      await node.stop()
+    }
+
+    @Test("Writes are taken while the stream is not to be had, and changes as soon as it is")
+    func streamAway() async throws {
+      let first = try await Node(RabbitMQConfiguration(SharedBroker.running()))
+      var configuration = first.configuration
+      configuration.changeBytesKept = 1 << 20
+      // To this one the stream is another one of the same name.
+      let node = try await Node(configuration)
+      #expect(await node.submit(QueuedWrite("k")) == nil)
+      let (feed, _, running) = try feed(node)
+      await #expect(throws: StoreError.self) { try await feed.publish([Change("a")]) }
+      #expect(node.log.lines.contains { $0.contains("x-max-length-bytes") })
+      try await offloaded { [configuration] in
+        let connection = try BrokerConnection(
+          to: configuration.addresses()[0], as: "test", configuration: configuration,
+          interrupt: SocketInterrupt())
+        try connection.openChannel(1)
+        try connection.delete(configuration.changesStream, on: 1)
+        connection.close()
+      }
+      await first.stop()
+      try await eventually("the stream") { (try? await feed.publish([Change("a")])) != nil }
+      try await feed.flush()
+      await running.stop()
+      await node.stop()
+    }
+
+    @Test("A watcher far behind replays the stream and catches up with those who are not")
+    func catchingUp() async throws {
+      var configuration = RabbitMQConfiguration(try await SharedBroker.running())
+      configuration.watchedBytesMax = 5_000
+      let node = try await Node(configuration)
+      let (feed, _, running) = try feed(node)
+      let slow = try #require(try await feed.subscribe(after: nil))
+      for number in 0..<300 {
+        try await feed.publish([Change("key \(number)", revision: Int64(number))])
+        try await feed.flush()
+      }
+      var numbers: [Int64] = []
+      while numbers.count < 200 {
+        numbers += try #require(try await slow.next()).map(\.change.revision.number)
+      }
+      let newer = (300..<310).map { Change("key \($0)", revision: Int64($0)) }
+      try await feed.publish(newer)
+      while numbers.count < 310 {
+        numbers += try #require(try await slow.next()).map(\.change.revision.number)
+      }
+      #expect(numbers == Array(0..<310))
+      await running.stop()
+      await node.stop()
+    }
+
+    @Test("The connection for watchers ends some time after the last of them")
+    func lingering() async throws {
+      var configuration = RabbitMQConfiguration(try await SharedBroker.running())
+      configuration.watchLinger = .zero
+      configuration.heartbeat = .seconds(1)
+      let node = try await Node(configuration)
+      let (feed, watcher, running) = try feed(node)
+      for number in 1...3 {
+        let subscription = try #require(try await feed.subscribe(after: nil))
+        try await feed.publish([Change("k", revision: Int64(number))])
+        #expect(try await subscription.next()?.map(\.change.revision.number) == [Int64(number)])
+        withExtendedLifetime(subscription) {}
+      }
+      try await eventually("end of the connection") {
+        watcher.state.withLock { !$0.isAttached }
+      }
+      await running.stop()
+      await node.stop()
+    }
+  }
+}

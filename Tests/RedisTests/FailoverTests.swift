@@ -1,0 +1,103 @@
+import KeyValueStore
+import Redis
+import TestServices
+import Testing
+
+extension RedisServices {
+  /// Masters die, and come back.
+  @Suite("A failover makes the cache cold, not stale", .serialized, .timeLimit(.minutes(3)))
+  struct FailoverTests {
+    private func fresh() -> Int64 { Timestamp.systemTime().microseconds + 1_000_000 }
+
+    @Test("After the master's death its successor is in use within a second of its announcement")
+    func death() async throws {
+      let cluster = try await RedisCluster()
+      try await CacheNode.with(cluster.configuration) { node in
+        let old = try #require(cluster.server(of: node))
+        let revision = fresh()
+        #expect(await node.cache.update("k", revision))
+        #expect(await node.cache.kept("k") == .sample("k", revision))
+        // The replicas miss the last write.
+        for replica in cluster.servers where replica !== old { replica.process.pause() }
+        #expect(await node.cache.update("k", revision + 1))
+        old.process.kill()
+        for replica in cluster.servers where replica !== old { replica.process.resume() }
+        #expect(await node.cache.update("k", revision + 2) == false)
+        try cluster.waitForAnotherMaster(than: old)
+        let announced = ContinuousClock.now
+        try await node.untilHealthy()
+        #expect(ContinuousClock.now - announced < .seconds(1))
+        #expect(cluster.server(of: node) !== old)
+        #expect(await node.cache.kept("k") == nil)
+        let later = fresh() + 10
+        #expect(await node.cache.update("k", later))
+
+        // The old master comes back, writable for a while, and is not believed.
+        try old.start()
+        for _ in 0..<200 {
+          #expect(await node.cache.kept("k") == .sample("k", later))
+          #expect(cluster.server(of: node) !== old)
+        }
+      }
+    }
+
+    @Test("A master that gets its place back serves nothing of its first reign")
+    func secondReign() async throws {
+      let cluster = try await RedisCluster()
+      try await CacheNode.with(cluster.configuration) { node in
+        let first = try #require(cluster.server(of: node))
+        let revision = fresh()
+        #expect(await node.cache.update("k", revision))
+        // Leaves the other one no choice but to hand it back.
+        let third = try #require(cluster.servers.last { $0 !== first })
+        try third.command("CONFIG", "SET", "replica-priority", "0")
+        try await failOver(cluster, from: first, node)
+        let second = try #require(cluster.server(of: node))
+        #expect(await node.cache.kept("k") == nil)
+        // Sentinels may still be ending the connections of the one that they have promoted.
+        try await wait(for: "update") { await node.cache.update("k", fresh() + 5) }
+        try await wait(for: "the first to follow the second") {
+          try first.command("INFO", "replication").contains("master_link_status:up")
+        }
+        try await failOver(cluster, from: second, node)
+        #expect(cluster.server(of: node) === first)
+        // What it was told in its first reign is still there.
+        let names = try first.command("KEYS", "*")
+        #expect(names.contains(":0:k"))
+        #expect(await node.cache.kept("k") == nil)
+      }
+    }
+
+    private func failOver(
+      _ cluster: RedisCluster, from server: RedisServer, _ node: CacheNode
+    ) async throws {
+      try await wait(for: "failover to begin") {
+        try cluster.sentinels[0].command("SENTINEL", "FAILOVER", "mymaster") == "OK"
+      }
+      try await wait(for: "failover") {
+        let isHealthy = (try? await node.cache.checkHealth()) != nil
+        return isHealthy && cluster.server(of: node) !== server
+      }
+    }
+
+    @Test("Without a majority of the Sentinels the cache is bypassed")
+    func minority() async throws {
+      let cluster = try await RedisCluster()
+      try await CacheNode.with(cluster.configuration) { node in
+        let revision = fresh()
+        #expect(await node.cache.update("k", revision))
+        cluster.sentinels[0].process.pause()
+        #expect(await node.cache.kept("k") == .sample("k", revision))
+        cluster.sentinels[1].process.kill()
+        try await wait(for: "bypass") { await node.cache.look(up: Key("k")) == .miss(nil) }
+        #expect(!node.master.isCertain)
+        // Redis gets the update all the same: other nodes may see the Sentinels.
+        #expect(await node.cache.update("k", revision + 1) == false)
+        cluster.sentinels[0].process.resume()
+        try await node.untilHealthy()
+        try await wait(for: "repair") { node.master.failedUpdates == 0 }
+        #expect(await node.cache.kept("k") == .sample("k", revision + 1))
+      }
+    }
+  }
+}
