@@ -1,12 +1,15 @@
 # Each target calls one script; the scripts can be read and called by themselves.
 .DEFAULT_GOAL := help
-.PHONY: help run test check conformance sanitize fuzz bench packages clean
+.PHONY: help run cluster test check conformance sanitize fuzz bench packages clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## Build a release and serve keys on 127.0.0.1:8080, data in ./data
 	@scripts/run
+
+cluster: ## Run the whole system on this machine: scripts/cluster up (see --help)
+	@scripts/cluster up
 
 test: ## Run every test: unit, contract, end to end, conformance
 	@scripts/test
@@ -23,11 +26,11 @@ sanitize: ## Run the tests under the Address and the Thread Sanitizer
 fuzz: ## Fuzz the HTTP parser for FUZZ_SECONDS (60)
 	@scripts/fuzz
 
-bench: ## Measure against webdis, nginx, Redis, SQLite (BENCH="--quick", "--soak 300")
+bench: ## Measure against other servers (BENCH="--cluster", "--all", "--quick", "--soak 300")
 	@scripts/bench $(BENCH)
 
 packages: ## Install the Debian packages that building, testing and measuring need
-	@scripts/packages build test bench
+	@scripts/packages build test cluster bench
 
 clean: ## Remove everything that was built, but not ./data
 	@scripts/clean

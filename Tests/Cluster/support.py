@@ -1,0 +1,85 @@
+"""What the tests of scripts/cluster share."""
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCRIPT = REPOSITORY / "scripts" / "cluster"
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+from kvcluster import Cluster, listeners, ports  # noqa: E402
+
+
+def free_base():
+    """A base port whose whole range is free, away from where a person's cluster stands."""
+    for base in range(24000, ports.FIRST_EPHEMERAL - ports.SPAN, ports.SPAN):
+        if not any(listeners.is_taken(port) for port in range(base, base + ports.SPAN)):
+            return base
+    raise AssertionError("there are no hundred free ports")
+
+
+@contextlib.contextmanager
+def temporary_cluster():
+    """A cluster in a folder of its own that is ended and removed in any case."""
+    with tempfile.TemporaryDirectory(prefix="kv-cluster-", ignore_cleanup_errors=True) as folder:
+        # PostgreSQL's user has to get in.
+        os.chmod(folder, 0o755)
+        cluster = Cluster(Path(folder) / "cluster", free_base())
+        try:
+            yield cluster
+        finally:
+            cluster.down(purge=True)
+
+
+def script(*words, cluster=None):
+    """Runs scripts/cluster. Returns its exit code, output and errors."""
+    verb, *rest = map(str, words)
+    place = ["--dir", str(cluster.folder.path)] if cluster else []
+    done = subprocess.run(
+        [SCRIPT, verb, *place, *rest],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def wait_for(what, is_true, seconds=30):
+    """Looks until it is true: other programs tell nobody when something has happened."""
+    end = time.monotonic() + seconds
+    while not (found := is_true()):
+        if time.monotonic() > end:
+            raise AssertionError(f"no {what} after {seconds} s")
+        time.sleep(0.05)
+    return found
+
+
+def request(port, method, target, body=None, fields=None, seconds=30):
+    """One request on a connection of its own; the target goes out as it is."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    try:
+        connection.putrequest(method, target, skip_accept_encoding=True)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        for name, value in (fields or {}).items():
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        response = connection.getresponse()
+        return response, response.read()
+    finally:
+        connection.close()
+
+
+def raw_exchange(port, data):
+    """Sends bytes and returns everything that comes back until the server hangs up."""
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(data)
+        return b"".join(iter(lambda: connection.recv(65536), b""))

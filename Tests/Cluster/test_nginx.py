@@ -1,0 +1,196 @@
+"""Nginx's configuration: paths, retries, and its own errors. It is the real Nginx; behind it are
+servers that fail where a test wants them to."""
+
+import json
+import unittest
+
+import support
+from upstream import Upstream
+
+
+class Nginx(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = cls.enterClassContext(support.temporary_cluster())
+        # Nginx lists every kv-api that was started; these two are played by the tests.
+        for number in (1, 2):
+            record = '{"pid": 4194304, "started": 0, "boot": ""}'
+            cls.cluster.folder.write(
+                cls.cluster.folder / "run" / f"kv-api-{number}.json", record, 0o644
+            )
+        cls.cluster.up(["nginx"])
+        cls.port = cls.cluster.ports.nginx
+
+    def setUp(self):
+        # Nginx leaves out for a while whom it has found dead in the last test; a new start forgets.
+        self.cluster["nginx"].kill()
+        self.cluster.start(["nginx"])
+
+    def upstream(self, number, **how):
+        server = Upstream(self.cluster.ports.api(number), f"kv-api-{number}", **how)
+        self.addCleanup(server.close)
+        return server
+
+    def upstreams(self, **how):
+        return self.upstream(1, **how), self.upstream(2, **how)
+
+    def ask(self, method, target, *rest, **more):
+        return support.request(self.port, method, target, *rest, **more)
+
+    def assert_problem(self, response, body, status, name):
+        self.assertEqual(response.status, status)
+        self.assertEqual(response.headers["Content-Type"], "application/problem+json")
+        document = json.loads(body)
+        self.assertEqual(document["type"], f"/docs#{name}")
+        self.assertEqual(document["status"], status)
+        self.assertRegex(response.headers["X-Request-Id"], r"^[0-9a-f]{32}$")
+
+    def test_paths_reach_kv_api_as_they_came(self):
+        first, second = self.upstreams()
+        targets = [
+            "/kv/a//b",
+            "/kv//",
+            "/kv/a%2Fb%2f",
+            "/kv/a/../b/./c",
+            "/kv/a/..",
+            "/kv/%2e%2E/x",
+            "/kv/a+b%20c?ttl=60",
+            "/kv/../metrics",
+            "/kv/%E2%82%AC",
+            "/kv/a?prefix=%2F..%2F&b=//",
+            "/kv/a;b=c,d!$'()*@:",
+            "/kv/" + "k" * 3072,
+        ]
+        for method in ("GET", "PUT", "DELETE"):
+            for target in targets:
+                with self.subTest(method=method, target=target[:40]):
+                    response, _ = self.ask(method, target)
+                    self.assertEqual(response.status, 200)
+                    seen = first.requests + second.requests
+                    self.assertIn(f"{method} {target} HTTP/1.1", [head[0] for head in seen])
+
+    def test_metrics_are_closed(self):
+        first, second = self.upstreams()
+        for target in ("/metrics", "/metrics?x=1", f"http://127.0.0.1:{self.port}/metrics"):
+            for method in ("GET", "HEAD", "PUT"):
+                with self.subTest(target=target, method=method):
+                    response, body = self.ask(method, target)
+                    self.assertEqual(response.status, 404)
+                    if method == "GET":
+                        self.assert_problem(response, body, 404, "unknown-path")
+        self.assertEqual(first.requests + second.requests, [])
+
+    def test_fields_of_one_hop_are_not_passed_on(self):
+        first, second = self.upstreams()
+        fields = {"X-Request-Id": "abc-1", "Connection": "close", "Prefer": "return=minimal"}
+        self.ask("GET", "/kv/a", fields=fields)
+        (head,) = first.requests + second.requests
+        self.assertIn("X-Request-Id: abc-1", head)
+        self.assertIn(f"Host: 127.0.0.1:{self.port}", head)
+        self.assertIn("Prefer: return=minimal", head)
+        self.assertIn("X-Forwarded-For: 127.0.0.1", head)
+        self.assertFalse([line for line in head if line.lower().startswith("connection:")])
+
+    def test_a_request_id_that_kv_api_would_not_take_is_replaced(self):
+        first, second = self.upstreams()
+        self.ask("GET", "/kv/a", fields={"X-Request-Id": 'a "b"'})
+        (head,) = first.requests + second.requests
+        (line,) = [line for line in head if line.startswith("X-Request-Id: ")]
+        self.assertRegex(line, "^X-Request-Id: [0-9a-f]{32}$")
+
+    def test_connections_to_kv_api_are_used_again(self):
+        first, second = self.upstreams()
+        for _ in range(40):
+            self.assertEqual(self.ask("GET", "/kv/a")[0].status, 200)
+        self.assertEqual(len(first.requests) + len(second.requests), 40)
+        # Each of Nginx's workers has its own, to each server.
+        self.assertLess(first.connections + second.connections, 20)
+
+    def test_a_read_goes_to_the_other_server_when_one_dies_on_it(self):
+        dying = self.upstream(1, is_answering=False)
+        living = self.upstream(2)
+        for _ in range(6):
+            self.assertEqual(self.ask("GET", "/kv/a")[0].status, 200)
+        self.assertGreater(len(dying.requests), 0)
+        self.assertEqual(len(living.requests), 6)
+
+    def test_a_write_that_was_sent_is_never_sent_again(self):
+        for method, fields in [
+            ("PUT", {}),
+            ("PUT", {"Prefer": "respond-async, wait=5"}),
+            ("DELETE", {}),
+            ("POST", {}),
+        ]:
+            with self.subTest(method=method, fields=fields):
+                self.setUp()
+                servers = [Upstream(self.cluster.ports.api(1), "1", is_answering=False)]
+                servers.append(Upstream(self.cluster.ports.api(2), "2", is_answering=False))
+                try:
+                    response, body = self.ask(method, "/kv/a", b"value", fields)
+                    self.assert_problem(response, body, 503, "outcome-unknown")
+                    self.assertEqual(sum(len(server.requests) for server in servers), 1)
+                finally:
+                    for server in servers:
+                        server.close()
+
+    def test_a_write_goes_to_the_other_server_when_one_is_not_there(self):
+        living = self.upstream(2)
+        for method in ("PUT", "DELETE", "POST"):
+            # Nobody is at the first one's port. Every second request would go there.
+            for _ in range(4):
+                response, _ = self.ask(method, "/kv/a%2F..//b", b"v" * 100_000)
+                self.assertEqual(response.status, 200)
+        self.assertEqual(len(living.requests), 12)
+        self.assertEqual({head[0].split()[1] for head in living.requests}, {"/kv/a%2F..//b"})
+
+    def test_without_any_server_the_answer_says_when_to_try_again(self):
+        for method in ("GET", "PUT", "DELETE", "POST"):
+            for _ in range(3):
+                with self.subTest(method=method):
+                    response, body = self.ask(method, "/kv/a", b"value")
+                    self.assert_problem(response, body, 503, "unavailable")
+                    self.assertEqual(response.headers["Retry-After"], "1")
+
+    def test_too_large_a_body_is_refused_before_it_is_sent(self):
+        head = f"PUT /kv/a HTTP/1.1\r\nHost: a\r\nContent-Length: {(8 << 20) + 1}\r\n"
+        answer = support.raw_exchange(
+            self.port, (head + "Connection: close\r\nExpect: 100-continue\r\n\r\n").encode()
+        )
+        self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer[:100])
+        self.assertIn(b"application/problem+json", answer)
+        self.assertIn(b"/docs#content-too-large", answer)
+
+    def test_the_largest_body_passes(self):
+        self.upstreams()
+        self.assertEqual(self.ask("POST", "/batch", bytes(8 << 20))[0].status, 200)
+
+    def test_what_nginx_refuses_itself_is_a_problem_document(self):
+        requests = {
+            b"GET /kv/a b HTTP/1.1\r\nHost: a\r\n\r\n": (400, "malformed-request"),
+            b"GET /kv/%zz HTTP/1.1\r\nHost: a\r\n\r\n": (400, "malformed-request"),
+            b"GET /kv/../../a HTTP/1.1\r\nHost: a\r\n\r\n": (400, "malformed-request"),
+            b"GET /kv/" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n": (414, "uri-too-long"),
+            b"GET /kv/a HTTP/1.1\r\nHost: a\r\nX: "
+            + b"a" * 20_000
+            + b"\r\n\r\n": (431, "header-too-large"),
+        }
+        for data, (status, name) in requests.items():
+            with self.subTest(data=data[:30]):
+                answer = support.raw_exchange(self.port, data)
+                self.assertTrue(answer.startswith(b"HTTP/1.1 %d " % status), answer[:200])
+                self.assertIn(b"application/problem+json", answer)
+                self.assertIn(b"/docs#" + name.encode(), answer)
+
+    def test_logs_hold_no_keys(self):
+        self.ask("GET", "/kv/secret-key?x=secret-query")
+        self.upstreams()
+        self.ask("GET", "/kv/secret-key?x=secret-query")
+        access = self.cluster.folder / "logs" / "nginx-access.log"
+        lines = support.wait_for("lines in the log", lambda: access.read_text().splitlines()[-2:])
+        self.assertIn(json.loads(lines[-1])["status"], [200, 503])
+        for log in (access, self.cluster.folder.log("nginx")):
+            self.assertNotIn("secret", log.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,270 @@
+"""The cluster as a whole: what belongs to it, and the verbs."""
+
+import time
+
+from . import listeners, programs, rabbitmq
+from .cockroach import NODES as COCKROACH_NODES
+from .cockroach import Cockroach
+from .errors import ClusterError
+from .folder import REPOSITORY, Folder
+from .nginx import Nginx
+from .node import API, Worker
+from .ports import DEFAULT_BASE, REPLICAS_MAX, SPAN, Ports
+from .postgres import Postgres
+from .progress import Progress
+from .prometheus import Prometheus
+from .rabbitmq import Epmd, RabbitMQ
+from .redis import REPLICAS, SENTINELS, Redis, Sentinel
+from .start import Start
+
+SCALABLE = {"kv-api": API, "kv-worker": Worker}
+
+
+class Cluster:
+    """All services on one machine. What runs is on the disk: any process may make this object."""
+
+    def __init__(self, path=None, base=None, binaries=None, settings=None, is_quiet=True):
+        """
+        path: the folder for everything; by default `.cluster` in the repository.
+        base: the first port; by default that of the last `up`, or 21000.
+        binaries: the folder of kv-api and kv-worker.
+        settings: further KV_… settings for them.
+        """
+        self.folder = Folder(path or REPOSITORY / ".cluster")
+        plan = self.folder.plan
+        self.ports = Ports(base or plan.get("base", DEFAULT_BASE))
+        self.binaries = binaries or plan.get("binaries")
+        self.settings = settings or {}
+        self.replicas = plan.get("replicas", dict.fromkeys(SCALABLE, 2))
+        # Those that are being started belong to the cluster already, those that are being ended
+        # no longer.
+        self.starting = set()
+        self._leaving = set()
+        self._is_quiet = is_quiet
+        kind = plan.get("database") or ("cockroach" if programs.cockroach() else "postgres")
+        self._fixed = self._make_fixed(kind)
+        if base and base != plan.get("base", base) and any(s.is_alive for s in self.services):
+            raise ClusterError(
+                f"this cluster runs with the base port {plan['base']}: end it first "
+                f"(scripts/cluster down), or give the other one a folder of its own (--dir)"
+            )
+
+    def _make_fixed(self, database):
+        return [
+            *(
+                [Postgres(self)]
+                if database == "postgres"
+                else [Cockroach(self, number + 1) for number in range(COCKROACH_NODES)]
+            ),
+            *[Redis(self, number + 1) for number in range(REPLICAS)],
+            *[Sentinel(self, number + 1) for number in range(SENTINELS)],
+            Epmd(self),
+            *[RabbitMQ(self, number + 1) for number in range(rabbitmq.NODES)],
+        ]
+
+    # What belongs to it.
+
+    @property
+    def services(self):
+        """All that should be there, the backing ones first, the public door last."""
+        scaled = [
+            make(self, number + 1)
+            for kind, make in SCALABLE.items()
+            for number in range(self.replicas[kind])
+        ]
+        return [*self._fixed, *scaled, Nginx(self), Prometheus(self)]
+
+    def of_kind(self, kind):
+        """All of a kind or group, in order of their numbers."""
+        return [service for service in self.services if service.is_called(kind)]
+
+    def members(self, kind):
+        """Those of a kind that should be running. One that was killed is still a member."""
+        return [
+            service
+            for service in self.of_kind(kind)
+            if service.name not in self._leaving
+            and (service.is_member or service.name in self.starting)
+        ]
+
+    def __getitem__(self, name):
+        """The service of this name."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise ClusterError(f"there is no {name}; there are {', '.join(map(str, self.names))}")
+
+    @property
+    def names(self):
+        return [service.name for service in self.services]
+
+    def select(self, names):
+        """The services with these names, kinds or groups, each once."""
+        found = {}
+        for name in names:
+            matches = self.of_kind(name) or [self[name]]
+            found.update((service.name, service) for service in matches)
+        return list(found.values())
+
+    @property
+    def url(self):
+        """Where clients connect."""
+        return f"http://127.0.0.1:{self.ports.nginx}"
+
+    # The verbs.
+
+    def up(self, only=None):
+        """Starts what is missing, all of it or the services named. Returns their names."""
+        with self.folder.lock():
+            self._save_plan()
+            return self._start(self.select(only) if only else self.services)
+
+    def start(self, names):
+        """Starts services, and what they can't run without."""
+        with self.folder.lock():
+            services = self.select(names)
+            needed = {"epmd"} if any(isinstance(s, RabbitMQ) for s in services) else set()
+            missing = [self[name] for name in needed if not self[name].is_alive]
+            return self._start([*missing, *services])
+
+    def stop(self, names):
+        """Ends services in an orderly way. A kv-api gets no new requests from before that on."""
+        with self.folder.lock():
+            self._stop(self.select(names))
+
+    def down(self, purge=False):
+        """Ends everything. With `purge` nothing remains on the disk, and nothing is waited for."""
+        with self.folder.lock():
+            services = self._all_ever()
+            if purge:
+                for service in services:
+                    service.kill()
+            # In the order of a request: the door first, what is behind it last.
+            for kinds in [{"nginx", "prometheus"}, set(SCALABLE), {"rabbitmq"}, None]:
+                stage = [s for s in services if kinds is None or s.kind in kinds]
+                for service in stage:
+                    service.ask_to_stop()
+                for service in stage:
+                    service.finish_stopping()
+            if purge:
+                self.folder.purge()
+
+    def scale(self, kind, count):
+        """Sets how many kv-api or kv-worker run. Those with the highest numbers go first."""
+        if kind not in SCALABLE:
+            raise ClusterError(f"{kind} can't be scaled; {' and '.join(SCALABLE)} can")
+        if not 1 <= count <= REPLICAS_MAX:
+            raise ClusterError(f"1 to {REPLICAS_MAX} of them are possible")
+        with self.folder.lock():
+            leaving = self.of_kind(kind)[count:]
+            self._stop(leaving, becoming=(kind, count))
+            self._start(self.of_kind(kind))
+
+    def kill(self, names):
+        """SIGKILL to all processes of the services: a crash, which nobody is told of."""
+        for service in self.select(names):
+            service.kill()
+
+    def pause(self, names):
+        """SIGSTOP to all processes of the services: they hang."""
+        for service in self.select(names):
+            service.pause()
+
+    def resume(self, names):
+        """SIGCONT: they go on."""
+        for service in self.select(names):
+            service.resume()
+
+    # How.
+
+    def _save_plan(self):
+        self.folder.plan = {
+            "base": self.ports.base,
+            "binaries": str(self.binaries) if self.binaries else None,
+            "database": self.of_kind("database")[0].kind,
+            "replicas": self.replicas,
+        }
+
+    def _all_ever(self):
+        """Also those beyond the present scale, should an earlier command have been interrupted."""
+        extra = [make(self, n + 1) for make in SCALABLE.values() for n in range(REPLICAS_MAX)]
+        return list({service.name: service for service in [*self.services, *extra]}.values())
+
+    def _start(self, services):
+        for service in services:
+            if service.state == "paused":
+                service.resume()
+        missing = [service for service in services if not service.is_alive]
+        self._check_ports(missing)
+        progress = Progress(is_quiet=self._is_quiet)
+        self.starting = {service.name for service in missing}
+        try:
+            Start([service for service in services if service.state != "ready"], progress).run()
+            self._check_formation(progress)
+            self._announce()
+        finally:
+            self.starting = set()
+        return [service.name for service in missing]
+
+    def _stop(self, services, becoming=None):
+        """Ends services after those in front of them have been told."""
+        self._leaving = {service.name for service in services}
+        try:
+            if becoming:
+                self.replicas[becoming[0]] = becoming[1]
+                self._save_plan()
+            self._announce()
+            for service in services:
+                service.ask_to_stop()
+            for service in services:
+                service.finish_stopping()
+        finally:
+            self._leaving = set()
+
+    def _announce(self):
+        """Tells Nginx and Prometheus who is there."""
+        self["nginx"].update()
+        self["prometheus"].update()
+
+    def _check_ports(self, services):
+        """Says who holds a port that is needed. What has only just been killed may hold one for
+        a moment longer, until the last of its threads has ended; then nobody can be named."""
+        end = time.monotonic() + 3
+        while problems := self._taken_ports(services):
+            if all(who for _, who in problems) or time.monotonic() > end:
+                break
+            time.sleep(0.1)
+        else:
+            return
+        unseen = "another user's program (`sudo ss -ltnp` names it)"
+        lines = [f"  {port}: {who or unseen}\n" for port, who in problems]
+        raise ClusterError(
+            f"these ports are taken:\n{''.join(lines)}End those programs, or choose another range: "
+            f"scripts/cluster up --base {self.ports.base + SPAN}"
+        )
+
+    @staticmethod
+    def _taken_ports(services):
+        return [
+            (f"port {port} ({use} of {service.name})", listeners.holder(port))
+            for service in services
+            for use, port in service.ports.items()
+            if listeners.is_taken(port)
+        ]
+
+    def _check_formation(self, progress):
+        """RabbitMQ's nodes decide by themselves, when they are new, whom they join. One that has
+        founded a cluster of its own joins the first one's."""
+        for _ in range(3):
+            new = [node for node in self.of_kind("rabbitmq") if node.is_alive and not node.is_known]
+            running = self["rabbitmq-1"].running_nodes() if new else []
+            apart = [node for node in new if node.node not in running]
+            for node in set(new) - set(apart):
+                node.is_known = True
+            if not apart or not running:
+                return
+            progress.say(f"  {', '.join(node.name for node in apart)} stood apart: joining again")
+            for node in apart:
+                node.forget()
+            Start(apart, progress).run()
+        raise ClusterError("RabbitMQ's nodes do not find together; see scripts/cluster logs")

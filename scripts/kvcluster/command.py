@@ -1,0 +1,195 @@
+"""The command line of scripts/cluster."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+from .build import build
+from .cluster import SCALABLE, Cluster
+from .errors import ClusterError
+from .folder import REPOSITORY, Folder
+from .node import backing_settings
+from .ports import DEFAULT_BASE
+
+DESCRIPTION = """\
+Runs the whole system on this machine, without containers: a database (PostgreSQL, or three nodes
+of CockroachDB where a `cockroach` is on the PATH or named by KV_COCKROACH), Redis with two replicas
+and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and Prometheus. All of
+it listens on 127.0.0.1 only. KV_… settings of the shell are passed on to kv-api and kv-worker."""
+
+EPILOG = """\
+NAME is one of those that `status` lists, or a kind or group of them: redis, sentinel, rabbitmq,
+kv-api, kv-worker, database, backing."""
+
+
+def parser():
+    """All verbs and options."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--dir",
+        metavar="FOLDER",
+        default=REPOSITORY / ".cluster",
+        help="where everything is: data, logs, configurations (default: .cluster)",
+    )
+    top = argparse.ArgumentParser(
+        prog="scripts/cluster",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    def verb(name, text):
+        return verbs.add_parser(name, help=text, description=text, parents=[common])
+
+    up = verb("up", "start what is missing, and say where to connect")
+    up.add_argument(
+        "--base",
+        type=int,
+        metavar="PORT",
+        help=f"the first of 100 ports, from which all others follow (default: {DEFAULT_BASE})",
+    )
+    up.add_argument("--only", metavar="NAME,…", help="start these only, for instance `backing`")
+    choice = up.add_mutually_exclusive_group()
+    choice.add_argument("--release", action="store_true", help="build a release (the default)")
+    choice.add_argument("--debug", action="store_true", help="build for debugging")
+    choice.add_argument("--binaries", metavar="FOLDER", help="take kv-api and kv-worker from here")
+
+    down = verb("down", "end everything; data and logs are kept")
+    down.add_argument("--purge", action="store_true", help="remove data, logs and passwords, too")
+    status = verb("status", "list everything; the exit code is 0 if all of it is ready")
+    status.add_argument("--json", action="store_true", help="for programs")
+    logs = verb("logs", "print the end of a log")
+    logs.add_argument("name", metavar="NAME")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on printing")
+    for name, text in {
+        "stop": "end in an orderly way",
+        "start": "start again",
+        "kill": "end at once (SIGKILL), as a crash would",
+        "pause": "let it hang (SIGSTOP)",
+        "resume": "let it go on (SIGCONT)",
+    }.items():
+        verb(name, text).add_argument("names", metavar="NAME", nargs="+")
+    scale = verb("scale", "set how many kv-api or kv-worker run")
+    scale.add_argument("kind", choices=list(SCALABLE))
+    scale.add_argument("count", type=int, metavar="N")
+    verb("env", "print the settings of a kv-api of this cluster, passwords included")
+    return top
+
+
+def main(arguments=None):
+    """Carries out one command. Returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        return VERBS[options.verb](options) or 0
+    except ClusterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: what has been started keeps running", file=sys.stderr)
+        return 130
+
+
+def _cluster(options, **more):
+    if options.verb != "up" and not Folder(options.dir).plan:
+        raise ClusterError(f"there is no cluster in {options.dir}: `scripts/cluster up` makes one")
+    return Cluster(options.dir, is_quiet=False, **more)
+
+
+def _up(options):
+    groups = ["build", "cluster"]
+    only = options.only.split(",") if options.only else None
+    cluster = _cluster(options, base=options.base, binaries=options.binaries)
+    wants_binaries = any(service.kind in SCALABLE for service in cluster.select(only or ["kv-api"]))
+    if not wants_binaries or options.binaries:
+        groups.remove("build")
+    if subprocess.run([REPOSITORY / "scripts/packages", *groups], check=False).returncode != 0:
+        raise ClusterError("what it needs could not be installed; see above")
+    if wants_binaries and not options.binaries:
+        print("Building kv-api and kv-worker (the first time takes minutes)", file=sys.stderr)
+        cluster.binaries = build("debug" if options.debug else "release")
+    started = cluster.up(only)
+    print("Everything was running already." if not started else "Ready.", file=sys.stderr)
+    if not only:
+        _invite(cluster)
+
+
+def _invite(cluster):
+    print(
+        f"""
+The cluster is ready. Try:
+  curl -X PUT --data 'Hello' {cluster.url}/kv/greeting
+  curl -i {cluster.url}/kv/greeting
+  curl -X PUT --data 'later' -H 'Prefer: respond-async' -i {cluster.url}/kv/queued
+  curl -X DELETE -i {cluster.url}/kv/greeting
+  scripts/cluster kill redis-1; scripts/cluster status
+The reference is at {cluster.url}/docs, Prometheus at http://127.0.0.1:{cluster.ports.prometheus}.
+`scripts/cluster down` ends it."""
+    )
+
+
+def _down(options):
+    if not Folder(options.dir).plan:
+        print("There is no cluster here.", file=sys.stderr)
+        return
+    _cluster(options).down(options.purge)
+
+
+def _status(options):
+    cluster = _cluster(options)
+    rows = [
+        {
+            "name": service.name,
+            "state": service.state,
+            "pid": service.pid,
+            "ports": service.ports,
+            "uptime": service.uptime,
+        }
+        for service in cluster.services
+    ]
+    for row in rows:
+        row["detail"] = cluster[row["name"]].detail() if row["state"] == "ready" else ""
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print(f"{'NAME':<14}{'STATE':<10}{'PID':<9}{'PORTS':<20}{'SECONDS':<9}DETAIL")
+        for row in rows:
+            ports = ",".join(str(port) for port in row["ports"].values())
+            uptime = "" if row["uptime"] is None else f"{row['uptime']:.0f}"
+            print(
+                f"{row['name']:<14}{row['state']:<10}{row['pid'] or '':<9}{ports:<20}{uptime:<9}"
+                f"{row['detail']}".rstrip()
+            )
+    return 0 if all(row["state"] == "ready" for row in rows) else 1
+
+
+def _logs(options):
+    service = _cluster(options)[options.name]
+    follow = ["-F"] if options.follow else []
+    os.execvp("tail", ["tail", "-n", "100", *follow, str(service.folder.log(service.name))])
+
+
+def _env(options):
+    for name, text in backing_settings(_cluster(options)).items():
+        print(f"{name}={text}")
+
+
+def _scale(options):
+    _cluster(options).scale(options.kind, options.count)
+
+
+def _on_names(verb):
+    return lambda options: getattr(_cluster(options), verb)(options.names) and None
+
+
+VERBS = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "logs": _logs,
+    "env": _env,
+    "scale": _scale,
+    **{verb: _on_names(verb) for verb in ("stop", "start", "kill", "pause", "resume")},
+}

@@ -1,0 +1,80 @@
+"""This project's own processes: kv-api and kv-worker. All of their settings are here."""
+
+import os
+from pathlib import Path
+
+from . import probes, redis
+from .errors import ClusterError
+from .service import Service
+
+
+def backing_settings(cluster):
+    """Where the services behind a process are: the same for kv-api and kv-worker."""
+    passwords = cluster.folder.passwords
+    sentinels = [sentinel.ports["Sentinel"] for sentinel in cluster.of_kind("sentinel")]
+    return {
+        "KV_DATABASE_URL": cluster.of_kind("database")[0].url,
+        "KV_REDIS_SENTINELS": ",".join(f"127.0.0.1:{port}" for port in sentinels),
+        "KV_REDIS_MASTER": redis.MASTER,
+        "KV_REDIS_PASSWORD": passwords["redis"],
+        "KV_REDIS_SENTINEL_PASSWORD": passwords["sentinel"],
+        "KV_AMQP_URLS": ",".join(node.url for node in cluster.of_kind("rabbitmq")),
+        "KV_LOG_LEVEL": "info",
+    }
+
+
+class Node(Service):
+    """A process of ours. It starts whatever is away behind it, and says when it is ready."""
+
+    # More than KV_DRAIN_SECONDS, which is 20.
+    stop_seconds = 25
+    after = ("database", "redis", "sentinel", "rabbitmq")
+
+    @property
+    def port(self):
+        return self.ports["HTTP"]
+
+    def settings(self):
+        """What differs from the settings' defaults. The rest may come from the shell."""
+        given = {name: text for name, text in os.environ.items() if name.startswith("KV_")}
+        listen = {"KV_LISTEN": f"127.0.0.1:{self.port}"}
+        return given | backing_settings(self.cluster) | listen | self.cluster.settings
+
+    def command(self):
+        program = Path(self.cluster.binaries or "") / self.kind
+        if self.cluster.binaries is None or not os.access(program, os.X_OK):
+            raise ClusterError(f"there is no program {program}: build it, or name --binaries")
+        return [program]
+
+    def environment(self):
+        return super().environment() | self.settings()
+
+    def is_ready(self):
+        return probes.http_get(self.port, "/health/ready")[0] == 200
+
+    def detail(self):
+        status, text = probes.http_get(self.port, "/health")
+        for word in ("unhealthy", "degraded", "healthy"):
+            if status and f'"{word}"' in text:
+                return word
+        return ""
+
+
+class API(Node):
+    """Serves keys; Nginx is in front of all of them."""
+
+    kind = "kv-api"
+
+    @property
+    def ports(self):
+        return {"HTTP": self.cluster.ports.api(self.number)}
+
+
+class Worker(Node):
+    """Applies queued writes and repairs; it listens for /metrics and /health only."""
+
+    kind = "kv-worker"
+
+    @property
+    def ports(self):
+        return {"HTTP": self.cluster.ports.worker(self.number)}
