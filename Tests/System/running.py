@@ -1,0 +1,157 @@
+"""The cluster that the tests run on: one for all of them, started by run.py."""
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+
+from client import Client, Unreachable
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Cluster:
+    """`scripts/cluster`, as a person would use it."""
+
+    def __init__(self, folder, base, binaries):
+        self.folder = Path(folder)
+        self.base = str(base)
+        self.binaries = binaries
+
+    def command(self, *words, check=True):
+        """Runs a verb and returns what it prints."""
+        result = subprocess.run(
+            [ROOT / "scripts/cluster", words[0], "--dir", self.folder, *words[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+        if check and result.returncode != 0:
+            raise AssertionError(f"scripts/cluster {' '.join(words)}:\n{result.stdout}")
+        return result.stdout
+
+    def up(self):
+        self.command("up", "--base", self.base, "--binaries", self.binaries)
+        members = json.loads(self.command("status", "--json"))
+        self.ports = {member["name"]: member["ports"] for member in members}
+
+    def down(self):
+        self.command("down", "--purge", check=False)
+
+    def port(self, name):
+        """The port that a service is spoken to at."""
+        return next(iter(self.ports[name].values()))
+
+    @property
+    def nodes(self):
+        """The ports of the kv-api."""
+        return [self.port("kv-api-1"), self.port("kv-api-2")]
+
+    def client(self, timeout=15):
+        return Client(self.nodes, timeout)
+
+    @contextlib.contextmanager
+    def without(self, name, way="kill"):
+        """Takes a service away (`stop`, `kill` or `pause`) and brings it back."""
+        self.command(way, name)
+        try:
+            yield
+        finally:
+            self.command("resume" if way == "pause" else "start", name)
+
+    def metrics(self, name):
+        """The samples of a kv-api or kv-worker, by name with labels."""
+        url = f"http://127.0.0.1:{self.port(name)}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        samples = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
+        return {sample: float(value) for sample, value in samples}
+
+    def health(self, port):
+        """The status of each component, as a node sees it."""
+        answer = self.client().request("GET", "/health", port=port)
+        document = json.loads(answer.body)
+        return {name: part["status"] for name, part in document["components"].items()}
+
+    def wait_until_healthy(self, seconds=90):
+        """Waits until every node finds every service well."""
+        def healthy():
+            for port in self.nodes:
+                try:
+                    if set(self.health(port).values()) != {"healthy"}:
+                        return False
+                except (Unreachable, KeyError, ValueError):
+                    return False
+            return True
+
+        wait_until(healthy, seconds, "healthy nodes")
+
+
+def wait_until(condition, seconds, what):
+    """Looks again and again: the services tell nobody when they are ready."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"no {what} after {seconds} s")
+        time.sleep(0.05)
+
+
+CLUSTER = None
+
+
+class Case(unittest.TestCase):
+    """A test is named by the sentence in its docstring. It finds the cluster whole, and leaves it
+    so."""
+
+    longMessage = True
+
+    def setUp(self):
+        self.cluster = CLUSTER
+        self.cluster.wait_until_healthy()
+        self.client = self.cluster.client()
+        self.addCleanup(self.client.close)
+        # Keys of their own: tests share one store.
+        self.prefix = f"{type(self).__name__}-{self._testMethodName}-{os.getpid()}"
+
+    def tearDown(self):
+        self.cluster.wait_until_healthy()
+
+    def key(self, name):
+        return f"{self.prefix}-{name}"
+
+    def operation(self, identifier):
+        """The state of an operation."""
+        answer = self.client.request("GET", f"/operations/{identifier}")
+        self.assertEqual(answer.status, 200, answer)
+        return json.loads(answer.body)
+
+    def wait_for(self, identifier, seconds=60):
+        """Waits until an operation is no longer queued, and returns its document."""
+        document = {}
+
+        def decided():
+            answer = self.client.request("GET", f"/operations/{identifier}")
+            if answer.status != 200:
+                return False
+            document.update(json.loads(answer.body))
+            return document["status"] != "queued"
+
+        wait_until(decided, seconds, f"end of operation {identifier}")
+        return document
+
+    def assertClean(self, load):
+        """No promise was broken under a load."""
+        if load.violations:
+            raise AssertionError("\n".join(str(violation) for violation in load.violations[:5]))
+
+    def shortDescription(self):
+        return None
+
+    def __str__(self):
+        return f"{type(self).__name__}: {self._testMethodDoc.strip().rstrip('.')}"

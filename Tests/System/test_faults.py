@@ -1,0 +1,157 @@
+"""Every row of the table of failures in the design, under load: a service is stopped, killed or
+frozen, and comes back. Every answer is checked meanwhile."""
+
+import time
+
+import running
+from load import Load
+
+# How long a service is away.
+AWAY = 4.0
+
+
+class Faults(running.Case):
+    def survive(self, name, way, statuses=(200, 201, 202, 404), lost=0, tolerated=0):
+        """Loads both nodes while `name` is away.
+
+        `statuses` are the answers that may be given; `tolerated` is the most 503s, and `lost` the
+        most connections that may break.
+        """
+        with Load(self.cluster.nodes, prefix=self.prefix, pause=0.002) as load:
+            running.wait_until(lambda: load.seen(200, 201) > 100, 30, "load")
+            with self.cluster.without(name, way):
+                time.sleep(AWAY)
+                during = dict(load.statuses)
+            self.cluster.wait_until_healthy()
+            time.sleep(1)
+            load.stop()
+        self.assertClean(load)
+        load.settled(self.client)
+        others = sum(
+            count
+            for (_, status), count in load.statuses.items()
+            if status not in (*statuses, 503, "unreachable")
+        )
+        self.assertEqual(others, 0, load.statuses)
+        self.assertLessEqual(load.seen(503), tolerated, load.statuses)
+        self.assertLessEqual(load.seen("unreachable"), lost, load.errors[:5])
+        return load, during
+
+
+class Cache(Faults):
+    """Redis away: reads come from the database, and nobody notices but by the time they take."""
+
+    def test_killed(self):
+        """The Redis master is killed: a replica takes over, no error, no stale read."""
+        self.survive("redis-1", "kill")
+
+    def test_paused(self):
+        """The Redis master hangs: nobody waits for it, and what it missed is not served after."""
+        load, _ = self.survive("redis-1", "pause")
+        self.assertLess(load.slowest, 3)
+
+    def test_stopped(self):
+        """A Redis replica is stopped: nothing happens."""
+        self.survive("redis-2", "stop")
+
+    def test_sentinel(self):
+        """One of three Sentinels hangs: nothing happens."""
+        self.survive("sentinel-1", "pause")
+
+
+class Database(Faults):
+    """The database away: writes are queued, what is cached is read, the rest is a 503."""
+
+    def unavailable(self, way):
+        load, during = self.survive("postgres", way, tolerated=10**9)
+        self.assertGreater(during.get(("PUT", 202), 0), 10, during)
+        self.assertEqual(load.seen("unreachable"), 0, load.errors[:5])
+        puts = load.statuses["PUT", 503]
+        self.assertEqual(puts, 0, "a plain write is queued, not refused")
+        return load
+
+    def test_stopped(self):
+        """It is stopped: plain writes are queued and applied afterwards, in their order."""
+        self.unavailable("stop")
+
+    def test_killed(self):
+        """It is killed: plain writes are queued and applied afterwards, in their order."""
+        self.unavailable("kill")
+
+    def test_paused(self):
+        """It hangs: nobody waits longer than two seconds, and the queue takes the writes."""
+        load = self.unavailable("pause")
+        self.assertLess(load.slowest, 5)
+
+    def test_strict(self):
+        """Without it, `handling=strict` and uncached reads are a 503 with Retry-After."""
+        self.client.put(self.key("cached"), "1")
+        with self.cluster.without("postgres", "stop"):
+            running.wait_until(
+                lambda: self.cluster.health(self.cluster.nodes[0])["database"] == "unhealthy",
+                20, "unhealthy database")
+            for answer in (
+                self.client.put(self.key("k"), "1", Prefer="handling=strict"),
+                self.client.get(self.key("absent"), port=self.cluster.nodes[0]),
+                self.client.get(self.key("cached"), Cache_Control="no-cache"),
+            ):
+                self.assertEqual(answer.status, 503, answer)
+                self.assertTrue(answer.headers["Retry-After"])
+            cached = self.client.get(self.key("cached"))
+            self.assertEqual((cached.status, cached.body), (200, b"1"))
+            ready = self.client.request("GET", "/health/ready")
+            self.assertEqual(ready.status, 503)
+
+
+class Queue(Faults):
+    """RabbitMQ away: direct writes go on, asynchronous ones are carried out at once."""
+
+    def test_one_node_killed(self):
+        """One of three nodes is killed: everything goes on."""
+        self.survive("rabbitmq-1", "kill")
+
+    def test_one_node_paused(self):
+        """One of three nodes hangs: everything goes on."""
+        self.survive("rabbitmq-2", "pause")
+
+    def test_all_stopped(self):
+        """All nodes are stopped: `respond-async` is carried out at once, events wait."""
+        self.cluster.command("kill", "rabbitmq")
+        try:
+            answer = self.client.put(self.key("async"), "1", Prefer="respond-async")
+            self.assertIn(answer.status, (201, 202), answer)
+            running.wait_until(
+                lambda: self.client.put(
+                    self.key("async"), "2", Prefer="respond-async").status == 200,
+                30, "write without a queue")
+            self.assertEqual(self.client.put(self.key("sync"), "1").status, 201)
+            self.assertEqual(self.client.get(self.key("sync")).body, b"1")
+        finally:
+            # Together: a node that was not the last to die waits for the others.
+            self.cluster.command("start", "rabbitmq")
+
+
+class Processes(Faults):
+    """kv-api and kv-worker themselves."""
+
+    def test_node_killed(self):
+        """A kv-api is killed: what it had acknowledged is there, its clients go elsewhere."""
+        # Until it is ready, one that has just started may refuse what it can't read yet.
+        self.survive("kv-api-1", "kill", lost=10**6, tolerated=100)
+
+    def test_node_stopped(self):
+        """A kv-api is stopped: it finishes what it has begun."""
+        load, _ = self.survive("kv-api-2", "stop", lost=10**6, tolerated=100)
+        # A connection that it closed while it was idle is noticed by the next request on it; that
+        # was not looked at. What it had begun to answer it has answered.
+        harmless = ("ConnectionRefused", "RemoteDisconnected", "BrokenPipe", "ConnectionReset")
+        broken = [error for error in load.errors if not any(word in error for word in harmless)]
+        self.assertEqual(broken, [], broken[:5])
+
+    def test_worker_killed(self):
+        """A kv-worker is killed: the other applies what it held."""
+        self.survive("kv-worker-1", "kill")
+
+    def test_worker_paused(self):
+        """A kv-worker hangs: direct reads and writes do not care."""
+        self.survive("kv-worker-2", "pause")
