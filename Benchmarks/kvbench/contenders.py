@@ -1,5 +1,6 @@
 """The servers that are compared, each a private instance on a free loopback port."""
 
+import getpass
 import http.client
 import json
 import os
@@ -83,41 +84,51 @@ class Redis(Process):
 
 
 class Webdis(Process):
-    """webdis in front of that Redis, with as many threads as Debian configures, and no log."""
+    """webdis in front of a Redis, with as many threads as Debian configures, and no log."""
 
-    def __init__(self, folder, redis):
+    def __init__(self, folder, redis_port, redis_password=None):
         self.port = free_port()
         path = os.path.join(folder, "webdis.json")
+        settings = {
+            "redis_host": "127.0.0.1",
+            "redis_port": redis_port,
+            "http_host": "127.0.0.1",
+            "http_port": self.port,
+            "threads": 2,
+            "daemonize": False,
+            "verbosity": 0,
+            "logfile": os.path.join(folder, "webdis.log"),
+        }
+        if redis_password:
+            settings["redis_auth"] = redis_password
         with open(path, "w") as file:
-            json.dump(
-                {
-                    "redis_host": "127.0.0.1",
-                    "redis_port": redis.port,
-                    "http_host": "127.0.0.1",
-                    "http_port": self.port,
-                    "threads": 2,
-                    "daemonize": False,
-                    "verbosity": 0,
-                    "logfile": os.path.join(folder, "webdis.log"),
-                },
-                file,
-            )
+            json.dump(settings, file)
         super().__init__("webdis", ["webdis", path])
         self.wait_until(lambda: accepts(self.port))
         # The value as plain text, as kv-api answers it, not wrapped in JSON.
         self.url = f"http://127.0.0.1:{self.port}/GET/{KEY}.txt"
 
+    def value(self, key):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", f"/GET/{key}.txt")
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
 
 class Nginx(Process):
     """nginx answering 100 bytes out of its configuration: what HTTP alone costs."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, server=f'return 200 "{VALUE}";', upstream=""):
         self.port = free_port()
-        path = os.path.join(folder, "nginx.conf")
+        # As root, nginx would make its workers somebody else, who may not enter the folder.
+        user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
+        path = os.path.join(folder, f"nginx-{self.port}.conf")
         with open(path, "w") as file:
-            file.write(
-                f"""
-                daemon off; worker_processes auto; pid {folder}/nginx.pid;
+            file.write(f"""
+                {user}
+                daemon off; worker_processes auto; pid {folder}/nginx-{self.port}.pid;
                 error_log {folder}/nginx.log;
                 events {{ worker_connections 1024; }}
                 http {{
@@ -128,12 +139,23 @@ class Nginx(Process):
                   fastcgi_temp_path {folder}/nginx-fastcgi;
                   uwsgi_temp_path {folder}/nginx-uwsgi;
                   scgi_temp_path {folder}/nginx-scgi;
-                  server {{ listen 127.0.0.1:{self.port}; return 200 "{VALUE}"; }}
+                  {upstream}
+                  server {{ listen 127.0.0.1:{self.port}; {server} }}
                 }}
-                """
-            )
+                """)
         binary = shutil.which("nginx") or "/usr/sbin/nginx"
         command = [binary, "-c", path, "-e", f"{folder}/nginx.log"]
         super().__init__("nginx", command)
         self.wait_until(lambda: accepts(self.port))
         self.url = f"http://127.0.0.1:{self.port}/"
+
+    @classmethod
+    def before(cls, folder, port):
+        """nginx in front of a server, with connections to it that stay open."""
+        return cls(
+            folder,
+            server="location / { proxy_pass http://behind; proxy_http_version 1.1;"
+            ' proxy_set_header Connection ""; proxy_set_header Host $http_host; }',
+            upstream=f"upstream behind {{ server 127.0.0.1:{port}; keepalive 64;"
+            " keepalive_requests 1000000000; }",
+        )

@@ -53,7 +53,7 @@ def soak(server, seconds, report):
         try:
             url = f"http://127.0.0.1:{server.port}/"
             # Reads of keys that have just been deleted are answered 404.
-            wrk(server, url, seconds, "mixed.lua", allows_errors=True)
+            wrk(url, seconds, (server,), script="mixed.lua", allows_errors=True)
         except Exception as error:
             failure.append(error)
 

@@ -1,4 +1,4 @@
-"""A process under measurement: its processor time, its memory, its end."""
+"""Processes under measurement: their processor time, their memory, their end."""
 
 import os
 import signal
@@ -8,6 +8,18 @@ import time
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
+# The state of a listening socket in /proc/net/tcp.
+LISTEN = "0A"
+
+
+def _read(path):
+    """A file of /proc; empty when the process has just ended."""
+    try:
+        with open(path) as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
 
 def free_port():
     with socket.socket() as probe:
@@ -15,43 +27,50 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Process:
-    """Started by us, ended by its id. `cpu_seconds` and `rss_bytes` include its children."""
+class ProcessTree:
+    """A process that runs, and its children: what they use together."""
 
-    def __init__(self, name, command, environment=None, log=subprocess.DEVNULL):
+    def __init__(self, name, pid):
         self.name = name
-        self.child = subprocess.Popen(
-            command,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        self.pid = pid
 
     def _ids(self):
-        ids = [self.child.pid]
+        ids = [self.pid]
         for parent in ids:
-            with open(f"/proc/{parent}/task/{parent}/children") as children:
-                ids += [int(child) for child in children.read().split()]
+            ids += [int(child) for child in _read(f"/proc/{parent}/task/{parent}/children").split()]
         return ids
 
     def cpu_seconds(self):
+        """Grows only: what a child used that has ended since is counted by its parent."""
         total = 0
         for process in self._ids():
-            with open(f"/proc/{process}/stat") as stat:
-                # The name in round brackets may hold spaces: count from behind it.
-                fields = stat.read().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
+            # The name in round brackets may hold spaces: count from behind it.
+            fields = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
+            total += sum(int(field) for field in fields[11:15])
         return total / TICKS_PER_SECOND
 
     def rss_bytes(self):
         total = 0
         for process in self._ids():
-            with open(f"/proc/{process}/status") as status:
-                for line in status:
-                    if line.startswith("VmRSS:"):
-                        total += int(line.split()[1]) * 1024
+            for line in _read(f"/proc/{process}/status").splitlines():
+                if line.startswith("VmRSS:"):
+                    total += int(line.split()[1]) * 1024
         return total
+
+
+class Process(ProcessTree):
+    """Started by us, ended by its id."""
+
+    def __init__(self, name, command, environment=None, log=subprocess.DEVNULL, folder=None):
+        self.child = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        super().__init__(name, self.child.pid)
 
     def wait_until(self, is_ready, seconds_max=30):
         deadline = time.monotonic() + seconds_max
@@ -78,3 +97,32 @@ def accepts(port):
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def listening(name, port):
+    """The process that listens on a loopback port: of several that share it, their ancestor."""
+    inodes = set()
+    for line in (_read("/proc/net/tcp") + _read("/proc/net/tcp6")).splitlines():
+        fields = line.split()
+        if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+            inodes.add(f"socket:[{fields[9]}]")
+    pids = [int(pid) for pid in os.listdir("/proc") if pid.isdigit()]
+    holders = {pid for pid in pids if inodes & set(_descriptors(pid))}
+    for pid in sorted(holders):
+        parent = int(_read(f"/proc/{pid}/stat").rpartition(")")[2].split()[1])
+        if parent not in holders:
+            return ProcessTree(name, pid)
+    raise RuntimeError(f"{name}: nothing listens on port {port}")
+
+
+def _descriptors(pid):
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
+        return
+    for name in names:
+        try:
+            yield os.readlink(f"{folder}/{name}")
+        except (FileNotFoundError, PermissionError, ProcessLookupError):
+            continue

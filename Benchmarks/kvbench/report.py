@@ -13,6 +13,7 @@ class Row:
     what: str
     measured: str
     cpu: str = ""
+    behind: str = ""
     target: str = ""
     reached: str = ""
     verdict: str = ""
@@ -33,10 +34,15 @@ class Series:
     def cpu_microseconds(self):
         return statistics.median(run.cpu_microseconds for run in self.runs)
 
+    @property
+    def behind_microseconds(self):
+        return statistics.median(run.behind_microseconds for run in self.runs)
+
     def row(self):
         rates = [run.per_second for run in self.runs]
         measured = f"{self.per_second:,.0f}/s ({min(rates):,.0f}–{max(rates):,.0f})"
-        return Row(self.name, measured, f"{self.cpu_microseconds:.1f}")
+        behind = f"{self.behind_microseconds:.1f}" if self.behind_microseconds else ""
+        return Row(self.name, measured, f"{self.cpu_microseconds:.1f}", behind)
 
 
 def judged(row, target, reached, passes):
@@ -46,14 +52,16 @@ def judged(row, target, reached, passes):
 
 
 def table(rows):
-    """`None` among the rows draws a line."""
-    head = ["", "measured: median (range)", "CPU µs", "target", "reached", ""]
-    cells = [head] + [list(asdict(row).values()) if row else None for row in rows]
-    widths = [max(len(line[column]) for line in cells if line) for column in range(len(head))]
+    """`None` among the rows draws a line; a column in which nothing stands is left out."""
+    head = ["", "measured: median (range)", "CPU µs", "behind µs", "target", "reached", ""]
+    lines = [list(asdict(row).values()) if row else None for row in rows]
+    shown = [column for column in range(len(head)) if any(line[column] for line in lines if line)]
+    cells = [[line[column] for column in shown] if line else None for line in [head, None, *lines]]
+    widths = [max(len(line[place]) for line in cells if line) for place in range(len(shown))]
     rule = "  ".join("─" * width for width in widths).rstrip()
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() if line else rule
-        for line in [cells[0], None, *cells[1:]]
+        for line in cells
     )
 
 

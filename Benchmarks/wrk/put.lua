@@ -1,6 +1,7 @@
 -- Durable PUTs of 100 bytes. Every wrk thread rotates through its own keys, so that new rows and
 -- replaced rows both occur, as in the SQLite baseline. The requests are made before the run: the
 -- cores are shared, and what wrk takes is missing to the server.
+-- With an argument, that is what they prefer.
 local keys_max = 50000
 local threads = 0
 
@@ -9,9 +10,10 @@ function setup(thread)
   thread:set("id", threads)
 end
 
-function init()
+function init(arguments)
   local value = string.rep("v", 100)
   wrk.headers["Content-Type"] = "text/plain"
+  if arguments[1] then wrk.headers["Prefer"] = arguments[1] end
   requests = {}
   for number = 1, keys_max do
     requests[number] = wrk.format("PUT", "/kv/bench/" .. id .. "/" .. number, nil, value)

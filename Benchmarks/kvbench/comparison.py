@@ -1,0 +1,93 @@
+"""The cluster beside its peers: starts what it is compared with, and runs the measurements."""
+
+import contextlib
+import os
+import subprocess
+
+from .broker import Broker
+from .contenders import Nginx, Webdis
+from .measures import Measures
+from .peer import Peer, PeerWorker, installed
+from .postgres import Pgbench
+from .profile import profiled
+from .report import Row
+from .running import running_cluster
+from .turns import say
+
+# Where the peer's packages stay from run to run: beside the build, and gone with it.
+PEER_PACKAGES = ".build/fastapi"
+PEER_WORKERS = 2
+# The table stays a table.
+REASON_CHARACTERS_MAX = 100
+
+
+def bench_cluster(options, folder):
+    """The cluster's rows, and a profile for each goal that was missed."""
+    try:
+        with running_cluster(options, folder) as cluster:
+            return compare(cluster, options, folder)
+    except Exception as error:
+        # The single node's figures are kept.
+        say(f"No cluster to measure: {error}")
+        return [_unmeasured("cluster", error)], {}
+
+
+def compare(cluster, options, folder):
+    """What can't be measured is a row that says why; the others are measured all the same."""
+    with contextlib.ExitStack() as stack:
+        services = peers(cluster, options, folder, stack)
+        measures = Measures(cluster, services, options.seconds, options.rounds)
+        steps = {
+            "rows": services["pgbench"].prepare,
+            "cached": measures.cached_reads,
+            "uncached": measures.uncached_reads,
+            "writes": measures.writes,
+            "queued": measures.queued_writes,
+        }
+        for name, step in steps.items():
+            if options.only and name not in ["rows", *options.only.split(",")]:
+                continue
+            try:
+                step()
+            except Exception as error:
+                # Whatever it was: the other figures have been paid for.
+                say(f"  failed: {error!r}")
+                measures.add([_unmeasured(name, error)])
+        loads = measures.loads if options.profile else measures.missed
+        profiles = {}
+        for name, load in loads.items():
+            say(f"Profiling: {name}")
+            symbols = profiled(load, cluster.apis, folder)
+            if symbols:
+                profiles[name.strip()] = symbols
+        return measures.rows, profiles
+
+
+def _unmeasured(name, error):
+    if isinstance(error, subprocess.CalledProcessError):
+        error = f"{os.path.basename(error.cmd[0])} ended with code {error.returncode}"
+    return Row(f"{name}: not measured", str(error)[:REASON_CHARACTERS_MAX], verdict="MISS")
+
+
+def peers(cluster, options, folder, stack):
+    """What the cluster is compared with; each is stopped at the end."""
+
+    def started(process):
+        stack.callback(process.stop)
+        return process
+
+    services = {
+        "webdis": started(Webdis(folder, cluster.redis_port, cluster.redis_password)),
+        "pgbench": Pgbench(cluster),
+        "broker": Broker(os.path.join(options.binaries, "amqp_confirms"), cluster),
+    }
+    say("Preparing the same API in FastAPI")
+    try:
+        peer = started(Peer(cluster, installed(os.path.abspath(PEER_PACKAGES)), folder))
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        say(f"  not compared with FastAPI: {error}")
+        return services
+    services["peer"] = peer
+    services["peer_workers"] = [started(PeerWorker(peer, folder)) for _ in range(PEER_WORKERS)]
+    services["peer_proxy"] = started(Nginx.before(folder, peer.port))
+    return services
