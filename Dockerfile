@@ -16,7 +16,10 @@ WORKDIR /src
 COPY Package.swift Package.resolved* ./
 RUN swift package resolve
 
-COPY . .
+# SwiftPM wants to see the folder of every target, also of those that are not built.
+COPY Benchmarks Benchmarks
+COPY Tests Tests
+COPY Sources Sources
 # All executables, in one list.
 ARG PRODUCTS="kv-api kv-worker"
 # The same flags as scripts/lib.sh. Symbols are of no use where there is no debugger.
