@@ -23,7 +23,11 @@ def free_port():
 class Project:
     """One Compose project in a folder of its own."""
 
-    def __init__(self, engine, name, files=()):
+    def __init__(self, engine, name, files=(), settings=None):
+        """
+        files: Compose's -f options.
+        settings: further lines of .env.
+        """
         self.engine = engine
         self.name = name
         self._files = list(files)
@@ -31,7 +35,7 @@ class Project:
         self.port = free_port()
         self.prometheus_port = free_port()
         self._copy()
-        self._write_settings()
+        self._write_settings(settings or {})
 
     def _copy(self):
         """What would be in a clone, with changes that are not committed yet."""
@@ -50,7 +54,7 @@ class Project:
         # Containers run as users of their own.
         self.folder.chmod(0o755)
 
-    def _write_settings(self):
+    def _write_settings(self, settings):
         subprocess.run(["scripts/env"], cwd=self.folder, capture_output=True, check=True)
         path = self.folder / ".env"
         values = {
@@ -60,6 +64,7 @@ class Project:
             "KV_GRAFANA_PORT": free_port(),
             "KV_COCKROACH_PORT": free_port(),
             "KV_DOCKER_SOCKET": self.engine.socket,
+            **settings,
         }
         text = path.read_text()
         for key, value in values.items():

@@ -159,21 +159,38 @@ class Compose(unittest.TestCase):
         self.assertEqual(self.project.request("GET", "/kv/kept/plain"), (200, b"one"))
         self.read("kept/queued", b"two")
 
-    def test_nginx_follows_the_replicas(self):
-        """A third kv-api is used without a restart of Nginx, and its end loses no request."""
-        self.project.compose(
-            "up", "--detach", "--no-deps", "--no-recreate", "--scale", "kv-api=3", "kv-api"
-        )
+    def test_replicas_come_and_go_without_a_failed_request(self):
+        """By the number that scaler is given. A third kv-api is used without a restart of Nginx."""
+        self.project.compose("up", "--detach", "--no-build", "scaler")
         self.project.wait_until_healthy()
-        self.wait_for(
-            lambda: self.targets_up(["kv-api"]) == {"kv-api": 3}, lambda: self.targets_up(["kv-api"])
-        )
+        scaler = next(iter(self.project.of_service("scaler")))
+        for wrong in ("99", "0", "-1", "3; true", "$(true)", ""):
+            self.want(scaler, wrong)
+        self.want(scaler, "3")
+        # Not before Prometheus sees it, as kv-autoscaler would take it for missing.
+        self.wait_for_replicas(3)
+        self.project.wait_until_healthy()
         self.wait_for(self.all_serve, self.served)
-        self.project.compose(
-            "up", "--detach", "--no-deps", "--no-recreate", "--scale", "kv-api=2", "kv-api"
+        self.want(scaler, "2")
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            self.assertEqual(self.project.request("GET", "/kv?limit=1")[0], 200)
+        self.wait_for_replicas(2)
+
+    def want(self, scaler, text):
+        """Writes what kv-autoscaler would, and waits until it has been taken."""
+        command = 'printf %s "$TEXT" >/wanted/kv-api'
+        self.engine.docker("exec", "-e", f"TEXT={text}", scaler, "sh", "-c", command)
+        self.wait_for(
+            lambda: not self.engine.docker("exec", scaler, "ls", "/wanted"), lambda: "not taken"
         )
-        for number in range(50):
-            self.assertEqual(self.project.request("GET", "/kv?limit=1")[0], 200, number)
+
+    def wait_for_replicas(self, count):
+        self.wait_for(
+            lambda: self.targets_up(["kv-api"]) == {"kv-api": count}
+            and len(self.project.of_service("kv-api")) == count,
+            lambda: (self.targets_up(["kv-api"]), list(self.project.of_service("kv-api"))),
+        )
 
     def served(self):
         """Requests for values at each kv-api, as Nginx has spread them."""
