@@ -131,7 +131,8 @@ class Configurations(InTemporaryFolder):
         self.assertIn("test is successful", output)
 
     def test_the_frames_of_nginx_share_their_rules(self):
-        frames = [(DEPLOY / "nginx" / name).read_text() for name in ("nginx.conf", "container.conf")]
+        names = ("nginx.conf", "container.conf")
+        frames = [(DEPLOY / "nginx" / name).read_text() for name in names]
         for shared in ("include http.conf;", "include server.conf;"):
             self.assertTrue(all(shared in frame for frame in frames), shared)
 
@@ -179,7 +180,8 @@ class StartScripts(InTemporaryFolder):
           ip address add 172.30.73.12/32 dev lo && ip address add 172.30.73.21/32 dev lo
           hostname rabbitmq-1
           cp -r {DEPLOY} {self.folder}/deploy && mount --bind {self.folder} /tmp
-          printf '127.0.0.1 localhost rabbitmq-1\\n' >/tmp/hosts && mount --bind /tmp/hosts /etc/hosts
+          printf '127.0.0.1 localhost rabbitmq-1\\n' >/tmp/hosts
+          mount --bind /tmp/hosts /etc/hosts
           deploy=/tmp/deploy
           until_ready() {{
             for _ in $(seq {seconds * 5}); do
