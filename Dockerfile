@@ -1,4 +1,4 @@
-# The images of kv-api and kv-worker; each is a target: docker build --target kv-api .
+# The images of kv-api, kv-worker and kv-autoscaler; each is a target: docker build --target kv-api .
 #
 # One server alone, with its data in a volume:
 #   docker run -p 127.0.0.1:8080:8080 -e KV_AUTH=disabled -v keys:/data --read-only kv-api
@@ -21,7 +21,7 @@ COPY Benchmarks Benchmarks
 COPY Tests Tests
 COPY Sources Sources
 # All executables, in one list.
-ARG PRODUCTS="kv-api kv-worker"
+ARG PRODUCTS="kv-api kv-worker kv-autoscaler"
 # The same flags as scripts/lib.sh. Symbols are of no use where there is no debugger.
 RUN mkdir /products && for product in ${PRODUCTS}; do \
   swift build -c release --static-swift-stdlib --product "${product}" \
@@ -49,6 +49,10 @@ HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 \
 FROM runtime AS kv-worker
 COPY --from=trees /trees/kv-worker /
 ENTRYPOINT ["kv-worker"]
+
+FROM runtime AS kv-autoscaler
+COPY --from=trees /trees/kv-autoscaler /
+ENTRYPOINT ["kv-autoscaler"]
 
 FROM runtime AS kv-api
 COPY --from=trees /trees/kv-api /
