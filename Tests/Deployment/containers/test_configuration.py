@@ -170,6 +170,7 @@ class StartScripts(InTemporaryFolder):
         "KV_RABBITMQ_NODES": "rabbitmq-1",
         "KV_RABBITMQ_COOKIE": "89ab",
         "KV_RABBITMQ_PASSWORD": "cdef",
+        "HOSTNAME": "rabbitmq-1",
         "PATH": "/usr/lib/rabbitmq/bin:" + os.environ["PATH"] + ":/usr/sbin",
     }
 
