@@ -137,7 +137,15 @@ class Configurations(InTemporaryFolder):
             self.assertTrue(all(shared in frame for frame in frames), shared)
 
     def test_prometheus_accepts_its_configuration(self):
-        text = self.render("prometheus/prometheus.compose.yml", subnet="172.30.73")
+        for authorization in ("", 'authorization: { credentials: "token" }'):
+            self.check_prometheus(authorization)
+
+    def check_prometheus(self, authorization):
+        text = self.render(
+            "prometheus/prometheus.compose.yml",
+            subnet="172.30.73",
+            kv_api_authorization=authorization,
+        )
         authority = self.folder / "ca.crt"
         authority.touch()
         text = text.replace("/run/database/ca.crt", str(authority))
@@ -153,7 +161,7 @@ class Configurations(InTemporaryFolder):
         self.assertEqual(jobs[0] - jobs[1], set())
 
     def test_a_missing_value_is_named(self):
-        with self.assertRaisesRegex(AssertionError, "wants the variable subnet"):
+        with self.assertRaisesRegex(AssertionError, "wants the variable kv_api_"):
             run(DEPLOY / "containers" / "render", DEPLOY / "prometheus" / "prometheus.compose.yml")
 
 
@@ -170,6 +178,7 @@ class StartScripts(InTemporaryFolder):
         "KV_RABBITMQ_NODES": "rabbitmq-1",
         "KV_RABBITMQ_COOKIE": "89ab",
         "KV_RABBITMQ_PASSWORD": "cdef",
+        "HOSTNAME": "rabbitmq-1",
         "PATH": "/usr/lib/rabbitmq/bin:" + os.environ["PATH"] + ":/usr/sbin",
     }
 
