@@ -187,7 +187,8 @@ class Autoscaler(running.Case):
                     "kv-api", lambda line: "replicas" not in line, "decision without Prometheus")
                 health = self.client.request("GET", "/health", port=self.port)
                 self.assertEqual(json.loads(health.body)["status"], "degraded")
-                self.assertEqual(self.client.request("GET", "/health/ready", port=self.port).status, 200)
+                ready = self.client.request("GET", "/health/ready", port=self.port)
+                self.assertEqual(ready.status, 200)
                 self.cluster.command("kill", "kv-autoscaler")
                 with self.environment():
                     self.cluster.command("start", "kv-autoscaler")
@@ -224,7 +225,8 @@ class Autoscaler(running.Case):
         """SIGTERM ends it at once, with the command that runs."""
         file = self.folder / "command.pid"
         process = self.run_autoscaler(
-            KV_AUTOSCALER_COMMAND=f"sh -c 'echo $$ > {file}; exec sleep 300' {{service}} {{replicas}}",
+            KV_AUTOSCALER_COMMAND=f"sh -c 'echo $$ > {file}; exec sleep 300' "
+            "{service} {replicas}",
             KV_AUTOSCALER_API_MIN="9",
         )
         try:
