@@ -79,12 +79,12 @@ class Autoscaler(running.Case):
         with cls.environment():
             cls.cluster.command("stop", "kv-worker")
             cls.cluster.command("start", "kv-worker")
-            cls.cluster.command("up", "--autoscaler")
+            cls.cluster.command("up", "--autoscaler", "--binaries", cls.cluster.binaries)
 
     @classmethod
     def tearDownClass(cls):
         cls.cluster.command("resume", "kv-worker")
-        cls.cluster.command("up", "--no-autoscaler")
+        cls.cluster.command("up", "--no-autoscaler", "--binaries", cls.cluster.binaries)
         cls.cluster.command("scale", "kv-api", "2")
         cls.cluster.command("scale", "kv-worker", "2")
         cls.cluster.command("stop", "kv-worker")
@@ -180,14 +180,15 @@ class Autoscaler(running.Case):
 
     def test_absence_of_prometheus(self):
         """Without Prometheus nothing is decided; it may come back, and so may the autoscaler."""
-        self.cluster.command("scale", "kv-api", "4")
         try:
             with self.cluster.without("prometheus", "stop"):
                 self.wait_for_decision(
                     "kv-api", lambda line: "replicas" not in line, "decision without Prometheus")
+                self.cluster.command("scale", "kv-api", "4")
                 health = self.client.request("GET", "/health", port=self.port)
                 self.assertEqual(json.loads(health.body)["status"], "degraded")
-                self.assertEqual(self.client.request("GET", "/health/ready", port=self.port).status, 200)
+                ready = self.client.request("GET", "/health/ready", port=self.port)
+                self.assertEqual(ready.status, 200)
                 self.cluster.command("kill", "kv-autoscaler")
                 with self.environment():
                     self.cluster.command("start", "kv-autoscaler")
@@ -224,7 +225,8 @@ class Autoscaler(running.Case):
         """SIGTERM ends it at once, with the command that runs."""
         file = self.folder / "command.pid"
         process = self.run_autoscaler(
-            KV_AUTOSCALER_COMMAND=f"sh -c 'echo $$ > {file}; exec sleep 300' {{service}} {{replicas}}",
+            KV_AUTOSCALER_COMMAND=f"sh -c 'echo $$ > {file}; exec sleep 300' "
+            "{service} {replicas}",
             KV_AUTOSCALER_API_MIN="9",
         )
         try:
@@ -245,7 +247,7 @@ class Autoscaler(running.Case):
         process = self.run_autoscaler("--once", "--dry-run", KV_AUTOSCALER_API_MIN="5")
         output, _ = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 0, output)
-        lines = {line["service"]: line for line in map(json.loads, output.splitlines())}
+        lines = {line.get("service"): line for line in map(json.loads, output.splitlines())}
         api, worker = lines["kv-api"], lines["kv-worker"]
         self.assertEqual((api["replicas"], api["desired"], api["dry_run"]), (2, 5, True))
         self.assertIn("never fewer than 5", api["reasons"])

@@ -157,7 +157,8 @@ class Cluster:
                     service.kill()
             # In the order of a request: the door first, what is behind it last. But before that,
             # who might change things.
-            for kinds in [{"kv-autoscaler"}, {"nginx", "prometheus"}, set(SCALABLE), {"rabbitmq"}, None]:
+            door = {"nginx", "prometheus"}
+            for kinds in [{"kv-autoscaler"}, door, set(SCALABLE), {"rabbitmq"}, None]:
                 stage = [s for s in services if kinds is None or s.kind in kinds]
                 for service in stage:
                     service.ask_to_stop()

@@ -6,8 +6,8 @@ internal import Subprocess
   internal import SystemPackage
 #endif
 
-/// Runs commands, each in a session of its own: when it takes too long or this process has to leave,
-/// all that it started is ended with it.
+/// Runs commands, each in a session of its own: when one takes too long or this process has to
+/// leave, all that it started is ended with it.
 struct CommandRunner: Sendable {
   /// How long a command may take.
   let timeout: Duration

@@ -1,7 +1,7 @@
 /// A command that sets the number of replicas, with places for what is not known beforehand.
 ///
-/// It is split into words once, before anything is filled in, and no shell reads it: whatever stands
-/// for a placeholder stays within its word.
+/// It is split into words once, before anything is filled in, and no shell reads it: whatever takes
+/// the place of a placeholder stays within its word.
 struct CommandTemplate: Equatable, Sendable {
   /// What may stand in braces.
   enum Placeholder: String, CaseIterable {

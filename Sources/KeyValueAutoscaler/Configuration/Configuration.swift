@@ -54,7 +54,7 @@ struct Configuration: Sendable {
     backlogMessagesMin = reader.value(of: ServiceSettings.backlogMessagesMin)
     command = Self.command(&reader, isDryRun: isDryRun)
     commandTimeout = reader.value(of: Settings.commandTimeout)
-    warnings = reader.warnings(knowing: Settings.all)
+    warnings = Self.warnings(environment)
     guard reader.problems.isEmpty else {
       throw ConfigurationError(reader.problems, of: "kv-autoscaler")
     }
@@ -65,6 +65,12 @@ struct Configuration: Sendable {
   static func commandEnvironment(_ environment: [String: String]) -> [String: String] {
     let own = Set(Settings.all.flatMap { [$0.name, "\($0.name)_FILE"] })
     return environment.filter { !own.contains($0.key) }
+  }
+
+  /// Misspelt names. Those of other programs' settings are for what commands start.
+  private static func warnings(_ environment: [String: String]) -> [String] {
+    let own = environment.filter { $0.key.hasPrefix("KV_AUTOSCALER_") }
+    return SettingsReader(own, readFile: { _ in nil }).warnings(knowing: Settings.all)
   }
 
   private static func prometheus(
@@ -110,7 +116,7 @@ struct Configuration: Sendable {
     var targets: [ScalingMetric: Double] = [:]
     for target in settings.targets {
       let value = reader.value(of: target.setting)
-      if value > 0 { targets[target.metric] = Double(value) * target.unit }
+      if value > 0 { targets[target.metric] = Double(value) / target.parts }
     }
     return ScaledService(
       kind: settings.kind, name: reader.value(of: settings.name),

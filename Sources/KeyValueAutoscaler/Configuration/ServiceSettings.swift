@@ -7,8 +7,8 @@ struct ServiceSettings {
     let metric: ScalingMetric
     /// 0: the metric is not looked at.
     let setting: Setting<Int>
-    /// The setting's unit in that of the metric: 0.01 for percent of a core.
-    let unit: Double
+    /// How many of the setting's unit are one of the metric's: 100 for percent of a core.
+    let parts: Double
   }
 
   let kind: ScaledService.Kind
@@ -35,20 +35,20 @@ struct ServiceSettings {
         setting: target(
           "KV_AUTOSCALER_API_REQUESTS", .scalingAPI, 5_000, 10_000_000,
           "Requests a second that a replica should answer."),
-        unit: 1),
+        parts: 1),
       Target(
         metric: .latency,
         setting: target(
           "KV_AUTOSCALER_API_LATENCY", .scalingAPI, 250, 60_000,
           "Milliseconds that 95 % of requests should take at most. More replicas do not help "
             + "against a slow database: keep it well above what that needs."),
-        unit: 0.001),
+        parts: 1_000),
       Target(
         metric: .inFlight,
         setting: target(
           "KV_AUTOSCALER_API_IN_FLIGHT", .scalingAPI, 100, 1_000_000,
           "Requests that a replica should be answering at a time."),
-        unit: 1),
+        parts: 1),
     ])
 
   /// Fewer messages are no backlog.
@@ -65,7 +65,7 @@ struct ServiceSettings {
           "KV_AUTOSCALER_WORKER_BACKLOG", .scalingWorker, 30, 86_400,
           "Seconds that the workers should need at most to empty their queue: its depth, divided "
             + "by what they are done with a second."),
-        unit: 1),
+        parts: 1),
       cpu("KV_AUTOSCALER_WORKER", .scalingWorker),
     ], others: [backlogMessagesMin.description])
 
@@ -90,7 +90,7 @@ struct ServiceSettings {
       setting: target(
         "\(prefix)_CPU", topic, 70, 100_000,
         "Percent of one core that a replica should use: about 70 % of what it may use."),
-      unit: 0.01)
+      parts: 100)
   }
 
   private static func target(

@@ -1,7 +1,7 @@
 package import Observability
 
-// What kv-autoscaler tells of its decisions; all but the queries and the time by `service`, which is
-// kv-api or kv-worker.
+// What kv-autoscaler tells of its decisions; all but the last two by `service`, which is kv-api or
+// kv-worker.
 extension MetricsCatalogue {
   package static let scalingReplicas = MetricDescription.gauge(
     "kv_autoscaler_replicas", "Replicas that there are; missing while nobody can tell.")

@@ -27,6 +27,8 @@ struct AutoscalerMetricsTests {
     String(decoding: registry.text(), as: UTF8.self).split(separator: "\n").contains(line[...])
   }
 
+  private var isHealthy: Bool { metrics.health.allSatisfy { $0.isHealthy } }
+
   @Test("tell the last decision, its metrics and its reasons")
   func decision() {
     decide(.seen(4, .cpu(200, of: 4), .missing(.latency)))
@@ -58,12 +60,12 @@ struct AutoscalerMetricsTests {
     #expect(!metrics.hasDecided)
     decide(.seen(4, .cpu(100, of: 4)))
     #expect(metrics.hasDecided)
-    #expect(metrics.health.allSatisfy(\.isHealthy))
+    #expect(isHealthy)
     metrics.acted(.failed("exited(1)", errors: "no"), on: .api, duration: .seconds(1))
     #expect(has(#"kv_autoscaler_commands_total{result="failed",service="kv-api"} 1"#))
     #expect(metrics.health.first { $0.name == "commands" }?.isHealthy == false)
     metrics.acted(.succeeded, on: .api, duration: .seconds(1))
-    #expect(metrics.health.allSatisfy(\.isHealthy))
+    #expect(isHealthy)
   }
 
   @Test("have Prometheus' own names, each of them once in the catalogue")
