@@ -45,8 +45,8 @@ def _answers(environment):
 class Engine:
     """The engine that runs here."""
 
-    socket = "/var/run/docker.sock"
     environment = dict(os.environ)
+    socket = environment.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 
     def __enter__(self):
         return self
