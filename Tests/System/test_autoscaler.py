@@ -35,8 +35,8 @@ SETTINGS = {
 }
 
 
-# A connection that Nginx has closed while it was idle, when it took a new configuration, is noticed
-# by the next request on it, which was not sent then: the client sends it on a new connection.
+# A connection that Nginx closes when it takes a new configuration is noticed by the next request on
+# it: clients send that on a new connection, as a PUT may be sent again (RFC 9110 section 9.2.2).
 CLOSED = ("RemoteDisconnected", "BrokenPipe", "ConnectionReset")
 
 
