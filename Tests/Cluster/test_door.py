@@ -249,13 +249,12 @@ class Encrypted(NginxCase):
         self.assertEqual(self.certificate.read_bytes(), before)
 
     def test_it_can_be_switched_off_and_on(self):
-        self.addCleanup(setattr, self.cluster, "tls", True)
-        for is_on in (False, True):
-            self.cluster.tls = is_on
-            self.cluster["nginx"].update()
+        for words, is_on in [(["--no-tls"], False), ([], False), (["--tls"], True), ([], True)]:
+            code, _, errors = support.script("up", "--only", "nginx", *words, cluster=self.cluster)
+            self.assertEqual(code, 0, errors)
             with socket.socket() as probe:
                 found = probe.connect_ex(("127.0.0.1", self.tls_port)) == 0
-            self.assertEqual(found, is_on)
+            self.assertEqual(found, is_on, words)
 
 
 if __name__ == "__main__":
