@@ -78,7 +78,8 @@ class Usual(NginxCase):
         for line in lines():
             self.assertEqual((line["status"], line["method"]), (200, "GET"))
             self.assertGreaterEqual(line["seconds"], 0.2)
-            last = {name: line[name].split(", ")[-1] for name in line if name.startswith("upstream")}
+            figures = [name for name in line if name.startswith("upstream")]
+            last = {name: line[name].split(", ")[-1] for name in figures}
             self.assertEqual(last["upstream_status"], "200")
             self.assertLess(float(last["upstream_connect_seconds"]), 0.1)
             self.assertGreaterEqual(float(last["upstream_header_seconds"]), 0.2)

@@ -46,8 +46,8 @@ class Violation(Exception):
 
 
 class Load:
-    """`writers` threads that write and read until `stop`. `asynchronous` is the share of writes that
-    ask to be queued."""
+    """`writers` threads that write and read until `stop`. `asynchronous` is the share of writes
+    that ask to be queued."""
 
     def __init__(
         self, ports, writers=8, keys=10, pause=0.0, prefix="load", timeout=15, asynchronous=0.0

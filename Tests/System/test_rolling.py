@@ -4,6 +4,7 @@ request fails, no connection breaks, nothing that was accepted is lost."""
 import threading
 
 import running
+from client import Client, Unreachable
 from load import Load
 
 # What a client that does nothing wrong may be answered.
@@ -98,3 +99,31 @@ class Rolling(running.Case):
         self.assertEqual(load.errors, [])
         self.assertLessEqual({status for _, status in load.statuses}, GOOD, load.statuses)
         load.settled(self.client)
+
+    def test_first_writes(self):
+        """What a kv-api writes in the moment it becomes ready, the others answer at once."""
+        old, new = self.cluster.nodes
+        for number in range(5):
+            key = self.key(number)
+            self.cluster.command("stop", "kv-api-2")
+            self.client.put(key, "before", port=old)
+            self.assertEqual(self.client.get(key, port=old).body, b"before")
+            starting = threading.Thread(target=self.cluster.command, args=("start", "kv-api-2"))
+            starting.start()
+            first, reader = Client([new]), Client([old])
+            try:
+                running.wait_until(lambda: is_ready(first), 30, "readiness")
+                self.assertEqual(first.put(key, "after").status, 200)
+                answer = reader.get(key)
+                self.assertEqual(answer.body, b"after", answer.headers["Cache-Status"])
+            finally:
+                starting.join()
+                first.close()
+                reader.close()
+
+
+def is_ready(client):
+    try:
+        return client.request("GET", "/health/ready").status == 200
+    except Unreachable:
+        return False

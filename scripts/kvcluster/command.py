@@ -149,7 +149,8 @@ The cluster is ready. Try:
   curl -X PUT --data 'later' -H 'Prefer: respond-async' -i {cluster.url}/kv/queued
   curl -X DELETE -i {cluster.url}/kv/greeting
   scripts/cluster kill redis-1; scripts/cluster status
-{_tls(cluster)}The reference is at {cluster.url}/docs, Prometheus at http://127.0.0.1:{cluster.ports.prometheus}.
+{_tls(cluster)}The reference is at {cluster.url}/docs.
+Prometheus is at http://127.0.0.1:{cluster.ports.prometheus}.
 `scripts/cluster down` ends it."""
     )
 

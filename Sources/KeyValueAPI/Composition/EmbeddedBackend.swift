@@ -10,6 +10,7 @@ import ServiceLifecycle
 struct EmbeddedBackend: Backend {
   let name = "embedded"
   let needsPurging = true
+  let isLookingForCache = false
   let services: [any Service] = []
   let now: WallClock
   let database: EmbeddedDatabase
