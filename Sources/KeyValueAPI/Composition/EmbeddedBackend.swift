@@ -10,7 +10,6 @@ import ServiceLifecycle
 struct EmbeddedBackend: Backend {
   let name = "embedded"
   let needsPurging = true
-  let isLookingForCache = false
   let services: [any Service] = []
   let now: WallClock
   let database: EmbeddedDatabase

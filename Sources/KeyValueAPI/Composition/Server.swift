@@ -103,7 +103,6 @@ extension Server {
       surroundings: APISurroundings(
         metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) },
         isDraining: { [state] in state.isDraining },
-        isLookingForCache: { [backend] in backend.isLookingForCache },
         // Early enough that what is being read already still fits.
         isCrowded: { [state, http = configuration.http] in
           state.answerBytesHeld > http.answerBytesMax / 4 * 3

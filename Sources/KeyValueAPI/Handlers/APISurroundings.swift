@@ -4,8 +4,6 @@ struct APISurroundings {
   var metricsText: () async -> [UInt8]
   /// Whether the process is on its way out: `/health/ready` says no then.
   var isDraining: () -> Bool
-  /// Whether the process has only just begun to look for its cache: `/health/ready` says no then.
-  var isLookingForCache: () -> Bool
   /// Whether answers that clients do not read take so much memory that no more should be made.
   var isCrowded: () -> Bool
   /// Waits on the loop, between two looks at an operation that a client waits for.

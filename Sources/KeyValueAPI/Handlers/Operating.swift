@@ -8,8 +8,7 @@ extension APIHandler {
 
   func getLiveness() -> Response { HealthResponse.make(status: "alive") }
 
-  /// Ready: neither on the way out nor still looking for its cache, and able to serve. A missing
-  /// cache or queue does not matter here.
+  /// Ready: not on the way out, and able to serve. A missing cache or queue does not matter here.
   func getReadiness() async throws(Problem) -> Response {
     if surroundings.isDraining() {
       throw Problem(.unavailable, "This server is shutting down: ask another one.")
@@ -17,10 +16,6 @@ extension APIHandler {
     }
     if await store.health().status == .unhealthy {
       throw Problem(.unavailable, "The database does not answer: ask again in a second.")
-        .with(field: "Retry-After", "1")
-    }
-    if surroundings.isLookingForCache() {
-      throw Problem(.unavailable, "This server has just been started: ask again in a second.")
         .with(field: "Retry-After", "1")
     }
     return HealthResponse.make(status: "ready")

@@ -6,11 +6,6 @@ struct ApplyService: Service {
   let executor: any TaskExecutor
   let makeApplier: @Sendable () -> Applier
   let consumer: RabbitMQConsumer
-  /// Whether what is applied would not reach the cache yet.
-  let isLookingForCache: @Sendable () -> Bool
-
-  /// Between two looks for that.
-  private static let lookPause = Duration.milliseconds(20)
 
   /// Applies until the process is told to leave. The batch in progress is finished, unless the
   /// database is away: then the broker delivers it to another worker.
@@ -18,9 +13,6 @@ struct ApplyService: Service {
     await cancelWhenGracefulShutdown {
       await withTaskExecutorPreference(executor) {
         let applier = makeApplier()
-        while isLookingForCache(), !Task.isCancelled {
-          try? await Task.sleep(for: Self.lookPause)
-        }
         while !Task.isCancelled {
           await applier.apply(await consumer.next())
         }

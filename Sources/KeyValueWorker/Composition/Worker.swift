@@ -80,7 +80,7 @@ struct Worker: Sendable {
         Applier(
           store: makeStore(), database: backend.databases[0], consumer: consumer,
           deliveriesMax: Self.deliveriesMax, metrics: metrics, logger: logger)
-      }, consumer: consumer, isLookingForCache: { [backend] in backend.isLookingForCache })
+      }, consumer: consumer)
   }
 
   private func makeStore() -> Store {

@@ -15,11 +15,6 @@ package protocol Backend: Sendable {
   /// Whether nobody else purges what has expired.
   var needsPurging: Bool { get }
 
-  /// Whether it has only just begun to look for the cache. A write of such a process would not
-  /// reach it, and other nodes would go on answering from it what was replaced: nobody should send
-  /// any yet. False after a few seconds, whether there is a cache or not.
-  var isLookingForCache: Bool { get }
-
   /// What has to run as long as a store is used, in the order in which it starts.
   var services: [any Service] { get }
 

@@ -22,10 +22,6 @@ package struct ClusterBackend: Backend {
   private let publisher: RabbitMQPublisher
   private let watcher: RabbitMQWatcher
   private let loops: [EventLoop]
-  private let begun = ContinuousClock.now
-
-  /// How long a process that starts waits for Redis before it does without.
-  private static let lookingTime = Duration.seconds(3)
 
   /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
   package init(_ configuration: ClusterConfiguration, loops: [EventLoop], logger: Logger) throws {
@@ -57,12 +53,6 @@ package struct ClusterBackend: Backend {
     services.append(LoopService(loop: loops[0]) { [publisher] in await publisher.run() })
     services.append(LoopService(loop: loops[0]) { [watcher] in await watcher.run() })
     return services
-  }
-
-  package var isLookingForCache: Bool {
-    guard begun.duration(to: .now) < Self.lookingTime else { return false }
-    let totals = master.totals
-    return totals.serving < totals.loops
   }
 
   package func makePorts(on loop: EventLoop, number: Int) -> StorePorts {

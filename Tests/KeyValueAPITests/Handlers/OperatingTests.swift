@@ -56,17 +56,6 @@ struct OperatingTests {
     #expect(try await server.send("GET /health/live").status == 200)
   }
 
-  @Test("A server that still looks for its cache is not ready, but serves whom it is given")
-  func lookingForCache() async throws {
-    let server = Server(Backing(), isLookingForCache: true)
-    let ready = try await server.send("GET /health/ready")
-    #expect(ready.status == 503)
-    #expect(ready.problem == "unavailable")
-    #expect(ready["Retry-After"] == "1")
-    #expect(try await server.send("GET /health").status == 200)
-    #expect(try await server.send("PUT /kv/a", body: "x").status == 201)
-  }
-
   @Test("While too many answers wait for slow readers, reads are told to come back; writes go on")
   func crowded() async throws {
     let server = Server(Backing(), isCrowded: true)

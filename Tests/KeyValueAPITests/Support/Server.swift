@@ -14,8 +14,7 @@ actor Server {
 
   init(
     _ backing: Backing, authentication: any Authenticating = OpenAccess(),
-    limits: APILimits = APILimits(), isDraining: Bool = false,
-    isLookingForCache: Bool = false, isCrowded: Bool = false
+    limits: APILimits = APILimits(), isDraining: Bool = false, isCrowded: Bool = false
   ) {
     self.backing = backing
     let store = Store(
@@ -24,8 +23,7 @@ actor Server {
     handler = APIHandler(
       store: store, authentication: authentication, observer: observer, limits: limits,
       surroundings: APISurroundings(
-        metricsText: { Array("up 1\n".utf8) }, isDraining: { isDraining },
-        isLookingForCache: { isLookingForCache }, isCrowded: { isCrowded },
+        metricsText: { Array("up 1\n".utf8) }, isDraining: { isDraining }, isCrowded: { isCrowded },
         pause: { await backing.pauses.make($0) }))
   }
 
