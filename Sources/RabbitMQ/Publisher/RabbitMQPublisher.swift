@@ -85,7 +85,7 @@ public final class RabbitMQPublisher: Sendable {
   }
 
   /// Fails unless messages can be published now.
-  func checkHealth() throws(StoreError) {
+  public func checkHealth() throws(StoreError) {
     if let refusal = state.withLock({ $0.refusal(at: .now) }) { throw refusal }
   }
 
