@@ -268,7 +268,7 @@ extension RedisServices {
     func bounds() async throws {
       let server = try RedisServer()
       var configuration = server.configuration
-      configuration.pendingCommandsMax = 100
+      configuration.pendingCommandsMax = 2
       try await CacheNode.with(configuration) { node in
         let revision = fresh()
         let updates = (0..<200).map { CacheUpdate("k\($0)", revision) }

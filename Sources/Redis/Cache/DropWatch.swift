@@ -33,17 +33,19 @@ struct DropWatch {
   var interval: Duration { validity / 2 }
 
   private let skew: Duration
-  private var latest: Observation?
-  private var previous: Observation?
-  /// An observation that nothing complies with.
-  private let closed = CommandBuffer.words(["", "", "0"])
+  private var latest = Observation.none
+  private var previous = Observation.none
 
   /// What was seen.
   private struct Observation {
     /// Updates must be newer.
     let horizon: Revision
-    /// The last three arguments of the update's script.
+    /// Three arguments of the update's script.
     let arguments: [UInt8]
+
+    /// Nothing complies with it.
+    static let none = Observation(
+      horizon: Revision(.max), arguments: CommandBuffer.words(["", "", "0"]))
   }
 
   /// Leases and floors live for `leaseTime`, entries for longer.
@@ -65,10 +67,11 @@ struct DropWatch {
     return true
   }
 
-  /// What the script is to compare with before it creates an entry of `revision`.
+  /// What the script is to compare with before it creates an entry, if the oldest of its updates
+  /// has this revision.
   func arguments(for revision: Revision) -> [UInt8] {
-    if let latest, latest.horizon < revision { return latest.arguments }
-    if let previous, previous.horizon < revision { return previous.arguments }
-    return closed
+    if latest.horizon < revision { return latest.arguments }
+    if previous.horizon < revision { return previous.arguments }
+    return Observation.none.arguments
   }
 }

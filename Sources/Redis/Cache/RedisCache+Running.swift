@@ -169,7 +169,8 @@ extension RedisCache {
   /// Makes Redis forget what it has outdated.
   private func repair(_ session: RedisSession) async {
     let failures = master.failures
-    let limit = max(1, min(Self.repairsMax, configuration.pendingCommandsMax / 2))
+    let commandsMax = max(1, configuration.pendingCommandsMax / 2)
+    let limit = min(Self.repairsMax, commandsMax * RedisSession.updatesInCommandMax)
     while !failures.isEmpty, isCurrent(session) {
       if failures.beginDrop() {
         let reply = await session.connection.call("FLUSHDB", "ASYNC")
