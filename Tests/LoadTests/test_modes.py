@@ -70,6 +70,14 @@ class Modes(unittest.TestCase):
         self.assertLess(max(versions), 1.5 * min(versions))
         self.assertEqual({item["size"] for item in items}, {3000})
 
+    def test_writes_may_be_queued(self):
+        # A single node carries them out at once, and says so with another status: 204 for a PUT
+        # is what `return=minimal` would get, 200 is that of a replaced key.
+        result = self.load("put", "--async", "--duration", "1", "--keys", "10", "--users", "2")
+        self.assertEqual(result.code, 0, result)
+        self.assertTrue(result.figures["asynchronous"])
+        self.assertEqual(set(result.mode("put")["answers"]), {"200"})
+
     def test_objectives_decide_the_exit_code(self):
         words = ("get", "--duration", "1", "--keys", "10", "--users", "4")
         easy = self.load(*words, "--min-rps", "1", "--max-p99", "60000", "--max-errors", "0")

@@ -60,6 +60,7 @@ class Generator:
             "DISTRIBUTION": self.options.distribution,
             "VALUE": self.value,
             "TOKEN": self.options.token,
+            "PREFER": "respond-async" if self.options.queued else None,
             "THREADS": self.threads,
             "STATUSES": "count" if counts_statuses else None,
             "RESULT": self.result,

@@ -7,6 +7,7 @@
 --   KV_LOAD_DISTRIBUTION  uniform or zipf
 --   KV_LOAD_VALUE         a file with the value
 --   KV_LOAD_TOKEN         or nothing
+--   KV_LOAD_PREFER        what writes prefer, or nothing
 --   KV_LOAD_THREADS       as many as wrk was told to start
 --   KV_LOAD_STATUSES      `count`, or nothing
 --   KV_LOAD_RESULT        the file for the result
@@ -123,11 +124,14 @@ end
 function init()
   local token = setting("TOKEN")
   if token then wrk.headers["Authorization"] = "Bearer " .. token end
+  local write = {}
+  for name, field in pairs(wrk.headers) do write[name] = field end
+  write["Prefer"] = setting("PREFER")
   local text = { ["Content-Type"] = "text/plain" }
-  for name, field in pairs(wrk.headers) do text[name] = field end
+  for name, field in pairs(write) do text[name] = field end
   local get = requests("GET")
   local put = requests("PUT", text, value())
-  local delete = requests("DELETE")
+  local delete = requests("DELETE", write)
 
   math.randomseed(os.time() * 1000 + id)
   local before, last = tonumber(setting("FIRST")) - 1, tonumber(setting("LAST"))

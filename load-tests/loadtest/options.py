@@ -54,6 +54,8 @@ def parser():
         help="random letters (%(default)s)")
     add("--distribution", choices=["uniform", "zipf"], default="uniform",
         help="which keys are chosen: all alike, or few of them most of the time (%(default)s)")
+    add("--async", dest="queued", action="store_true",
+        help="send writes with `Prefer: respond-async`: answered once they are queued")
     add("--prefix", default="load-test/", help="of the keys; each run adds its own (%(default)s)")
     add("--token", help="the bearer token; better in KV_TOKEN, as command lines are public")
     add("--token-file", metavar="FILE", help="a file with the token")

@@ -50,6 +50,7 @@ def _conditions(found):
     return (
         f"{found['url']}, {made}. {found['users']:,} users, {found['keys']:,} keys "
         f"({found['distribution']}), values of {found['value_bytes']:,} bytes, "
+        f"{'writes queued, ' if found['asynchronous'] else ''}"
         f"{found['seconds_of_each_mode']:,} s of each mode after a warm-up. Sent by "
         f"{machine['program']} with {machine['threads']} threads on {machine['cores']} cores, "
         f"{machine['system']}."

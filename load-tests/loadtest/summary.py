@@ -53,7 +53,7 @@ def summarise(measurement, options):
         "errors": {"total": sum(by.values()), "by": dict(sorted(by.items()))},
         "series": series,
     }
-    summary["remarks"] = _remarks(summary, longest_stall)
+    summary["remarks"] = _remarks(summary, longest_stall, options)
     summary["objectives"] = judge(summary, options)
     return summary
 
@@ -94,6 +94,7 @@ def document(summaries, options, machine):
         "keys": options.keys,
         "value_bytes": options.value_size,
         "distribution": options.distribution,
+        "asynchronous": options.queued,
         "seconds_of_each_mode": options.duration,
         "generator": machine,
         "met": all(o["met"] for s in summaries for o in s["objectives"]),
@@ -162,7 +163,7 @@ def _refused(interval, mode):
     return max(0, interval.errors["status"] - expected)
 
 
-def _remarks(summary, stall):
+def _remarks(summary, stall, options):
     by, answers = summary["errors"]["by"], summary["answers"]
     found = []
     if by.get("429"):
@@ -171,7 +172,7 @@ def _remarks(summary, stall):
             "(Nginx's limit_req) turned them away, and these are figures of that limit. Lift it "
             "for this address, or ask for less"
         )
-    if answers.get("202"):
+    if answers.get("202") and not options.queued:
         found.append(
             f"{answers['202']:,} writes were answered 202: queued, as the database was not reached"
         )
