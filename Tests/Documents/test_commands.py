@@ -135,11 +135,17 @@ def missing(command, targets):
                 problems.append(f"there is no `make {target[1]}`")
         if script := OURS.match(part.strip()):
             path = ROOT / script[1]
-            if not path.exists():
+            if not path.exists() and not is_ignored(script[1]):
                 problems.append(f"there is no {script[1]}")
             elif path.is_file() and os.access(path, os.X_OK):
                 problems += unknown_options(script[1], part)
     return problems
+
+
+def is_ignored(name):
+    """Whether git ignores it: it is made by a command, and need not be there."""
+    return subprocess.run(
+        ["git", "check-ignore", "--quiet", f"{name}/x"], cwd=ROOT, check=False).returncode == 0
 
 
 def unknown_options(script, command):
