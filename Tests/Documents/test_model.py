@@ -105,8 +105,13 @@ class Plans(unittest.TestCase):
         self.assertFalse(found.fits)
         self.assertEqual(found.bottleneck.name, "redis")
         self.assertEqual(found.bottleneck.parts, 2)
+
+    def test_redis_gets_memory_for_all_copies(self):
+        huge = {**EVEN["bytes"], "cache_entry": 100_000}
+        found = self.made(10_000, bytes=huge)
         redis = next(group for group in found.groups if group.service == "redis")
-        self.assertEqual(redis.count, 2 * ASSUMED["copies"]["cache"])
+        needed = ASSUMED["copies"]["cache"] * found.demand.cache_bytes
+        self.assertGreaterEqual(redis.count * redis.gib_each * (1 << 30), needed)
 
     def test_memory_may_end_before_the_thread_does(self):
         idle = copy.deepcopy(EVEN["processor_us"])
@@ -129,7 +134,9 @@ class Plans(unittest.TestCase):
         for rate in (2500, 100_000, 10_000_000):
             found = self.made(rate)
             for group in found.groups:
-                cores = found.demand.cores.get(group.service, 0)
+                parts = ("redis-master", "redis-replicas")
+                names = parts if group.service == "redis" else (group.service,)
+                cores = sum(found.demand.cores.get(name, 0) for name in names)
                 self.assertLessEqual(
                     cores, group.cores * ASSUMED["headroom"]["utilisation"] + 1e-9, group)
 
@@ -162,7 +169,8 @@ class Tables(unittest.TestCase):
         filled = tables.fill(text, {"cost": "| new |"})
         self.assertEqual(
             filled,
-            "before\n<!-- CLOUD/model/run: cost -->\n\n| new |\n\n<!-- end -->\nafter <!-- end -->\n")
+            "before\n<!-- CLOUD/model/run: cost -->\n\n| new |\n\n<!-- end -->\n"
+            "after <!-- end -->\n")
         self.assertEqual(tables.fill(filled, {"cost": "| new |"}), filled)
 
     def test_a_table_that_there_is_not_is_an_error(self):

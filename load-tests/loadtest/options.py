@@ -43,7 +43,8 @@ def parser():
     )
     add = top.add_argument
     add("mode", choices=[*MODES, "all"], help="what to send")
-    add("--url", type=_url, default="http://127.0.0.1:8080", help="where the store is (%(default)s)")
+    add("--url", type=_url, default="http://127.0.0.1:8080",
+        help="where the store is (%(default)s)")
     add("--duration", type=_seconds, default=10, metavar="TIME",
         help="of each mode: 30, 30s or 5m (10 s)")
     add("--users", type=_between(1, USERS_MAX), default=64, metavar="N",

@@ -32,8 +32,9 @@ class Progress:
         failed = sum(sum(measurement.failures(one).values()) for one in measurement.intervals)
         self._line(
             f"{self.mode}: {measurement.seconds:.0f} of {self.duration} s  "
-            f"{last.per_second:>9,.0f} requests/s  p50 {milliseconds(last.latencies.percentile(50))}"
-            f"  p99 {milliseconds(last.latencies.percentile(99))}  errors {failed:,}"
+            f"{last.per_second:>9,.0f} requests/s  "
+            f"p50 {milliseconds(last.latencies.percentile(50))}  "
+            f"p99 {milliseconds(last.latencies.percentile(99))}  errors {failed:,}"
         )
 
     def end(self):

@@ -182,7 +182,8 @@ def _refusal(what, status, answer):
         said += f" ({detail})"
     advice = {
         401: "This store wants a token, and not this one: --token-file, or KV_TOKEN",
-        403: "The token needs the scopes read and write, and a key prefix that --prefix starts with",
+        403: "The token needs the scopes read and write, and a key prefix that --prefix starts "
+             "with",
         413: "The store takes smaller values only: --value-size",
         429: "A rate limit, probably Nginx's, turns requests away: ask for less, or lift it",
     }

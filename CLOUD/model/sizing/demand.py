@@ -1,4 +1,4 @@
-"""What a rate of requests asks of each service: busy cores, bytes in memory, on disk, on the wire."""
+"""What a rate of requests asks of each service: busy cores, and bytes of all sorts."""
 
 from dataclasses import dataclass
 

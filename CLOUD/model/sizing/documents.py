@@ -41,7 +41,7 @@ def capacity(plans):
         state = f"{NAMES[found.name]}, {_share(found.share)}"
         over = [limit for limit in one.limits if limit.share > 1]
         change = "nothing" if one.fits else "; ".join(
-            f"{ADVICE[limit.name]} ({limit.parts:,} parts)" for limit in over)
+            f"{NAMES[limit.name]} into {limit.parts:,}: {ADVICE[limit.name]}" for limit in over)
         machines = ", ".join(f"{group.count:,} {group.service}" for group in one.groups)
         rows.append([
             f"{one.demand.rate:,.0f}", f"{sum(one.demand.cores.values()):,.1f}", machines, state,
@@ -111,7 +111,9 @@ def _table(head, rows):
 
 
 def _share(share):
-    return f"{share:,.1f} times what it carries" if share > 1 else f"at {share:.1%} of what it carries"
+    if share > 1:
+        return f"{share:,.1f} times what it carries"
+    return f"at {share:.1%} of what it carries"
 
 
 def _dollars(amount):

@@ -104,8 +104,9 @@ class Measuring:
         self.folder.cleanup()
         return {
             "about": (
-                "Written by the command. Processor time is in µs for one request, of all processes "
-                "of a service together, above what they take when idle; bytes are of one copy."),
+                "Written by the command. Processor time is in µs for one request, of all "
+                "processes of a service together, above what they take when idle; bytes are of "
+                "one copy."),
             "command": COMMAND,
             "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, "
                        "everything and the load on it",

@@ -89,7 +89,7 @@ def plan(figures, demand):
         _group(figures, service, demand.cores[service], disks.get(service, 0))
         for service in ("nginx", "kv-api", "kv-worker", "database", "rabbitmq")
     ]
-    groups.insert(3, _redis(figures, demand, limits[0].parts))
+    groups.insert(3, _redis(figures, demand))
     groups.append(_group(figures, "monitoring", 0, 100e9 * max(1, math.log10(demand.rate / 250))))
     return Plan(demand, limits, groups)
 
@@ -105,26 +105,24 @@ def _redis_share(figures, demand):
     return max(thread, demand.cache_bytes / _max(figures, "redis_master_bytes"))
 
 
-def _redis(figures, demand, masters):
-    """A master and its replicas are alike; memory decides their size, as commands take one core."""
-    machines, headroom = figures.assumed["machines"], figures.assumed["headroom"]
-    shape = machines["services"]["redis"]["shape"]
-    gib_per_core = machines["shapes"][shape]["gib_per_core"]
-    gib = demand.cache_bytes / masters / headroom["memory_utilisation"] / GIB
-    size = next((s for s in machines["sizes"] if s * gib_per_core >= gib), machines["sizes"][-1])
-    count = masters * figures.assumed["copies"]["cache"]
-    return Group("redis", shape, count, size, size * gib_per_core, 0)
+def _redis(figures, demand):
+    """Masters and replicas, several on a machine: each takes one core at most, so they are
+    counted by their load, and by the memory of all copies."""
+    headroom = figures.assumed["headroom"]
+    cores = demand.cores["redis-master"] + demand.cores["redis-replicas"]
+    memory = demand.cache_bytes * figures.assumed["copies"]["cache"]
+    return _group(figures, "redis", cores, 0, memory / headroom["memory_utilisation"])
 
 
-def _group(figures, service, cores, disk_bytes):
+def _group(figures, service, cores, disk_bytes, memory_bytes=0):
     """So many machines that they carry the load, and that one may be lost."""
     machines, headroom = figures.assumed["machines"], figures.assumed["headroom"]
     wanted = machines["services"][service]
-    needed = cores / headroom["utilisation"]
+    gib_per_core = machines["shapes"][wanted["shape"]]["gib_per_core"]
+    needed = max(cores / headroom["utilisation"], memory_bytes / GIB / gib_per_core)
     size = next(
         (s for s in machines["sizes"] if math.ceil(needed / s) <= machines["many"]),
         machines["sizes"][-1])
     count = max(wanted["least"], math.ceil(needed / size))
     disk = disk_bytes / headroom["disk_utilisation"] / count / 1e9
-    gib = size * machines["shapes"][wanted["shape"]]["gib_per_core"]
-    return Group(service, wanted["shape"], count, size, gib, disk)
+    return Group(service, wanted["shape"], count, size, size * gib_per_core, disk)
