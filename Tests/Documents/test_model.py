@@ -21,7 +21,7 @@ from sizing.plan import plan  # noqa: E402
 ASSUMED = json.loads(reading.ASSUMPTIONS.read_text())
 # 10 µs of everything for every request, 100 bytes of everything.
 EVEN = {
-    "command": "none", "machine": "none", "conditions": "none",
+    "commands": {"processor_us": "none", "bytes": "none"}, "machine": "none", "conditions": "none",
     "processor_us": {
         request: dict.fromkeys(reading.SERVICES, 10) for request in reading.REQUESTS},
     "bytes": dict.fromkeys(reading.BYTES, 100),
@@ -47,8 +47,10 @@ class Reading(unittest.TestCase):
             reading.check(broken, ASSUMED)
 
     def test_figures_without_their_command_are_refused(self):
-        with self.assertRaisesRegex(reading.FiguresError, "without a command"):
-            figures(command="")
+        with self.assertRaisesRegex(reading.FiguresError, "no command .* that measured bytes"):
+            figures(commands={"processor_us": "none"})
+        with self.assertRaisesRegex(reading.FiguresError, "without their machine"):
+            figures(machine="")
 
     def test_shares_add_up(self):
         assumed = copy.deepcopy(ASSUMED)

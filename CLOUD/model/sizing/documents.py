@@ -102,7 +102,16 @@ def measured(figures):
          f"{sum(found[request].values()):.1f}"]
         for request in names
     ]
-    return _table(["CPU µs each", *columns, "all"], rows)
+    sizes = ", ".join(
+        f"{name.replace('_', ' ')} {count:,.0f}"
+        for name, count in figures.measured["bytes"].items())
+    messages = ", ".join(
+        f"{name.replace('_', ' ')} {count:,}"
+        for name, count in figures.measured.get("messages_per_second_per_core", {}).items())
+    return (
+        f"{_table(['CPU µs each', *columns, 'all'], rows)}\n\n"
+        f"Bytes: {sizes}. Messages per second and core of RabbitMQ's: {messages}. "
+        f"On {figures.measured['machine']}; {figures.measured['conditions']}.")
 
 
 def _table(head, rows):

@@ -45,9 +45,13 @@ def read(measured=MEASURED, assumptions=ASSUMPTIONS):
 
 def check(measured, assumed):
     """Refuses what the model can't calculate with, and says which figure it is."""
-    for name in ("command", "machine", "conditions"):
+    for name in ("machine", "conditions"):
         if not measured.get(name):
-            raise FiguresError(f"measured figures without a {name}: nobody could repeat them")
+            raise FiguresError(f"measured figures without their {name}: nobody could repeat them")
+    for group, figures in measured.items():
+        if isinstance(figures, dict) and group != "commands":
+            if not measured.get("commands", {}).get(group):
+                raise FiguresError(f"no command is named that measured {group}")
     for request in REQUESTS:
         for service in SERVICES:
             _number(measured.get("processor_us", {}).get(request, {}), service, request)

@@ -107,7 +107,8 @@ class Measuring:
                 "Written by the command. Processor time is in µs for one request, of all "
                 "processes of a service together, above what they take when idle; bytes are of "
                 "one copy."),
-            "command": COMMAND,
+            "commands": dict.fromkeys(
+                ["processor_us", "idle_cores", "bytes", "messages_per_second_per_core"], COMMAND),
             "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, "
                        "everything and the load on it",
             "conditions": f"64 users through Nginx, {ENTRIES:,} keys, values of {VALUE_BYTES} "
@@ -115,6 +116,11 @@ class Measuring:
             "processor_us": processor,
             "idle_cores": {name: round(cores, 4) for name, cores in self.idle.items()},
             "bytes": {**stored, **more, **queued},
+            # Of all three nodes together: a message is in each.
+            "messages_per_second_per_core": {
+                "queued_write": round(1e6 / processor["put_queued"]["rabbitmq"]),
+                "change_event": round(1e6 / processor["put"]["rabbitmq"]),
+            },
         }
 
     def bytes_of_entries(self):
