@@ -4,7 +4,7 @@ import math
 from html import escape
 
 WIDTH, HEIGHT = 760, 260
-LEFT, RIGHT, TOP, BOTTOM = 84, 56, 16, 44
+LEFT, RIGHT, TOP, BOTTOM = 84, 72, 16, 44
 
 
 class Line:
@@ -91,9 +91,10 @@ class Chart:
             elif stroke:
                 yield f'<polyline class="line {line.style}" points="{" ".join(stroke)}"/>'
                 stroke = []
+        radius = 3 if len(points) <= 30 else 2
         for x, y, moment, value in filter(None, points):
             said = f"{line.name}: {number(value)} {self.unit} at {moment:.1f} s"
-            yield (f'<circle class="point {line.style}" cx="{x:.1f}" cy="{y:.1f}" r="3">'
+            yield (f'<circle class="point {line.style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
                    f"<title>{escape(said)}</title></circle>")
 
     def _names(self):
