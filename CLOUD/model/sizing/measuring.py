@@ -23,6 +23,7 @@ FILE = Path(__file__).resolve().parents[1] / "measured.json"
 COMMAND = "CLOUD/model/measure"
 ENTRIES = 100_000
 VALUE_BYTES = 100
+DRAIN_SECONDS_MAX = 120
 
 DESCRIPTION = f"""\
 Starts a cluster of its own (scripts/cluster), measures the processor time of each service for each
@@ -193,7 +194,10 @@ class Measuring:
         def load():
             applied = self._applied()
             count = self.generator.run(mode, self.seconds, 1, ENTRIES, False).requests
+            end = time.monotonic() + DRAIN_SECONDS_MAX
             while drains and self._applied() < applied + count:
+                if time.monotonic() > end:
+                    raise LoadTestError("kv-worker has not applied what was queued")
                 time.sleep(0.2)
             return count
 
