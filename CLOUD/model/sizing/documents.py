@@ -4,6 +4,7 @@ import re
 
 from .cost import cost
 from .demand import demand
+from .figures import SERVICES
 from .plan import ADVICE, NAMES, plan
 
 MARKERS = re.compile(
@@ -96,7 +97,7 @@ def measured(figures):
     names = {"get_cached": "GET, cached", "get_missed": "GET, not cached", "put": "PUT",
              "put_queued": "PUT, queued and applied", "delete": "DELETE"}
     found = figures.measured["processor_us"]
-    columns = list(next(iter(found.values())))
+    columns = SERVICES
     rows = [
         [names[request], *(f"{found[request][service]:.1f}" for service in columns),
          f"{sum(found[request].values()):.1f}"]

@@ -28,7 +28,7 @@ DRAIN_SECONDS_MAX = 120
 DESCRIPTION = f"""\
 Starts a cluster of its own (scripts/cluster), measures the processor time of each service for each
 kind of request and the bytes that each keeps, writes {FILE.name}, and removes the cluster. Takes
-about four minutes, on a machine that does nothing else."""
+about two minutes, on a machine that does nothing else."""
 
 
 def main(arguments=None):
@@ -50,7 +50,8 @@ def main(arguments=None):
         return 2
     except KeyboardInterrupt:
         return 130
-    options.output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(figures, indent=2, ensure_ascii=False)
+    options.output.write_text(text + "\n", encoding="utf-8")
     print(options.output)
     return 0
 
