@@ -1,6 +1,6 @@
 # Each target calls one script; the scripts can be read and called by themselves.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check conformance sanitize fuzz load bench packages clean
+.PHONY: help run cluster test check conformance sanitize fuzz load bench settings packages clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ load: ## Put load on a running store (LOAD="all --url http://127.0.0.1:21000"; -
 
 bench: ## Measure against other servers (BENCH="--cluster", "--all", "--quick", "--soak 300")
 	@scripts/bench $(BENCH)
+
+settings: ## Write the table of settings in SETUP.md anew, from the programs' own catalogues
+	@scripts/settings
 
 packages: ## Install the Debian packages that building, testing and measuring need
 	@scripts/packages build test cluster bench

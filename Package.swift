@@ -108,6 +108,9 @@ let package = Package(
         arguments, log,
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "SetupTests", dependencies: ["KeyValueAPI", "KeyValueWorker", "Node"],
+      swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
     .testTarget(name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),
 

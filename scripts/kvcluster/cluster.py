@@ -23,18 +23,32 @@ SCALABLE = {"kv-api": API, "kv-worker": Worker}
 class Cluster:
     """All services on one machine. What runs is on the disk: any process may make this object."""
 
-    def __init__(self, path=None, base=None, binaries=None, settings=None, is_quiet=True):
+    def __init__(
+        self,
+        path=None,
+        base=None,
+        binaries=None,
+        settings=None,
+        is_quiet=True,
+        tls=None,
+        rate=None,
+    ):
         """
         path: the folder for everything; by default `.cluster` in the repository.
         base: the first port; by default that of the last `up`, or 21000.
         binaries: the folder of kv-api and kv-worker.
         settings: further KV_… settings for them.
+        tls: whether Nginx serves TLS on a port of its own, too; by default as at the last `up`.
+        rate: requests a second that each client may send; 0: any number. By default as at the last
+            `up`, or as in deploy/nginx/limits.conf.
         """
         self.folder = Folder(path or REPOSITORY / ".cluster")
         plan = self.folder.plan
         self.ports = Ports(base or plan.get("base", DEFAULT_BASE))
         self.binaries = binaries or plan.get("binaries")
         self.settings = settings or {}
+        self.tls = plan.get("tls", False) if tls is None else tls
+        self.rate = plan.get("rate") if rate is None else rate
         self.replicas = plan.get("replicas", dict.fromkeys(SCALABLE, 2))
         # Those that are being started belong to the cluster already, those that are being ended
         # no longer.
@@ -132,6 +146,14 @@ class Cluster:
         with self.folder.lock():
             self._stop(self.select(names))
 
+    def restart(self, names):
+        """Replaces services one after the other, each once the one before it is ready. Nginx hears
+        of a kv-api that leaves before it leaves, and of its successor when that is ready."""
+        with self.folder.lock():
+            for service in self.select(names):
+                self._stop([service])
+                self._start([service])
+
     def down(self, purge=False):
         """Ends everything. With `purge` nothing remains on the disk, and nothing is waited for."""
         with self.folder.lock():
@@ -183,6 +205,8 @@ class Cluster:
             "binaries": str(self.binaries) if self.binaries else None,
             "database": self.of_kind("database")[0].kind,
             "replicas": self.replicas,
+            "tls": self.tls,
+            "rate": self.rate,
         }
 
     def _all_ever(self):

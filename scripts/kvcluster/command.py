@@ -24,6 +24,13 @@ NAME is one of those that `status` lists, or a kind or group of them: redis, sen
 kv-api, kv-worker, database, backing."""
 
 
+def rate(text):
+    """The value of --rate."""
+    if text.isascii() and text.isdigit() and int(text) <= 1_000_000:
+        return int(text)
+    raise argparse.ArgumentTypeError("0 to 1000000 are possible")
+
+
 def parser():
     """All verbs and options."""
     common = argparse.ArgumentParser(add_help=False)
@@ -57,6 +64,20 @@ def parser():
     choice.add_argument("--debug", action="store_true", help="build for debugging")
     choice.add_argument("--binaries", metavar="FOLDER", help="take kv-api and kv-worker from here")
 
+    up.add_argument(
+        "--tls",
+        action=argparse.BooleanOptionalAction,
+        help="serve TLS on a port of its own, too; without a certificate one is made that signs "
+        "itself (default: as before, at first no)",
+    )
+    up.add_argument(
+        "--rate",
+        type=rate,
+        metavar="N",
+        help="requests a second that each client may send, 0 for any number (default: as before, "
+        "at first 2000, and any number for clients on this machine)",
+    )
+
     down = verb("down", "end everything; data and logs are kept")
     down.add_argument("--purge", action="store_true", help="remove data, logs and passwords, too")
     status = verb("status", "list everything; the exit code is 0 if all of it is ready")
@@ -67,6 +88,7 @@ def parser():
     for name, text in {
         "stop": "end in an orderly way",
         "start": "start again",
+        "restart": "replace, one after the other, without losing a request",
         "kill": "end at once (SIGKILL), as a crash would",
         "pause": "let it hang (SIGSTOP)",
         "resume": "let it go on (SIGCONT)",
@@ -101,7 +123,9 @@ def _cluster(options, **more):
 def _up(options):
     groups = ["build", "cluster"]
     only = options.only.split(",") if options.only else None
-    cluster = _cluster(options, base=options.base, binaries=options.binaries)
+    cluster = _cluster(
+        options, base=options.base, binaries=options.binaries, tls=options.tls, rate=options.rate
+    )
     wants_binaries = any(service.kind in SCALABLE for service in cluster.select(only or ["kv-api"]))
     if not wants_binaries or options.binaries:
         groups.remove("build")
@@ -125,8 +149,19 @@ The cluster is ready. Try:
   curl -X PUT --data 'later' -H 'Prefer: respond-async' -i {cluster.url}/kv/queued
   curl -X DELETE -i {cluster.url}/kv/greeting
   scripts/cluster kill redis-1; scripts/cluster status
-The reference is at {cluster.url}/docs, Prometheus at http://127.0.0.1:{cluster.ports.prometheus}.
+{_tls(cluster)}The reference is at {cluster.url}/docs.
+Prometheus is at http://127.0.0.1:{cluster.ports.prometheus}.
 `scripts/cluster down` ends it."""
+    )
+
+
+def _tls(cluster):
+    if not cluster.tls:
+        return ""
+    certificate = cluster["nginx"].certificate
+    return (
+        f"TLS is on port {cluster.ports.nginx_tls}:\n"
+        f"  curl --cacert {certificate} https://localhost:{cluster.ports.nginx_tls}/kv/greeting\n"
     )
 
 
@@ -191,5 +226,5 @@ VERBS = {
     "logs": _logs,
     "env": _env,
     "scale": _scale,
-    **{verb: _on_names(verb) for verb in ("stop", "start", "kill", "pause", "resume")},
+    **{verb: _on_names(verb) for verb in ("stop", "start", "restart", "kill", "pause", "resume")},
 }

@@ -27,6 +27,10 @@ class Ports:
         return self.base
 
     @property
+    def nginx_tls(self):
+        return self.base + 19
+
+    @property
     def prometheus(self):
         return self.base + 1
 
