@@ -19,6 +19,10 @@ let lifecycle = Target.Dependency.product(
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+// Where the system has no System of its own.
+let system = Target.Dependency.product(
+  name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux]))
 let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 
 let package = Package(
@@ -27,13 +31,16 @@ let package = Package(
   products: [
     .executable(name: "kv-api", targets: ["KeyValueAPI"]),
     .executable(name: "kv-worker", targets: ["KeyValueWorker"]),
+    .executable(name: "kv-autoscaler", targets: ["KeyValueAutoscaler"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
   ],
   targets: [
     .target(name: "CLinux"),
@@ -92,6 +99,15 @@ let package = Package(
       swiftSettings: settings,
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
 
+    .executableTarget(
+      name: "KeyValueAutoscaler",
+      dependencies: [
+        "EventLoop", "HTTP", "Node", "Observability",
+        arguments, lifecycle, log, signals, subprocess, system,
+      ],
+      swiftSettings: settings,
+      linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
+
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: settings),
     .testTarget(
@@ -109,7 +125,16 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "SetupTests", dependencies: ["KeyValueAPI", "KeyValueWorker", "Node"],
+      name: "SetupTests",
+      dependencies: ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueWorker", "Node"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "KeyValueAutoscalerTests",
+      dependencies: [
+        "EventLoop", "HTTP", "KeyValueAutoscaler", "Node", "Observability", "TestServices",
+        arguments,
+        log,
+      ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
     .testTarget(name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),

@@ -3,6 +3,7 @@ import Node
 import Testing
 
 @testable import KeyValueAPI
+@testable import KeyValueAutoscaler
 @testable import KeyValueWorker
 
 /// SETUP.md says of every setting what the programs say of it.
@@ -12,6 +13,7 @@ struct SetupTests {
   private static let programs = [
     SettingsTable.Program(name: "kv-api", settings: KeyValueAPI.Settings.all),
     SettingsTable.Program(name: "kv-worker", settings: KeyValueWorker.Settings.all),
+    SettingsTable.Program(name: "kv-autoscaler", settings: KeyValueAutoscaler.Settings.all),
   ]
 
   private static let document = URL(filePath: #filePath)

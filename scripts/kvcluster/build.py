@@ -1,18 +1,17 @@
-"""Building kv-api and kv-worker, with the same flags as every other script."""
+"""Building our own programs, with the same flags as every other script."""
 
 import subprocess
 
 from .errors import ClusterError
 from .folder import REPOSITORY
 
-PRODUCTS = ["kv-api", "kv-worker"]
 FLAGS = {"release": "release_flags", "debug": "swift_flags"}
 
 
-def build(configuration):
-    """Builds both. Returns the folder they are in."""
+def build(configuration, products):
+    """Builds programs. Returns the folder they are in."""
     flags = f'"${{{FLAGS[configuration]}[@]}}"'
-    steps = [f"swift build --product {product} {flags} >&2" for product in PRODUCTS]
+    steps = [f"swift build --product {product} {flags} >&2" for product in products]
     script = "\n".join(["source scripts/lib.sh", *steps, f"swift build {flags} --show-bin-path"])
     done = subprocess.run(
         ["bash", "-c", script],

@@ -1,5 +1,6 @@
 """The cluster as a whole: what belongs to it, and the verbs."""
 
+import contextlib
 import time
 
 from . import listeners, programs, rabbitmq
@@ -8,7 +9,7 @@ from .cockroach import Cockroach
 from .errors import ClusterError
 from .folder import REPOSITORY, Folder
 from .nginx import Nginx
-from .node import API, Worker
+from .node import API, Autoscaler, Worker
 from .ports import DEFAULT_BASE, REPLICAS_MAX, SPAN, Ports
 from .postgres import Postgres
 from .progress import Progress
@@ -29,6 +30,7 @@ class Cluster:
         base=None,
         binaries=None,
         settings=None,
+        has_autoscaler=None,
         is_quiet=True,
         tls=None,
         rate=None,
@@ -36,11 +38,12 @@ class Cluster:
         """
         path: the folder for everything; by default `.cluster` in the repository.
         base: the first port; by default that of the last `up`, or 21000.
-        binaries: the folder of kv-api and kv-worker.
+        binaries: the folder of kv-api, kv-worker and kv-autoscaler.
         settings: further KV_… settings for them.
         tls: whether Nginx serves TLS on a port of its own, too; by default as at the last `up`.
         rate: requests a second that each client may send; 0: any number. By default as at the last
             `up`, or as in deploy/nginx/limits.conf.
+        has_autoscaler: whether it scales itself; by default as after the last `up`, or not.
         """
         self.folder = Folder(path or REPOSITORY / ".cluster")
         plan = self.folder.plan
@@ -50,6 +53,9 @@ class Cluster:
         self.tls = plan.get("tls", False) if tls is None else tls
         self.rate = plan.get("rate") if rate is None else rate
         self.replicas = plan.get("replicas", dict.fromkeys(SCALABLE, 2))
+        if has_autoscaler is None:
+            has_autoscaler = plan.get("autoscaler", False)
+        self.has_autoscaler = has_autoscaler
         # Those that are being started belong to the cluster already, those that are being ended
         # no longer.
         self.starting = set()
@@ -86,7 +92,8 @@ class Cluster:
             for kind, make in SCALABLE.items()
             for number in range(self.replicas[kind])
         ]
-        return [*self._fixed, *scaled, Nginx(self), Prometheus(self)]
+        autoscaler = [Autoscaler(self)] if self.has_autoscaler else []
+        return [*self._fixed, *scaled, Nginx(self), Prometheus(self), *autoscaler]
 
     def of_kind(self, kind):
         """All of a kind or group, in order of their numbers."""
@@ -129,13 +136,15 @@ class Cluster:
 
     def up(self, only=None):
         """Starts what is missing, all of it or the services named. Returns their names."""
-        with self.folder.lock():
+        with self._changing():
+            if not self.has_autoscaler:
+                Autoscaler(self).stop()
             self._save_plan()
             return self._start(self.select(only) if only else self.services)
 
     def start(self, names):
         """Starts services, and what they can't run without."""
-        with self.folder.lock():
+        with self._changing():
             services = self.select(names)
             needed = {"epmd"} if any(isinstance(s, RabbitMQ) for s in services) else set()
             missing = [self[name] for name in needed if not self[name].is_alive]
@@ -143,26 +152,28 @@ class Cluster:
 
     def stop(self, names):
         """Ends services in an orderly way. A kv-api gets no new requests from before that on."""
-        with self.folder.lock():
+        with self._changing():
             self._stop(self.select(names))
 
     def restart(self, names):
         """Replaces services one after the other, each once the one before it is ready. Nginx hears
         of a kv-api that leaves before it leaves, and of its successor when that is ready."""
-        with self.folder.lock():
+        with self._changing():
             for service in self.select(names):
                 self._stop([service])
                 self._start([service])
 
     def down(self, purge=False):
         """Ends everything. With `purge` nothing remains on the disk, and nothing is waited for."""
-        with self.folder.lock():
+        with self._changing():
             services = self._all_ever()
             if purge:
                 for service in services:
                     service.kill()
-            # In the order of a request: the door first, what is behind it last.
-            for kinds in [{"nginx", "prometheus"}, set(SCALABLE), {"rabbitmq"}, None]:
+            # In the order of a request: the door first, what is behind it last. But before that,
+            # who might change things.
+            door = {"nginx", "prometheus"}
+            for kinds in [{"kv-autoscaler"}, door, set(SCALABLE), {"rabbitmq"}, None]:
                 stage = [s for s in services if kinds is None or s.kind in kinds]
                 for service in stage:
                     service.ask_to_stop()
@@ -177,7 +188,7 @@ class Cluster:
             raise ClusterError(f"{kind} can't be scaled; {' and '.join(SCALABLE)} can")
         if not 1 <= count <= REPLICAS_MAX:
             raise ClusterError(f"1 to {REPLICAS_MAX} of them are possible")
-        with self.folder.lock():
+        with self._changing():
             leaving = self.of_kind(kind)[count:]
             self._stop(leaving, becoming=(kind, count))
             self._start(self.of_kind(kind))
@@ -199,6 +210,13 @@ class Cluster:
 
     # How.
 
+    @contextlib.contextmanager
+    def _changing(self):
+        """Nobody else changes the cluster meanwhile; what somebody has changed before is known."""
+        with self.folder.lock():
+            self.replicas = self.folder.plan.get("replicas", self.replicas)
+            yield
+
     def _save_plan(self):
         self.folder.plan = {
             "base": self.ports.base,
@@ -207,12 +225,14 @@ class Cluster:
             "replicas": self.replicas,
             "tls": self.tls,
             "rate": self.rate,
+            "autoscaler": self.has_autoscaler,
         }
 
     def _all_ever(self):
         """Also those beyond the present scale, should an earlier command have been interrupted."""
         extra = [make(self, n + 1) for make in SCALABLE.values() for n in range(REPLICAS_MAX)]
-        return list({service.name: service for service in [*self.services, *extra]}.values())
+        everything = [*self.services, *extra, Autoscaler(self)]
+        return list({service.name: service for service in everything}.values())
 
     def _start(self, services):
         for service in services:

@@ -10,18 +10,18 @@ from .build import build
 from .cluster import SCALABLE, Cluster
 from .errors import ClusterError
 from .folder import REPOSITORY, Folder
-from .node import backing_settings
+from .node import Node, backing_settings
 from .ports import DEFAULT_BASE
 
 DESCRIPTION = """\
 Runs the whole system on this machine, without containers: a database (PostgreSQL, or three nodes
 of CockroachDB where a `cockroach` is on the PATH or named by KV_COCKROACH), Redis with two replicas
 and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and Prometheus. All of
-it listens on 127.0.0.1 only. KV_… settings of the shell are passed on to kv-api and kv-worker."""
+it listens on 127.0.0.1 only. KV_… settings of the shell are passed on to our own programs."""
 
 EPILOG = """\
 NAME is one of those that `status` lists, or a kind or group of them: redis, sentinel, rabbitmq,
-kv-api, kv-worker, database, backing."""
+kv-api, kv-worker, database, backing; kv-autoscaler where there is one."""
 
 
 def rate(text):
@@ -59,10 +59,17 @@ def parser():
         help=f"the first of 100 ports, from which all others follow (default: {DEFAULT_BASE})",
     )
     up.add_argument("--only", metavar="NAME,…", help="start these only, for instance `backing`")
+    up.add_argument(
+        "--autoscaler",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="have kv-autoscaler scale kv-api and kv-worker, or no longer (default: as it was; at "
+        "first, not)",
+    )
     choice = up.add_mutually_exclusive_group()
     choice.add_argument("--release", action="store_true", help="build a release (the default)")
     choice.add_argument("--debug", action="store_true", help="build for debugging")
-    choice.add_argument("--binaries", metavar="FOLDER", help="take kv-api and kv-worker from here")
+    choice.add_argument("--binaries", metavar="FOLDER", help="take our own programs from here")
 
     up.add_argument(
         "--tls",
@@ -124,16 +131,23 @@ def _up(options):
     groups = ["build", "cluster"]
     only = options.only.split(",") if options.only else None
     cluster = _cluster(
-        options, base=options.base, binaries=options.binaries, tls=options.tls, rate=options.rate
+        options,
+        base=options.base,
+        binaries=options.binaries,
+        has_autoscaler=options.autoscaler,
+        tls=options.tls,
+        rate=options.rate,
     )
-    wants_binaries = any(service.kind in SCALABLE for service in cluster.select(only or ["kv-api"]))
+    chosen = cluster.select(only) if only else cluster.services
+    products = sorted({service.kind for service in chosen if isinstance(service, Node)})
+    wants_binaries = bool(products)
     if not wants_binaries or options.binaries:
         groups.remove("build")
     if subprocess.run([REPOSITORY / "scripts/packages", *groups], check=False).returncode != 0:
         raise ClusterError("what it needs could not be installed; see above")
     if wants_binaries and not options.binaries:
-        print("Building kv-api and kv-worker (the first time takes minutes)", file=sys.stderr)
-        cluster.binaries = build("debug" if options.debug else "release")
+        print(f"Building {', '.join(products)} (the first time takes minutes)", file=sys.stderr)
+        cluster.binaries = build("debug" if options.debug else "release", products)
     started = cluster.up(only)
     print("Everything was running already." if not started else "Ready.", file=sys.stderr)
     if not only:

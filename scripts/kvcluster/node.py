@@ -1,10 +1,12 @@
-"""This project's own processes: kv-api and kv-worker. All of their settings are here."""
+"""This project's own processes. All of their settings are here."""
 
 import os
+import shlex
 from pathlib import Path
 
 from . import probes, redis
 from .errors import ClusterError
+from .folder import REPOSITORY
 from .service import Service
 
 
@@ -36,7 +38,11 @@ class Node(Service):
 
     def settings(self):
         """What differs from the settings' defaults. The rest may come from the shell."""
-        given = {name: text for name, text in os.environ.items() if name.startswith("KV_")}
+        given = {
+            name: text
+            for name, text in os.environ.items()
+            if name.startswith("KV_") and not name.startswith("KV_AUTOSCALER_")
+        }
         listen = {"KV_LISTEN": f"127.0.0.1:{self.port}"}
         return given | backing_settings(self.cluster) | listen | self.cluster.settings
 
@@ -78,3 +84,31 @@ class Worker(Node):
     @property
     def ports(self):
         return {"HTTP": self.cluster.ports.worker(self.number)}
+
+
+class Autoscaler(Node):
+    """Has kv-api and kv-worker scaled, by this very script. Not every cluster has one."""
+
+    kind = "kv-autoscaler"
+    after = ("prometheus",)
+    # A command that runs is given 5 s to end.
+    stop_seconds = 15
+
+    @property
+    def ports(self):
+        return {"HTTP": self.cluster.ports.autoscaler}
+
+    def settings(self):
+        given = {name: text for name, text in os.environ.items() if name.startswith("KV_")}
+        script, folder = (
+            shlex.quote(str(path)) for path in (REPOSITORY / "scripts/cluster", self.folder.path)
+        )
+        return given | {
+            "KV_LISTEN": f"127.0.0.1:{self.port}",
+            "KV_AUTOSCALER_PROMETHEUS_URL": f"http://127.0.0.1:{self.cluster.ports.prometheus}",
+            "KV_AUTOSCALER_COMMAND": f"{script} scale --dir {folder} {{service}} {{replicas}}",
+            "KV_AUTOSCALER_PRESET": "",
+            # The names that this cluster gives them.
+            "KV_AUTOSCALER_API_SERVICE": "kv-api",
+            "KV_AUTOSCALER_WORKER_SERVICE": "kv-worker",
+        }

@@ -68,3 +68,7 @@ class Ports:
 
     def worker(self, number):
         return self.base + 49 + number
+
+    @property
+    def autoscaler(self):
+        return self.base + 70

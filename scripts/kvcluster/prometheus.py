@@ -55,6 +55,7 @@ class Prometheus(Service):
         jobs = {
             "kv-api": (self.cluster.members("kv-api"), "HTTP"),
             "kv-worker": (self.cluster.members("kv-worker"), "HTTP"),
+            "kv-autoscaler": (self.cluster.members("kv-autoscaler"), "HTTP"),
             "rabbitmq": (self.cluster.members("rabbitmq"), "metrics"),
             "prometheus": ([self], "HTTP"),
         }

@@ -7,16 +7,23 @@ package enum HealthResponse {
   ///
   /// Why is in the log: anybody may ask here, and the cause may name hosts.
   package static func make(_ health: StoreHealth) -> Response {
-    let components = health.components.map {
-      "\"\($0.name.rawValue)\":{\"status\":\"\($0.isHealthy ? "healthy" : "unhealthy")\"}"
-    }
-    let text =
-      "{\"status\":\"\(health.status.rawValue)\","
-      + "\"components\":{\(components.joined(separator: ","))}}"
-    guard health.status == .unhealthy else { return json(.ok, text) }
-    var response = json(.serviceUnavailable, text)
-    response.fields.append("Retry-After", "1")
+    let components = health.components.map { (name: $0.name.rawValue, isHealthy: $0.isHealthy) }
+    var response = make(
+      health.status == .unhealthy ? .serviceUnavailable : .ok, status: health.status.rawValue,
+      components: components)
+    if health.status == .unhealthy { response.fields.append("Retry-After", "1") }
     return response
+  }
+
+  /// The same form, for a process without a store. Names are the program's own.
+  package static func make(
+    _ status: Status, status word: String, components: [(name: String, isHealthy: Bool)]
+  ) -> Response {
+    let components = components.map {
+      "\"\($0.name)\":{\"status\":\"\($0.isHealthy ? "healthy" : "unhealthy")\"}"
+    }
+    return json(
+      status, "{\"status\":\"\(word)\",\"components\":{\(components.joined(separator: ","))}}")
   }
 
   /// `{"status":"alive"}`.

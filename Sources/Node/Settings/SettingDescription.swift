@@ -8,6 +8,11 @@ package struct SettingDescription: Sendable {
     case limits = "Limits"
     case timeouts = "Timeouts"
     case cluster = "Cluster"
+    case watching = "Watching"
+    case acting = "Acting"
+    case pace = "Pace"
+    case scalingAPI = "Scaling kv-api"
+    case scalingWorker = "Scaling kv-worker"
   }
 
   /// The name of the variable.

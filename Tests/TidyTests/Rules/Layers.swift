@@ -33,9 +33,14 @@ enum Layers {
       "EventLoop", "HTTP", "KeyValueStore", "Node", "Observability", "RabbitMQ",
       "ArgumentParser", "ServiceLifecycle", "Logging", "UnixSignals",
     ],
+    "KeyValueAutoscaler": [
+      "EventLoop", "HTTP", "Node", "Observability",
+      "ArgumentParser", "FoundationNetworking", "Logging", "ServiceLifecycle", "Subprocess",
+      "System", "SystemPackage", "UnixSignals",
+    ],
   ]
 
-  static let executables: Set = ["KeyValueAPI", "KeyValueWorker"]
+  static let executables: Set = ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueWorker"]
 
   /// Where pointers and hand-made promises about threads may appear: the loop and the adapters.
   static let unsafe: Set = ["EventLoop", "Embedded", "Postgres", "Redis", "RabbitMQ"]

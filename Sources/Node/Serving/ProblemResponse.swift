@@ -1,9 +1,9 @@
-import HTTP
+package import HTTP
 
 /// Refusals, as problem documents (RFC 9457).
-enum ProblemResponse {
+package enum ProblemResponse {
   /// A problem that its status says all about; `detail` holds nothing that a client sent.
-  static func make(_ status: Status, _ detail: String) -> Response {
+  package static func make(_ status: Status, _ detail: String) -> Response {
     var fields = FieldBlock(reserving: 160)
     fields.append("Content-Type", "application/problem+json")
     fields.append("Cache-Control", "no-store")

@@ -1,0 +1,51 @@
+import Foundation
+
+/// A Prometheus that measures itself.
+public final class PrometheusServer: Sendable {
+  private let process: ServiceProcess
+  private let folder: String
+  /// Where it listens, on 127.0.0.1.
+  public let port: UInt16
+  /// What it calls itself as a target.
+  public let job = "prometheus"
+
+  /// Starts one that looks at itself every second.
+  public init() throws {
+    folder = try PostgresServer.makeFolder()
+    port = try Ports.free()
+    let settings = """
+      global:
+        scrape_interval: 1s
+        scrape_timeout: 1s
+      scrape_configs:
+        - job_name: \(job)
+          static_configs:
+            - targets: [127.0.0.1:\(port)]
+      """
+    try PostgresServer.makeFile(folder + "/prometheus.yml", Data((settings + "\n").utf8))
+    process = try ServiceProcess(
+      [
+        "prometheus", "--config.file=\(folder)/prometheus.yml",
+        "--web.listen-address=127.0.0.1:\(port)", "--storage.tsdb.path=\(folder)/data",
+        "--log.level=warn",
+      ], outputPath: folder + "/prometheus.log")
+    try Ports.wait(for: port, of: process)
+  }
+
+  deinit { remove() }
+
+  /// Ends it and removes its folder.
+  public func remove() {
+    process.kill()
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  /// Lets it hang.
+  public func pause() { process.pause() }
+
+  /// Lets it go on.
+  public func resume() { process.resume() }
+
+  /// Its address.
+  public var url: String { "http://127.0.0.1:\(port)" }
+}
