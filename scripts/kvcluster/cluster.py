@@ -6,6 +6,7 @@ from . import listeners, programs, rabbitmq
 from .cockroach import NODES as COCKROACH_NODES
 from .cockroach import Cockroach
 from .errors import ClusterError
+from .exporters import NodeExporter, RedisExporter
 from .folder import REPOSITORY, Folder
 from .nginx import Nginx
 from .node import API, Worker
@@ -72,7 +73,8 @@ class Cluster:
             for kind, make in SCALABLE.items()
             for number in range(self.replicas[kind])
         ]
-        return [*self._fixed, *scaled, Nginx(self), Prometheus(self)]
+        exporters = [RedisExporter(self), NodeExporter(self)]
+        return [*self._fixed, *scaled, Nginx(self), *exporters, Prometheus(self)]
 
     def of_kind(self, kind):
         """All of a kind or group, in order of their numbers."""

@@ -154,12 +154,12 @@ def _status(options):
     if options.json:
         print(json.dumps(rows, indent=2))
     else:
-        print(f"{'NAME':<14}{'STATE':<10}{'PID':<9}{'PORTS':<20}{'SECONDS':<9}DETAIL")
+        print(f"{'NAME':<16}{'STATE':<10}{'PID':<9}{'PORTS':<20}{'SECONDS':<9}DETAIL")
         for row in rows:
             ports = ",".join(str(port) for port in row["ports"].values())
             uptime = "" if row["uptime"] is None else f"{row['uptime']:.0f}"
             print(
-                f"{row['name']:<14}{row['state']:<10}{row['pid'] or '':<9}{ports:<20}{uptime:<9}"
+                f"{row['name']:<16}{row['state']:<10}{row['pid'] or '':<9}{ports:<20}{uptime:<9}"
                 f"{row['detail']}".rstrip()
             )
     return 0 if all(row["state"] == "ready" for row in rows) else 1
