@@ -1,0 +1,37 @@
+"""What the cluster under test can't show, each with the reason and with what is checked instead.
+
+Everything else has to have values.
+"""
+
+# CockroachDB's own metrics: the cluster has PostgreSQL where there is no `cockroach`. These are the
+# names that CockroachDB 22.1 and later export at /_status/vars ("Essential Metrics" and "Metrics"
+# in its documentation); one that is spelt otherwise in a dashboard or rule is an error. With a
+# `cockroach` they have to have values like all others.
+COCKROACHDB = {
+    "capacity",
+    "capacity_available",
+    "liveness_livenodes",
+    "ranges_unavailable",
+    "ranges_underreplicated",
+    "sql_conns",
+    "sql_service_latency_bucket",
+    "txn_restarts_count",
+}
+
+# kv-autoscaler's metrics: as long as scripts/cluster has no such member. Once it has, they have to
+# have values like all others, and nothing has to be changed here.
+AUTOSCALER_PREFIX = "kv_autoscaler_"
+AUTOSCALER_JOB = 'job="kv-autoscaler"'
+
+
+def missing_metrics(cluster):
+    """Tells of a metric's name whether the cluster can't have it."""
+    has_cockroach = bool(cluster.of_kind("cockroach"))
+    has_autoscaler = bool(cluster.of_kind("kv-autoscaler"))
+
+    def is_missing(name):
+        if name in COCKROACHDB:
+            return not has_cockroach
+        return name.startswith(AUTOSCALER_PREFIX) and not has_autoscaler
+
+    return is_missing
