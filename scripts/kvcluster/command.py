@@ -16,8 +16,9 @@ from .ports import DEFAULT_BASE
 DESCRIPTION = """\
 Runs the whole system on this machine, without containers: a database (PostgreSQL, or three nodes
 of CockroachDB where a `cockroach` is on the PATH or named by KV_COCKROACH), Redis with two replicas
-and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and Prometheus. All of
-it listens on 127.0.0.1 only. KV_… settings of the shell are passed on to kv-api and kv-worker."""
+and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and Prometheus with
+exporters for Redis and the machine. All of it listens on 127.0.0.1 only. KV_… settings of the shell
+are passed on to kv-api and kv-worker."""
 
 EPILOG = """\
 NAME is one of those that `status` lists, or a kind or group of them: redis, sentinel, rabbitmq,

@@ -24,14 +24,16 @@ AUTOSCALER_PREFIX = "kv_autoscaler_"
 AUTOSCALER_JOB = 'job="kv-autoscaler"'
 
 
-def missing_metrics(cluster):
-    """Tells of a metric's name whether the cluster can't have it."""
+def missing_series(cluster):
+    """Tells of a selector whether the cluster can't have what it selects."""
     has_cockroach = bool(cluster.of_kind("cockroach"))
     has_autoscaler = bool(cluster.of_kind("kv-autoscaler"))
 
-    def is_missing(name):
-        if name in COCKROACHDB:
+    def is_missing(selector):
+        if selector.partition("{")[0] in COCKROACHDB:
             return not has_cockroach
-        return name.startswith(AUTOSCALER_PREFIX) and not has_autoscaler
+        if selector.startswith(AUTOSCALER_PREFIX) or AUTOSCALER_JOB in selector:
+            return not has_autoscaler
+        return False
 
     return is_missing

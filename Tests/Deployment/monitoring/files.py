@@ -65,11 +65,6 @@ def selectors(expression):
     )
 
 
-def metric(selector):
-    """The name in a selector."""
-    return selector.partition("{")[0]
-
-
 def labels(legend):
     """Those that a legend names."""
     return set(re.findall(r"\{\{(\w+)\}\}", legend))

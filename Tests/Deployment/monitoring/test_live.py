@@ -1,4 +1,4 @@
-"""Every expression of every dashboard, alert and rule against the Prometheus of a running cluster."""
+"""Every expression of dashboards, alerts and rules, put to the Prometheus of a running cluster."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ class Live(unittest.TestCase):
         cls.cluster = Cluster(Path(folder) / "cluster", base, binaries)
         cls.addClassCleanup(cls.cluster.down, purge=True)
         cls.cluster.up()
-        cls.is_missing = staticmethod(elsewhere.missing_metrics(cls.cluster))
+        cls.is_missing = staticmethod(elsewhere.missing_series(cls.cluster))
         cls.prometheus = Prometheus(cls.cluster.ports.prometheus)
         ports = cls.cluster.ports
         cls.traffic = cls.enterClassContext(Traffic(ports.nginx, ports.api(1)))
@@ -77,7 +77,7 @@ class Live(unittest.TestCase):
     # What is asked.
 
     def has_values(self, expression):
-        """Nil: it has. Else what is wrong with it."""
+        """None: it has. Else what is wrong with it."""
         try:
             return None if self.prometheus.has_values(expression) else "it has no values"
         except QueryError as error:
@@ -88,18 +88,15 @@ class Live(unittest.TestCase):
         a whole while all is well."""
         parts = files.selectors(expression)
         self.assertTrue(parts, f"{where}: there is no metric in {expression}")
-        away = [part for part in parts if self.is_missing(files.metric(part))]
-        for part in parts:
+        present = [part for part in parts if not self.is_missing(part)]
+        for part in present:
             with self.subTest(where=where, selector=part):
-                if elsewhere.AUTOSCALER_JOB in part or part in away:
-                    # Prometheus has to understand it all the same.
-                    self.prometheus.values(part)
-                else:
-                    self.assertIsNone(self.has_values(part), part)
+                self.assertIsNone(self.has_values(part), part)
         with self.subTest(where=where, expression=expression):
-            if is_whole and not away:
+            if is_whole and present == parts:
                 self.assertIsNone(self.has_values(expression), expression)
             else:
+                # Prometheus has to understand it all the same.
                 self.prometheus.values(expression)
 
     def test_everything_is_scraped(self):
@@ -126,7 +123,7 @@ class Live(unittest.TestCase):
                 for target in panel["targets"]:
                     expression = files.filled_in(target["expr"])
                     labels = files.labels(target["legendFormat"])
-                    if any(self.is_missing(files.metric(s)) for s in files.selectors(expression)):
+                    if any(map(self.is_missing, files.selectors(expression))):
                         continue
                     for found, _ in self.prometheus.values(expression):
                         with self.subTest(panel=f"{name}: {panel['title']}"):
@@ -138,7 +135,8 @@ class Live(unittest.TestCase):
             for variable in files.variables(dashboard):
                 selector, label = files.label_values(variable["query"]["query"])
                 with self.subTest(dashboard=name, variable=variable["name"]):
-                    found = self.prometheus.values(f"count by ({label}) ({files.filled_in(selector)})")
+                    series = files.filled_in(selector)
+                    found = self.prometheus.values(f"count by ({label}) ({series})")
                     self.assertTrue(all(metric.get(label) for metric, _ in found))
                     self.assertTrue(found)
 

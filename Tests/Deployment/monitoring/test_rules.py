@@ -1,4 +1,4 @@
-"""Rules and alerts as files: whether Prometheus takes them, their cases hold, and none is without."""
+"""Rules and alerts as files: Prometheus takes them, and each has cases that hold."""
 
 import re
 import subprocess

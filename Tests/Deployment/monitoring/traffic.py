@@ -46,7 +46,8 @@ class Traffic:
         # Each of these is looked up in the database once.
         self.request("GET", f"/kv/monitoring/absent/{number}")
         self.request("PUT", f"/kv/monitoring/soon-gone/{number}?ttl=1", "x")
-        self.request("PUT", f"/kv/monitoring/queued/{number % 50}", "x", {"Prefer": "respond-async"})
+        queued = f"/kv/monitoring/queued/{number % 50}"
+        self.request("PUT", queued, "x", {"Prefer": "respond-async"})
         self.request("GET", "/kv?prefix=monitoring/&limit=5")
         self.request("POST", "/batch", json.dumps(self._batch(number)), self.JSON)
         self.request("PUT", key, "y", {"If-Match": '"1"'})
