@@ -5,6 +5,7 @@ from .panels import Lines, Query, nothing_above, rising
 
 PROCESS = 'job=~"$job",instance=~"$instance"'
 NODE = 'job="node",instance=~"$node"'
+SCALED = 'service=~"$service"'
 
 
 def rate(metric, by, labels):
@@ -155,6 +156,110 @@ MACHINES = [
     ),
 ]
 
+AUTOSCALER = [
+    Lines(
+        "Replicas",
+        "How many there are and should be, and the bounds. Empty without a kv-autoscaler, as all "
+        "of this section.",
+        "short",
+        [
+            Query(f"kv_autoscaler_replicas{{{SCALED}}}", "{{service}}: there are"),
+            Query(f"kv_autoscaler_desired_replicas{{{SCALED}}}", "{{service}}: there should be"),
+            Query(f"kv_autoscaler_min_replicas{{{SCALED}}}", "{{service}}: the fewest"),
+            Query(f"kv_autoscaler_max_replicas{{{SCALED}}}", "{{service}}: the most"),
+        ],
+        decimals=0,
+    ),
+    Lines(
+        "Replicas by metric",
+        "What each metric asks for; the largest counts, and then steps and stabilization.",
+        "short",
+        [
+            Query(f"kv_autoscaler_metric_replicas{{{SCALED}}}", "{{service}}: {{metric}}"),
+            Query(f"kv_autoscaler_recommended_replicas{{{SCALED}}}", "{{service}}: all together"),
+        ],
+        decimals=0,
+    ),
+    Lines(
+        "Metrics and their targets",
+        "The share of its target that a metric has. Above 1 it asks for more replicas.",
+        "percentunit",
+        [
+            Query(
+                f"kv_autoscaler_metric_value{{{SCALED}}} / kv_autoscaler_metric_target{{{SCALED}}}",
+                "{{service}}: {{metric}}",
+            )
+        ],
+        thresholds=nothing_above(1.1),
+    ),
+    Lines(
+        "Missing metrics",
+        "1: could not be measured the last time, so that nothing is scaled down.",
+        "short",
+        [Query(f"kv_autoscaler_metric_missing{{{SCALED}}}", "{{service}}: {{metric}}")],
+        thresholds=nothing_above(1),
+        most=1,
+        decimals=0,
+    ),
+    Lines(
+        "Reasons",
+        "1 for each reason that the last decision had; its log lines say it in words.",
+        "short",
+        [Query(f"kv_autoscaler_reason{{{SCALED}}}", "{{service}}: {{reason}}")],
+        most=1,
+        decimals=0,
+    ),
+    Lines(
+        "Decisions",
+        "A second, by direction. Unknown: how many replicas there are could not be told.",
+        "ops",
+        [
+            Query(
+                rate("kv_autoscaler_decisions_total", "service, direction", SCALED),
+                "{{service}}: {{direction}}",
+            )
+        ],
+    ),
+    Lines(
+        "Commands",
+        "A second, by result: what was to change the number of replicas.",
+        "ops",
+        [
+            Query(
+                rate("kv_autoscaler_commands_total", "service, result", SCALED),
+                "{{service}}: {{result}}",
+            )
+        ],
+    ),
+    Lines(
+        "Commands at work",
+        "The share of the time during which a command was running.",
+        "percentunit",
+        [
+            Query(
+                rate("kv_autoscaler_command_duration_seconds_sum", "service", SCALED),
+                "{{service}}",
+            )
+        ],
+        most=1,
+    ),
+    Lines(
+        "Since the last decision",
+        "There should be one every 15 seconds (KV_AUTOSCALER_INTERVAL).",
+        "s",
+        [Query("time() - kv_autoscaler_last_decision_timestamp_seconds", "{{instance}}")],
+        thresholds=rising(60, 120),
+    ),
+    Lines(
+        "Only telling",
+        "1: a dry run, which carries nothing out.",
+        "short",
+        [Query("kv_autoscaler_dry_run", "{{instance}}")],
+        most=1,
+        decimals=0,
+    ),
+]
+
 DASHBOARD = Dashboard(
     "kv-resources",
     "Key-value store: resources and autoscaler",
@@ -162,10 +267,12 @@ DASHBOARD = Dashboard(
     [
         Section("Processes", PROCESSES),
         Section("Machines", MACHINES),
+        Section("Autoscaler", AUTOSCALER),
     ],
     [
         Variable("job", "Job", 'process_cpu_seconds_total{job!="rabbitmq"}', "job"),
         replicas("$job"),
         replicas("node", "node", "Machine"),
+        Variable("service", "Scaled service", "kv_autoscaler_min_replicas", "service"),
     ],
 )

@@ -18,8 +18,8 @@ COCKROACHDB = {
     "txn_restarts_count",
 }
 
-# kv-autoscaler's metrics: as long as scripts/cluster has no such member. Once it has, they have to
-# have values like all others, and nothing has to be changed here.
+# kv-autoscaler's metrics: as long as this repository has no kv-autoscaler. Once it has, the cluster
+# under test has one, too, and its metrics have to have values like all others.
 AUTOSCALER_PREFIX = "kv_autoscaler_"
 AUTOSCALER_JOB = 'job="kv-autoscaler"'
 

@@ -10,8 +10,8 @@ RUNBOOK = REPOSITORY / "deploy" / "prometheus" / "RUNBOOK.md"
 CASES = REPOSITORY / "Tests" / "Deployment" / "prometheus"
 GRAFANA = REPOSITORY / "deploy" / "grafana"
 
-# What `$__rate_interval` is with the data source's interval of 15 s: four times that.
-RATE_INTERVAL = "1m"
+# What `$__rate_interval` is with the data source's interval of 5 s: four times that.
+RATE_INTERVAL = "20s"
 
 
 def dashboards():
