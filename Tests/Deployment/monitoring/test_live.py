@@ -1,6 +1,7 @@
 """Every expression of dashboards, alerts and rules, put to the Prometheus of a running cluster."""
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ from traffic import Traffic
 
 sys.path.insert(0, str(files.REPOSITORY / "scripts"))
 
-from kvcluster import Cluster  # noqa: E402
+from kvcluster import Cluster, probes  # noqa: E402
 
 # Of those that there are two of, so that everything goes on without it.
 VICTIM = "kv-worker-2"
@@ -55,15 +56,23 @@ class Live(unittest.TestCase):
 
     @classmethod
     def break_something(cls):
-        """Server errors, and an alert: they have to be seen, too."""
+        """Server errors, a queued write that grows old, and an alert: they have to be seen, too."""
         cls.cluster.pause(["database"])
         try:
+            cls.traffic.request("PUT", "/kv/monitoring/late", "x", {"Prefer": "respond-async"})
             # A write with a condition can't be queued, and nobody knows what became of it.
             status = cls.traffic.request("PUT", "/kv/monitoring/never", "x", {"If-Match": '"1"'})
             assert status == 503, status
+            cls.held_seconds = max(map(cls.oldest_held, cls.cluster.of_kind("kv-worker")))
         finally:
             cls.cluster.resume(["database"])
         cls.cluster.kill([VICTIM])
+
+    @staticmethod
+    def oldest_held(worker):
+        """What a worker tells of the oldest write that it can't apply."""
+        _, text = probes.http_get(worker.port, "/metrics")
+        return float(re.search(r"^kv_worker_oldest_held_seconds (\S+)$", text, re.MULTILINE)[1])
 
     @classmethod
     def wait_until_measured(cls):
@@ -141,6 +150,13 @@ class Live(unittest.TestCase):
                         with self.subTest(panel=f"{name}: {panel['title']}"):
                             if panel["type"] != "table":
                                 self.assertLessEqual(labels, found.keys(), expression)
+
+    def test_a_write_that_could_not_be_applied_had_an_age_until_it_was(self):
+        """As long as the deadline of a statement, which was waited for."""
+        self.assertGreater(self.held_seconds, 1)
+        for worker in self.cluster.members("kv-worker"):
+            if worker.is_alive:
+                self.assertLess(self.oldest_held(worker), 1)
 
     def test_variables(self):
         for name, dashboard in files.dashboards().items():
