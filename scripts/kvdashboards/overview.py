@@ -145,11 +145,11 @@ SERVICES = [
         link="kv-cache",
     ),
     Number(
-        "Sentinels",
-        "Sentinels that answer the process that sees the fewest of them.",
+        "Sentinels missing",
+        "Sentinels that do not answer, for the process that misses the most.",
         "short",
-        [Query("min(kv_redis_sentinels_answering)", "answering")],
-        thresholds=falling(2, 3),
+        [Query("max(kv_redis_sentinels - kv_redis_sentinels_answering)", "missing")],
+        thresholds=rising(1, 2),
         link="kv-cache",
     ),
     Number(

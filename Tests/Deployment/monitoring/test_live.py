@@ -80,7 +80,7 @@ class Live(unittest.TestCase):
         end = time.monotonic() + PATIENCE_SECONDS
         wanted = [
             'ALERTS{alertname="KVReplicaDown",alertstate="firing"}',
-            'rate(kv_http_requests_total{status="503"}[1m])',
+            'job:kv_http_requests_failed:ratio_rate5m{job="kv-api"} > 0',
             # The first scrapes of all failed while all was starting.
             "min(count_over_time(up[30s])) > 4",
         ]
