@@ -79,6 +79,26 @@ extension OnSharedServer {
       try target.drop()
     }
 
+    @Test("A statement that was planned for tables of another shape is planned anew")
+    func stalePlan() async throws {
+      let target = try TestDatabase(on: try #require(SharedServer.current))
+      let node = try Node(target.url)
+      for type in ["VARCHAR(1000)", "TEXT"] {
+        // Often enough to be prepared.
+        for round in 0..<4 {
+          _ = try await node.database.write([.put("k", "\(round)"), .delete("none")])
+          _ = try await node.database.read([Key("k")])
+        }
+        _ = try target.admin.run("ALTER TABLE entries ALTER COLUMN content_type TYPE \(type)")
+        _ = try await node.database.write([.put("k", "after"), .delete("none")])
+        let lookup = try await node.database.read([Key("k")])[0]
+        #expect(lookup.entry?.value == Array("after".utf8))
+      }
+      #expect(node.database.statistics.failures == 0)
+      await node.close()
+      try target.drop()
+    }
+
     @Test("A host that does not exist is named, and another one is used")
     func unknownHost() async throws {
       let server = try #require(SharedServer.current)

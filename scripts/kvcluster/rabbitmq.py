@@ -44,6 +44,15 @@ class Epmd(Service):
         return re.findall(r"^name (\S+) at port", done.stdout, re.MULTILINE)
 
 
+# A hung node counts as dead after 15 s instead of 60. epmd is there already. Schedulers without
+# work sleep at once: spinning for more would take the cores from the other services (RabbitMQ's
+# guide "Runtime Tuning", CPU usage on shared hosts).
+ERLANG_ARGUMENTS = (
+    "-start_epmd false -kernel net_ticktime 15 -kernel inet_dist_use_interface {127,0,0,1}"
+    " +sbwt none +sbwtdcpu none +sbwtdio none"
+)
+
+
 class RabbitMQ(Service):
     """One node of three."""
 
@@ -129,9 +138,7 @@ class RabbitMQ(Service):
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_CTL_DIST_PORT_MIN": str(first),
             "RABBITMQ_CTL_DIST_PORT_MAX": str(last),
-            # A hung node counts as dead after 15 s instead of 60. epmd is there already.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-start_epmd false -kernel net_ticktime 15"
-            " -kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ARGUMENTS,
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self.cluster.ports.epmd),
             # No dumps of hundreds of megabytes, which would hold messages.

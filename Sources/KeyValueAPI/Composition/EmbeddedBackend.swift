@@ -25,6 +25,9 @@ struct EmbeddedBackend: Backend {
       eventsMax: configuration.feedEventsMax, bytesMax: configuration.feedBytesMax)
   }
 
+  /// There is nothing to connect to.
+  func warmUp() async {}
+
   /// The same for every loop.
   func makePorts(on loop: EventLoop, number: Int) -> StorePorts {
     StorePorts(

@@ -41,7 +41,7 @@ struct Server: Sendable {
     for loop in loops { loop.start() }
     let http = HTTPService(
       servers: loops.indices.map { makeHTTPServer(number: $0) }, listeners: listeners,
-      drainTime: configuration.drain)
+      drainTime: configuration.drain, warmUp: { [backend] in await backend.warmUp() })
     logger.notice(
       "serving",
       metadata: [

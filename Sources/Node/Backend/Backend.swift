@@ -18,6 +18,10 @@ package protocol Backend: Sendable {
   /// What has to run as long as a store is used, in the order in which it starts.
   var services: [any Service] { get }
 
+  /// Returns once `services`, which run already, are connected to what they need; or after some
+  /// seconds all the same, as any of it may be down.
+  func warmUp() async
+
   /// What the store of a loop works with; `number` counts the loops from 0.
   func makePorts(on loop: EventLoop, number: Int) -> StorePorts
 

@@ -55,6 +55,30 @@ package struct ClusterBackend: Backend {
     return services
   }
 
+  package func warmUp() async {
+    let end = ContinuousClock.now + ClusterBackend.warmUpTime
+    while ContinuousClock.now < end, await !isConnected {
+      guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { return }
+    }
+  }
+
+  /// How long to wait for services that may be down: as long as a Redis failover takes.
+  private static let warmUpTime = Duration.seconds(3)
+
+  /// Whether every loop reaches all services.
+  private var isConnected: Bool {
+    get async {
+      do throws(StoreError) {
+        try publisher.checkHealth()
+        for database in databases { try await database.checkHealth() }
+        for cache in caches { try await cache.checkHealth() }
+        return true
+      } catch {
+        return false
+      }
+    }
+  }
+
   package func makePorts(on loop: EventLoop, number: Int) -> StorePorts {
     StorePorts(
       database: databases[number], cache: caches[number],

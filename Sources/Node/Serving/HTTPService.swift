@@ -8,12 +8,19 @@ package struct HTTPService: Service {
   package let listeners: [Listener]
   /// How long requests in flight may take to finish once the process is told to leave.
   package let drainTime: Duration
+  private let warmUp: @Sendable () async -> Void
 
-  /// One server a loop, and a listener for each.
-  package init(servers: [HTTPServer], listeners: [Listener], drainTime: Duration) {
+  /// One server a loop, and a listener for each. Connections that come during `warmUp` wait in the
+  /// listeners' backlog: a balancer that tries a node which has just started gets an answer, not an
+  /// error.
+  package init(
+    servers: [HTTPServer], listeners: [Listener], drainTime: Duration,
+    warmUp: @escaping @Sendable () async -> Void = {}
+  ) {
     self.servers = servers
     self.listeners = listeners
     self.drainTime = drainTime
+    self.warmUp = warmUp
   }
 
   package func run() async {
@@ -27,6 +34,7 @@ package struct HTTPService: Service {
   }
 
   private func serve() async {
+    await warmUp()
     await withDiscardingTaskGroup { group in
       for (server, listener) in zip(servers, listeners) {
         group.addTask(executorPreference: server.loop.executor) { await server.run(listener) }

@@ -16,6 +16,7 @@ actor Connection {
   private var isBlocked = false
   private var writer: CheckedContinuation<Void, Never>?
   private var timer: LoopTimer?
+  private var prepared = PreparedStatements()
   /// Why it can't be used any more; nil while it can.
   private(set) var failure: String?
 
@@ -104,8 +105,9 @@ extension Connection {
   ) async throws(ExchangeError) -> [ResultSet] {
     if let failure { throw .closed(failure) }
     guard waiting < Self.pendingMax else { throw .notSent("too many calls wait for an answer") }
+    var commands: [Exchange.Command] = []
     for statement in statements {
-      guard send(statement) else {
+      guard send(statement, &commands) else {
         let cause = message
         fail(cause)
         throw .lost(cause)
@@ -121,28 +123,55 @@ extension Connection {
     if isIdle { timer?.set(after: duration) }
     let result = await withCheckedContinuation { continuation in
       pending.append(
-        Exchange(statements: statements.count, deadline: deadline, continuation: continuation))
+        Exchange(commands, deadline: deadline, continuation: continuation))
     }
     return try result.get()
   }
 
-  private func send(_ statement: Statement) -> Bool {
+  /// From now on statements may be prepared, if the session is this connection's own: `backend` is
+  /// the process that carries it out. A pooler tells its clients of a process of its own invention.
+  func allowPreparing(onBackend backend: Int64) {
+    prepared.isAllowed = backend == Int64(PQbackendPID(handle))
+  }
+
+  /// Whether statements may be prepared.
+  var mayPrepare: Bool { prepared.isAllowed }
+
+  /// Queues a statement; false: libpq says why not.
+  private func send(_ statement: Statement, _ commands: inout [Exchange.Command]) -> Bool {
+    let way = prepared.way(of: statement.text)
+    if case .prepare(let name) = way {
+      let types = statement.parameters.slots.map(\.type)
+      guard PQsendPrepare(handle, name, statement.text, Int32(types.count), types) == 1 else {
+        return false
+      }
+      commands.append(.prepare(statement.text))
+    }
+    commands.append(.execute)
+    return send(statement, way)
+  }
+
+  private func send(_ statement: Statement, _ way: PreparedStatements.Way) -> Bool {
     let slots = statement.parameters.slots
-    let count = slots.count
+    let count = Int32(slots.count)
     // libpq copies all of this into its own buffer before it returns.
     return statement.parameters.buffer.withUnsafeBytes { buffer in
       let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
-      let types = slots.map(\.type)
       let lengths = slots.map { Int32($0.range?.count ?? 0) }
-      let formats = [Int32](repeating: 1, count: count)
+      let formats = [Int32](repeating: 1, count: slots.count)
       // An empty value is no NULL: it needs an address all the same.
       let values = slots.map { slot -> UnsafePointer<CChar>? in
         slot.range.map { range in
           base.map { UnsafePointer($0 + range.lowerBound) } ?? Self.nothing
         }
       }
-      return PQsendQueryParams(
-        handle, statement.text, Int32(count), types, values, lengths, formats, 1) == 1
+      return switch way {
+      case .unnamed:
+        PQsendQueryParams(
+          handle, statement.text, count, slots.map(\.type), values, lengths, formats, 1) == 1
+      case .prepare(let name), .named(let name):
+        PQsendQueryPrepared(handle, name, count, values, lengths, formats, 1) == 1
+      }
     }
   }
 
@@ -222,6 +251,7 @@ extension Connection {
       let exchange = pending[answered]
       switch PQresultStatus(result) {
       case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
+        if let text = exchange.prepared { prepared.ended(text, isPrepared: true) }
         exchange.append(ResultSet(adopting: result))
       case PGRES_PIPELINE_SYNC:
         PQclear(result)
@@ -231,8 +261,7 @@ extension Connection {
       default:
         // After the last statement only the commit can fail. That of a server which goes away may
         // have taken place all the same.
-        let isCommit = exchange.results.count == exchange.statements
-        exchange.fail(Self.refusal(result, mayBeCommitted: isCommit))
+        exchange.fail(Self.refusal(result, mayBeCommitted: exchange.isCarriedOut))
         PQclear(result)
         if PQstatus(handle) == CONNECTION_BAD { return fail(message) }
       }
@@ -249,6 +278,7 @@ extension Connection {
     } else {
       timer?.set(after: pending[answered].deadline - ContinuousClock.now)
     }
+    for text in exchange.unprepared { prepared.ended(text, isPrepared: false) }
     exchange.end()
   }
 

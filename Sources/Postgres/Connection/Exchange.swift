@@ -1,22 +1,50 @@
 /// Statements that were sent together, up to a sync: one implicit transaction, unless they say
 /// otherwise, and one answer.
 final class Exchange {
-  let statements: Int
+  /// What the server gives one result for.
+  enum Command {
+    /// A statement of this text is prepared.
+    case prepare(String)
+    /// A statement is carried out.
+    case execute
+  }
+
   let continuation: CheckedContinuation<Result<[ResultSet], ExchangeError>, Never>
   let deadline: ContinuousClock.Instant
-  private(set) var results: [ResultSet] = []
-  private(set) var failure: ExchangeError?
+  private let commands: [Command]
+  private var answered = 0
+  private var results: [ResultSet] = []
+  private var failure: ExchangeError?
 
   init(
-    statements: Int, deadline: ContinuousClock.Instant,
+    _ commands: [Command], deadline: ContinuousClock.Instant,
     continuation: CheckedContinuation<Result<[ResultSet], ExchangeError>, Never>
   ) {
-    self.statements = statements
+    self.commands = commands
     self.deadline = deadline
     self.continuation = continuation
   }
 
-  func append(_ result: ResultSet) { results.append(result) }
+  /// Whether everything is carried out, so that only the commit can still fail.
+  var isCarriedOut: Bool { answered == commands.count }
+
+  /// The text of what the next result tells to be prepared; nil: it is that of an execution.
+  var prepared: String? {
+    guard answered < commands.count, case .prepare(let text) = commands[answered] else {
+      return nil
+    }
+    return text
+  }
+
+  /// The texts of what was to be prepared and was not.
+  var unprepared: [String] {
+    commands[answered...].compactMap { if case .prepare(let text) = $0 { text } else { nil } }
+  }
+
+  func append(_ result: ResultSet) {
+    if prepared == nil { results.append(result) }
+    answered += 1
+  }
 
   /// Only the first failure counts: what follows was not looked at.
   func fail(_ error: ExchangeError) { failure = failure ?? error }

@@ -23,7 +23,10 @@ struct SQLState: Equatable {
   let code: String
 
   /// Another transaction was in the way: this one was undone and can be tried again.
-  var isConflict: Bool { ["40001", "40P01", "55P03"].contains(code) }
+  var isConflict: Bool { ["40001", "40P01", "55P03"].contains(code) || isStalePlan }
+
+  /// A prepared statement is gone, or does not fit the tables any more; nothing was carried out.
+  private var isStalePlan: Bool { code == "26000" || code == "0A000" }
 
   /// Nobody knows whether the commit took place.
   var isUnknownOutcome: Bool { code == "40003" || code == "08007" }
@@ -33,6 +36,6 @@ struct SQLState: Equatable {
 
   /// The server is going away, starting, read-only or lacks something: another may do better.
   var endsConnection: Bool {
-    ["57", "08", "53"].contains(code.prefix(2)) || code == "25006"
+    ["57", "08", "53"].contains(code.prefix(2)) || code == "25006" || isStalePlan
   }
 }

@@ -101,6 +101,23 @@ extension Pool {
     return DatabaseClock(reading: results.first.map { $0.number(0, 0) } ?? 0)
   }
 
+  /// Finds out whether the session is the connection's own, and then sets it up for statements that
+  /// are planned once: they are planned while a table may still be small, and have to find their
+  /// rows by an index when it has grown. CockroachDB knows neither setting, and needs none.
+  private func setUp(_ connection: Connection) async throws(ExchangeError) {
+    let backend = try await connection.exchange(
+      [Statement("SELECT pg_backend_pid()::INT8")], within: configuration.deadline)
+    await connection.allowPreparing(onBackend: backend.first.map { $0.number(0, 0) } ?? 0)
+    guard await connection.mayPrepare else { return }
+    for setting in ["SET enable_seqscan = off", "SET jit = off"] {
+      do throws(ExchangeError) {
+        _ = try await connection.exchange([Statement(setting)], within: configuration.deadline)
+      } catch {
+        guard case .refused = error else { throw error }
+      }
+    }
+  }
+
   /// A connection that one transaction of several exchanges has for itself, until it gives back the
   /// lane of this number.
   struct Loan {
@@ -211,6 +228,7 @@ extension Pool {
         _ = try await Migrator(connection: connection, deadline: configuration.deadline).migrate()
         isMigrated = true
       }
+      try await setUp(connection)
       lane.open(connection, clock: try await Self.clock(of: connection, configuration))
       if isAway {
         isAway = false

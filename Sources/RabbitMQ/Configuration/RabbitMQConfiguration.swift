@@ -50,6 +50,9 @@ public struct RabbitMQConfiguration: Sendable {
   /// queue's first declaration on, like the three below.
   public var deliveryLimit = 50
 
+  /// Least time between two messages of change events: those that come meanwhile share the next.
+  public var changesInterval: Duration = .milliseconds(20)
+
   /// How long change events are kept, and so how long a watcher may be away: whole seconds.
   public var changesKept: Duration = .seconds(24 * 3_600)
 

@@ -8,10 +8,19 @@ struct PublisherState {
   enum Step {
     /// Send these, in this order on each channel.
     case send(writes: [PendingWrite], changes: [PendingChanges])
-    /// Wait: whoever brings something signals.
-    case wait
+    /// Wait until then (nil: for ever), or until whoever brings something signals.
+    case wait(until: ContinuousClock.Instant?)
     /// Everything is done, or there is no more time for it.
     case end
+  }
+
+  /// What the thread does.
+  private enum Activity {
+    case working
+    /// It waits: whatever comes wakes it.
+    case idle
+    /// It waits for the time of the next changes: further ones need not wake it.
+    case pacing
   }
 
   private enum Link: Equatable {
@@ -44,7 +53,9 @@ struct PublisherState {
   private var deadlines: Deque<PendingWrite> = []
   private var flushes: Deque<Flush> = []
   private var lastSequence: UInt64 = 0
-  private var isThreadWaiting = false
+  private var activity = Activity.working
+  /// When the next message of changes may be sent.
+  private var nextChangesAt: ContinuousClock.Instant?
   /// Why the stream takes nothing, though the broker is there, and when to ask again.
   private var changesTrouble: (cause: String, retryAt: ContinuousClock.Instant)?
   /// Writes that are neither confirmed nor given up, and their bytes.
@@ -87,7 +98,7 @@ struct PublisherState {
     writeBytesOutstanding += write.message.bytes
     writes.waiting.append(write)
     deadlines.append(write)
-    return (nil, mustWake())
+    return (nil, wake())
   }
 
   /// Takes changes on, all or none.
@@ -114,19 +125,23 @@ struct PublisherState {
       piece.sequence = lastSequence
       changes.waiting.append(piece)
     }
-    return (nil, mustWake())
+    // One message is full already if there is more than one.
+    return (nil, activity != .pacing || changes.waiting.count > 1 ? wake() : false)
   }
 
-  /// Answers `caller` once all changes that were taken on so far are confirmed. True: they are.
-  mutating func flush(_ caller: PendingWrite.Caller, deadline: ContinuousClock.Instant) -> Bool {
-    if changes.isEmpty { return true }
+  /// Answers `caller` once all changes that were taken on so far are confirmed. `isDone`: they are.
+  mutating func flush(
+    _ caller: PendingWrite.Caller, deadline: ContinuousClock.Instant
+  ) -> (isDone: Bool, mustWake: Bool) {
+    if changes.isEmpty { return (true, false) }
     flushes.append(Flush(sequence: lastSequence, deadline: deadline, caller: caller))
-    return false
+    return (false, wake())
   }
 
-  private mutating func mustWake() -> Bool {
-    defer { isThreadWaiting = false }
-    return isThreadWaiting
+  /// Whether the thread waits and must be woken for what has come.
+  private mutating func wake() -> Bool {
+    defer { activity = .working }
+    return activity != .working
   }
 
   // MARK: From the thread
@@ -136,7 +151,17 @@ struct PublisherState {
     if endingSince != nil, isPastFlush(at: now) || writes.isEmpty && changes.isEmpty {
       return .end
     }
-    guard link == .connected else { return wait() }
+    guard link == .connected else { return wait(until: nil) }
+    let writesToSend = takeWrites(at: now)
+    let changesToSend = takeChanges(at: now)
+    if !writesToSend.isEmpty || !changesToSend.isEmpty {
+      return .send(writes: writesToSend, changes: changesToSend)
+    }
+    let hasChanges = changesTrouble == nil && !changes.waiting.isEmpty
+    return wait(until: hasChanges ? nextChangesAt : nil)
+  }
+
+  private mutating func takeWrites(at now: ContinuousClock.Instant) -> [PendingWrite] {
     var bytes = 0
     var writesToSend: [PendingWrite] = []
     while bytes < PublisherState.sentBytesMax, let write = writes.waiting.popFirst() {
@@ -147,9 +172,21 @@ struct PublisherState {
       writes.unconfirmed.append(write)
       writesToSend.append(write)
     }
-    bytes = 0
+    return writesToSend
+  }
+
+  /// Changes are gathered for a moment: a message costs the broker the same with one as with a
+  /// hundred. The first after a pause goes at once.
+  private mutating func takeChanges(at now: ContinuousClock.Instant) -> [PendingChanges] {
+    if changes.waiting.isEmpty || changesTrouble != nil { return [] }
+    let isDue = nextChangesAt.map { $0 <= now } ?? true
+    guard isDue || changes.waiting.count > 1 || !flushes.isEmpty || endingSince != nil else {
+      return []
+    }
+    nextChangesAt = now + configuration.changesInterval
+    var bytes = 0
     var changesToSend: [PendingChanges] = []
-    while changesTrouble == nil, bytes < PublisherState.sentBytesMax,
+    while bytes < PublisherState.sentBytesMax,
       var piece = changes.waiting.popFirst()
     {
       piece.isOpen = false
@@ -157,8 +194,7 @@ struct PublisherState {
       changes.unconfirmed.append(piece)
       changesToSend.append(piece)
     }
-    if writesToSend.isEmpty && changesToSend.isEmpty { return wait() }
-    return .send(writes: writesToSend, changes: changesToSend)
+    return changesToSend
   }
 
   /// Whether there is no more time for what was taken on.
@@ -166,9 +202,9 @@ struct PublisherState {
     endingSince.map { now - $0 >= configuration.flushDeadline } ?? false
   }
 
-  private mutating func wait() -> Step {
-    isThreadWaiting = true
-    return .wait
+  private mutating func wait(until instant: ContinuousClock.Instant?) -> Step {
+    activity = instant == nil ? .idle : .pacing
+    return .wait(until: instant)
   }
 
   /// The broker has answered.

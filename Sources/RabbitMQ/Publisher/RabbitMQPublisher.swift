@@ -78,14 +78,15 @@ public final class RabbitMQPublisher: Sendable {
   func flush() async throws(StoreError) {
     let error = await withCheckedContinuation { caller in
       let deadline = ContinuousClock.now + configuration.confirmDeadline
-      let isDone = state.withLock { $0.flush(caller, deadline: deadline) }
+      let (isDone, mustWake) = state.withLock { $0.flush(caller, deadline: deadline) }
       if isDone { caller.resume(returning: nil) }
+      if mustWake { wakeup.signal() }
     }
     if let error { throw error }
   }
 
   /// Fails unless messages can be published now.
-  func checkHealth() throws(StoreError) {
+  public func checkHealth() throws(StoreError) {
     if let refusal = state.withLock({ $0.refusal(at: .now) }) { throw refusal }
   }
 
@@ -182,8 +183,10 @@ public final class RabbitMQPublisher: Sendable {
         case .send(let writes, let changes):
           try send(writes, changes, on: connection)
           _ = try listen(to: connection)
-        case .wait:
-          if try !listen(to: connection) { connection.wait(wakeup) }
+        case .wait(let end):
+          if try !listen(to: connection) {
+            connection.wait(wakeup, for: end.map { max(.zero, $0 - .now) })
+          }
         }
       } else if try !listen(to: connection) {
         connection.wait(wakeup, for: .milliseconds(100), toSend: true)

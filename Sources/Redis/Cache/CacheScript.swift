@@ -15,30 +15,44 @@ enum CacheScript: Int, CaseIterable {
     }
   }
 
-  /// KEYS: entry, marker. ARGV: payload, its life in ms, a floor's life in ms; what must be true to
-  /// create an entry (`DropWatch`): marker, evictions, the last ms of Redis' clock.
+  /// KEYS: marker, entries. ARGV: a floor's life in ms; what must be true to create an entry
+  /// (`DropWatch`), two observations of marker, evictions and the last ms of Redis' clock; then for
+  /// each entry its payload, its life in ms, and which observation counts for it (0: none).
   ///
-  /// When Redis has no memory for it, nothing may be left that is older than the payload, and the
-  /// marker goes too: no floor can be left either.
+  /// When Redis has no memory for an entry, nothing may be left that is older than the payload, and
+  /// the marker goes too: no floor can be left either.
   private static let updateSource = """
-    local head = redis.call('GETRANGE', KEYS[1], 0, 20)
-    local revision = string.sub(ARGV[1], 3, 21)
-    if #head == 21 and string.sub(head, 3) >= revision then return 0 end
-    local kind = string.sub(head, 1, 1)
-    local payload, life = ARGV[1], ARGV[2]
-    if kind ~= 'v' and kind ~= 'a' and string.sub(payload, 1, 1) ~= 'f' then
-      local time = redis.call('TIME')
-      if redis.call('GET', KEYS[2]) ~= ARGV[4]
-        or time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[6])
-        or string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)') ~= ARGV[5]
-      then
-        payload, life = 'f1' .. revision, ARGV[3]
+    local marker, evicted, clock
+    local function complies(which)
+      if which == '0' then return false end
+      if marker == nil then
+        local time = redis.call('TIME')
+        clock = time[1] * 1000 + math.floor(time[2] / 1000)
+        evicted = string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
+        marker = redis.call('GET', KEYS[1])
       end
+      local at = 3 * which - 1
+      return marker == ARGV[at] and evicted == ARGV[at + 1] and clock <= tonumber(ARGV[at + 2])
     end
-    local kept = redis.pcall('SET', KEYS[1], payload, 'PX', life)
-    if kept.err then
-      if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
-      redis.call('DEL', KEYS[1], KEYS[2])
+    for number = 2, #KEYS do
+      local at = 3 * number + 2
+      local payload, life = ARGV[at], ARGV[at + 1]
+      local head = redis.call('GETRANGE', KEYS[number], 0, 20)
+      local revision = string.sub(payload, 3, 21)
+      if #head ~= 21 or string.sub(head, 3) < revision then
+        local kind = string.sub(head, 1, 1)
+        if kind ~= 'v' and kind ~= 'a' and string.sub(payload, 1, 1) ~= 'f'
+          and not complies(ARGV[at + 2])
+        then
+          payload, life = 'f1' .. revision, ARGV[1]
+        end
+        local kept = redis.pcall('SET', KEYS[number], payload, 'PX', life)
+        if kept.err then
+          if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
+          redis.call('DEL', KEYS[number], KEYS[1])
+          marker = false
+        end
+      end
     end
     return 1
     """

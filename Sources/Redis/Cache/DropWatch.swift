@@ -33,17 +33,19 @@ struct DropWatch {
   var interval: Duration { validity / 2 }
 
   private let skew: Duration
-  private var latest: Observation?
-  private var previous: Observation?
-  /// An observation that nothing complies with.
-  private let closed = CommandBuffer.words(["", "", "0"])
+  private var latest = Observation.none
+  private var previous = Observation.none
 
   /// What was seen.
   private struct Observation {
     /// Updates must be newer.
     let horizon: Revision
-    /// The last three arguments of the update's script.
+    /// Three arguments of the update's script.
     let arguments: [UInt8]
+
+    /// Nothing complies with it.
+    static let none = Observation(
+      horizon: Revision(.max), arguments: CommandBuffer.words(["", "", "0"]))
   }
 
   /// Leases and floors live for `leaseTime`, entries for longer.
@@ -65,10 +67,18 @@ struct DropWatch {
     return true
   }
 
-  /// What the script is to compare with before it creates an entry of `revision`.
-  func arguments(for revision: Revision) -> [UInt8] {
-    if let latest, latest.horizon < revision { return latest.arguments }
-    if let previous, previous.horizon < revision { return previous.arguments }
-    return closed
+  /// Both observations, as the update's script takes them.
+  var arguments: [UInt8] { latest.arguments + previous.arguments }
+
+  /// Which of them the script is to compare with before it creates an entry of `revision`: 1 the
+  /// latest, 2 the one before, 0 none, as an argument.
+  func choice(for revision: Revision) -> [UInt8] {
+    if latest.horizon < revision { return Self.first }
+    if previous.horizon < revision { return Self.second }
+    return Self.neither
   }
+
+  private static let first = CommandBuffer.words(["1"])
+  private static let second = CommandBuffer.words(["2"])
+  private static let neither = CommandBuffer.words(["0"])
 }

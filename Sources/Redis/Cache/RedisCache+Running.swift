@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import KeyValueStore
 internal import Logging
 
@@ -8,6 +9,8 @@ extension RedisCache {
   private static let tick = Duration.milliseconds(100)
   /// How often to see whether there is a new master while there is no connection.
   private static let look = Duration.milliseconds(25)
+  /// How often to see whether failed updates have been repaired while somebody waits for that.
+  private static let repairLook = Duration.milliseconds(5)
   private static let noMajority = "no majority of the Sentinels tells where it is"
   /// Keys that are repaired with one write.
   private static let repairsMax = 500
@@ -124,6 +127,7 @@ extension RedisCache {
     }
     guard let session, session.connection.isOpen else { return }
     let now = Uptime.now()
+    if isCurrent(session) { lastTrust = now }
     noteCertainty(master.isCertain(at: now))
     if session.needsObservation(at: now) {
       _ = await session.observe(now: self.now)
@@ -145,10 +149,28 @@ extension RedisCache {
     }
   }
 
+  /// Waits for the repair of updates that have failed; false: there was none within the patience.
+  ///
+  /// Redis may be well for others and only this node's connection broken, or not made yet. They
+  /// would read the past from it, so nobody is told yet that the write is done. The patience is
+  /// counted from when this node trusted Redis last: however long Redis is away, only the writes of
+  /// that moment wait for it.
+  func waitForRepair(of updates: [CacheUpdate]) async -> Bool {
+    let end = lastTrust.adding(configuration.repairPatience)
+    while master.failures.containsAny(of: updates) {
+      guard Uptime.now() < end, !Task.isCancelled else { return false }
+      if let session, isCurrent(session) { await repair(session) }
+      // Whichever loop of this process is connected first repairs for all of them.
+      await loop.pause(for: Self.repairLook)
+    }
+    return true
+  }
+
   /// Makes Redis forget what it has outdated.
   private func repair(_ session: RedisSession) async {
     let failures = master.failures
-    let limit = max(1, min(Self.repairsMax, configuration.pendingCommandsMax / 2))
+    let commandsMax = max(1, configuration.pendingCommandsMax / 2)
+    let limit = min(Self.repairsMax, commandsMax * RedisSession.updatesInCommandMax)
     while !failures.isEmpty, isCurrent(session) {
       if failures.beginDrop() {
         let reply = await session.connection.call("FLUSHDB", "ASYNC")

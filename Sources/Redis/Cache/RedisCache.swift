@@ -11,7 +11,8 @@ public import Logging
 ///   A replica that was promoted, and a master that has begun anew, know none of the keys;
 /// - updates leave only what is newer (`CacheScript`), also when entries are dropped (`DropWatch`);
 /// - a key whose update failed is not read by this process until that is repaired
-///   (`FailedUpdates`);
+///   (`FailedUpdates`), and other processes get a moment in which nobody is told that the write is
+///   done (`waitForRepair`);
 /// - after a connection to the same generation was lost, reads stay off for a moment, until the
 ///   other nodes have repaired what they could not update;
 /// - a master counts as one only as long as a majority of the Sentinels says so.
@@ -40,6 +41,8 @@ public actor RedisCache: Cache {
   /// What was logged last of why Redis is away; nil: it is not.
   var reportedCause: String?
   var leases: LeasesOut
+  /// When this node last knew that what it tells Redis reaches all readers.
+  var lastTrust = Uptime.now()
   var lastStatistics: CacheStatistics
 
   /// A cache on `loop`, which works while `run()` runs. `now` is the clock that revisions are
@@ -101,11 +104,14 @@ public actor RedisCache: Cache {
     if let session {
       // Goes out even while nobody is certain of the master: other nodes may be.
       let outcome = await session.update(updates)
-      if outcome == .kept, isCurrent(session) { return true }
+      if outcome == .kept, isCurrent(session) {
+        lastTrust = session.connection.now
+        return true
+      }
     }
     master.failures.insert(updates)
     counters.count(failedUpdates: updates.count)
-    return false
+    return await waitForRepair(of: updates)
   }
 
   /// See `Cache`. Asks Redis; the last known figures if it is away.

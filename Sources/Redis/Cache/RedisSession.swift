@@ -15,7 +15,7 @@ final class RedisSession {
   private var watch: DropWatch
 
   private let lookUpHead: [UInt8]
-  private let scriptHeads: [[UInt8]]
+  private let scriptNames: [[UInt8]]
   private let life: [UInt8]
   private let leaseLife: [UInt8]
   private var buffer = CommandBuffer()
@@ -29,29 +29,12 @@ final class RedisSession {
     self.version = version
     self.generation = Array(generation.utf8)
     lookUpHead = CommandBuffer.command(["GET", ""]).dropLast(6) + []
-    scriptHeads = CacheScript.allCases.map { script in
-      let (keys, arguments) = RedisSession.shape(of: script)
-      var head = CommandBuffer()
-      head.append(arrayOf: 3 + keys + arguments)
-      head.append("EVALSHA")
-      head.append(digests[script.rawValue])
-      head.append(String(keys))
-      return head.bytes
-    }
+    scriptNames = digests.map { CommandBuffer.words(["EVALSHA", $0]) }
     let timeToLive = max(configuration.timeToLive, .seconds(10))
     let leaseTime = max(configuration.leaseTime, .seconds(2))
     life = CommandBuffer.words([String(timeToLive.milliseconds)])
     leaseLife = CommandBuffer.words([String(leaseTime.milliseconds)])
     watch = DropWatch(leaseTime: leaseTime, skew: configuration.clockSkew)
-  }
-
-  private static func shape(of script: CacheScript) -> (keys: Int, arguments: Int) {
-    switch script {
-    case .update: (2, 6)
-    case .lease: (1, 2)
-    case .fill: (1, 3)
-    case .observe: (1, 2)
-    }
   }
 
   /// Whether a new observation is due.
@@ -75,7 +58,7 @@ extension RedisSession {
   func lease(_ key: Key, token: UInt64) async -> StoredState {
     loadMissingScripts()
     return await withUnsafeContinuation { continuation in
-      begin(.lease)
+      begin(.lease, keys: 1, arguments: 2)
       buffer.append(generation, key.bytes)
       buffer.append(RedisSession.text(of: token))
       buffer.append(raw: leaseLife)
@@ -96,7 +79,7 @@ extension RedisSession {
   /// the same connection, or finds the lease.
   func fill(_ key: Key, with lookup: Lookup, token: UInt64) {
     loadMissingScripts()
-    begin(.fill)
+    begin(.fill, keys: 1, arguments: 3)
     buffer.append(generation, key.bytes)
     buffer.append(EntryPayload(lookup))
     buffer.append(raw: life)
@@ -104,49 +87,75 @@ extension RedisSession {
     connection.send(buffer.bytes, .nobody)
   }
 
-  /// Sends updates in one go and waits for all replies. Tries once more when Redis has forgotten
-  /// the script.
+  /// What a key is to hold.
+  private typealias Setting = (key: Key, payload: EntryPayload)
+
+  /// Updates that one command carries, unless that makes it longer than the bytes: a script holds
+  /// up everybody else while it runs.
+  static let updatesInCommandMax = 64
+  private static let updateBytesInCommandMax = 256 << 10
+
+  /// Sends updates in one go and waits for all replies.
   func update(_ updates: [CacheUpdate]) async -> UpdateBatch.Outcome {
-    let send = { (batch: UpdateBatch) in
-      for update in updates { self.send(EntryPayload(update.lookup), of: update.key, batch) }
-    }
-    let outcome = await run(send)
-    return outcome == .scriptMissing ? await run(send) : outcome
+    await set(updates.map { (key: $0.key, payload: EntryPayload($0.lookup)) })
   }
 
   /// Leaves floors where something older than these revisions is.
   func repair(_ failed: [(key: Key, revision: Revision)]) async -> UpdateBatch.Outcome {
-    let send = { (batch: UpdateBatch) in
-      for (key, revision) in failed { self.send(.floor(revision), of: key, batch) }
-    }
-    let outcome = await run(send)
-    return outcome == .scriptMissing ? await run(send) : outcome
+    await set(failed.map { (key: $0.key, payload: .floor($0.revision)) })
   }
 
-  private func run(_ send: (UpdateBatch) -> Void) async -> UpdateBatch.Outcome {
+  /// Tries once more when Redis has forgotten the script.
+  private func set(_ settings: [Setting]) async -> UpdateBatch.Outcome {
+    let outcome = await send(settings)
+    return outcome == .scriptMissing ? await send(settings) : outcome
+  }
+
+  private func send(_ settings: [Setting]) async -> UpdateBatch.Outcome {
     loadMissingScripts()
     return await withUnsafeContinuation { continuation in
       let batch = UpdateBatch(continuation)
-      send(batch)
+      var start = 0
+      while start < settings.count {
+        let end = RedisSession.end(ofCommandFrom: start, in: settings)
+        batch.expectReply()
+        sendCommand(settings[start..<end], batch)
+        start = end
+      }
       batch.settle(.kept)
     }
   }
 
-  private func send(_ payload: EntryPayload, of key: Key, _ batch: UpdateBatch) {
-    begin(.update)
-    buffer.append(generation, key.bytes)
+  private static func end(ofCommandFrom start: Int, in settings: [Setting]) -> Int {
+    var end = start
+    var bytes = 0
+    repeat {
+      bytes += settings[end].payload.count
+      end += 1
+    } while end < settings.count && end - start < updatesInCommandMax
+      && bytes + settings[end].payload.count <= updateBytesInCommandMax
+    return end
+  }
+
+  private func sendCommand(_ settings: ArraySlice<Setting>, _ batch: UpdateBatch) {
+    begin(.update, keys: 1 + settings.count, arguments: 7 + 3 * settings.count)
     buffer.append(generation)
-    buffer.append(payload)
-    if case .floor = payload { buffer.append(raw: leaseLife) } else { buffer.append(raw: life) }
+    for setting in settings { buffer.append(generation, setting.key.bytes) }
     buffer.append(raw: leaseLife)
-    buffer.append(raw: watch.arguments(for: payload.revision))
-    batch.expectReply()
+    buffer.append(raw: watch.arguments)
+    for (_, payload) in settings {
+      buffer.append(payload)
+      if case .floor = payload { buffer.append(raw: leaseLife) } else { buffer.append(raw: life) }
+      buffer.append(raw: watch.choice(for: payload.revision))
+    }
     connection.send(buffer.bytes, .update(batch))
   }
 
-  private func begin(_ script: CacheScript) {
+  private func begin(_ script: CacheScript, keys: Int, arguments: Int) {
     buffer.begin()
-    buffer.append(raw: scriptHeads[script.rawValue])
+    buffer.append(arrayOf: 3 + keys + arguments)
+    buffer.append(raw: scriptNames[script.rawValue])
+    buffer.append(String(keys))
   }
 
   private func loadMissingScripts() {
@@ -167,7 +176,7 @@ extension RedisSession {
   /// out.
   func observe(isWriting: Bool = false, now: WallClock) async -> Int? {
     loadMissingScripts()
-    begin(.observe)
+    begin(.observe, keys: 1, arguments: 2)
     buffer.append(generation)
     buffer.append(String(UInt64.random(in: 1 ... .max), radix: 16))
     buffer.append(isWriting ? "1" : "0")

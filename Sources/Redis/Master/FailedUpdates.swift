@@ -34,6 +34,15 @@ final class FailedUpdates: Sendable {
     }
   }
 
+  /// Whether one of these keys is distrusted.
+  func containsAny(of updates: [CacheUpdate]) -> Bool {
+    if isEmpty { return false }
+    return state.withLock { state in
+      state.hasOverflown || state.isDropping
+        || updates.contains { state.revisions[$0.key] != nil }
+    }
+  }
+
   /// Remembers updates of which nobody knows whether Redis has them.
   func insert(_ updates: [CacheUpdate]) {
     state.withLock { state in
