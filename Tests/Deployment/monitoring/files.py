@@ -6,6 +6,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules"
+SCRAPED = sorted((REPOSITORY / "deploy" / "prometheus").glob("prometheus*.yml"))
 RUNBOOK = REPOSITORY / "deploy" / "prometheus" / "RUNBOOK.md"
 CASES = REPOSITORY / "Tests" / "Deployment" / "prometheus"
 GRAFANA = REPOSITORY / "deploy" / "grafana"
@@ -23,6 +24,16 @@ def dashboards():
 def panels(dashboard):
     """Those that show something: rows are headings."""
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def panel_expressions():
+    """Those of all panels, as they are written."""
+    return [
+        target["expr"]
+        for dashboard in dashboards().values()
+        for panel in panels(dashboard)
+        for target in panel["targets"]
+    ]
 
 
 def variables(dashboard):

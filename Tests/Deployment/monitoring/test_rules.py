@@ -65,6 +65,17 @@ class Rules(unittest.TestCase):
         tested = {name for line, _ in entries(text, "expr") for name in files.selectors(line)}
         self.assertEqual(set(records()), tested)
 
+    def test_every_job_that_is_named_is_scraped_wherever_prometheus_runs(self):
+        """By each configuration beside the rules, with and without containers."""
+        expressions = files.panel_expressions() + [path.read_text() for path in RULE_FILES]
+        matchers = re.findall(r'\bjob(=~?)"([^"$]+)"', " ".join(expressions))
+        named = {job for kind, text in matchers for job in text.split("|") if job != "kv-.*"}
+        self.assertGreater(len(named), 5)
+        for path in files.SCRAPED:
+            jobs = re.findall(r"^ +- job_name: (\S+)$", path.read_text(), re.MULTILINE)
+            with self.subTest(configuration=path.name):
+                self.assertLessEqual(named | {"sentinel", "cockroachdb"}, set(jobs))
+
     def test_every_alert_says_how_bad_it_is_and_what_it_saw(self):
         for name, text in alerts():
             with self.subTest(alert=name):
@@ -92,13 +103,7 @@ class Rules(unittest.TestCase):
     def test_metrics_that_the_runbook_names_are_looked_at_by_something(self):
         """A metric that was renamed must not live on in prose."""
         known = " ".join(
-            [path.read_text() for path in RULE_FILES]
-            + [
-                target["expr"]
-                for dashboard in files.dashboards().values()
-                for panel in files.panels(dashboard)
-                for target in panel["targets"]
-            ]
+            [path.read_text() for path in RULE_FILES] + files.panel_expressions()
         )
         named = re.findall(r"`((?:kv|rabbitmq|redis|node)_\w+)`", files.RUNBOOK.read_text())
         self.assertGreater(len(named), 3)
