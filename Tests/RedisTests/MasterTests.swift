@@ -24,6 +24,17 @@ struct MasterTests {
     #expect(votes.decide(at: time(1_100)) == nil)
   }
 
+  @Test("A Sentinel answers for a second, whatever it says")
+  func answering() {
+    var votes = SentinelVotes(count: 3)
+    #expect(votes.answering(at: time(0)) == 0)
+    votes.record(SentinelAnswer(view: old, askedAt: time(0)), from: 0)
+    votes.record(SentinelAnswer(view: new, askedAt: time(100)), from: 2)
+    #expect(votes.answering(at: time(999)) == 2)
+    #expect(votes.answering(at: time(1_000)) == 1)
+    #expect(votes.answering(at: time(1_100)) == 0)
+  }
+
   @Test("Sentinels that disagree are no majority; the same Redis in another reign is another one")
   func disagreement() throws {
     var votes = SentinelVotes(count: 3)

@@ -7,6 +7,7 @@ from . import listeners, programs, rabbitmq
 from .cockroach import NODES as COCKROACH_NODES
 from .cockroach import Cockroach
 from .errors import ClusterError
+from .exporters import NodeExporter, RedisExporter
 from .folder import REPOSITORY, Folder
 from .nginx import Nginx
 from .node import API, Autoscaler, Worker
@@ -93,7 +94,10 @@ class Cluster:
             for number in range(self.replicas[kind])
         ]
         autoscaler = [Autoscaler(self)] if self.has_autoscaler else []
-        return [*self._fixed, *scaled, Nginx(self), Prometheus(self), *autoscaler]
+        exporters = [RedisExporter(self), NodeExporter(self)]
+        return [
+            *self._fixed, *scaled, Nginx(self), *exporters, Prometheus(self), *autoscaler,
+        ]
 
     def of_kind(self, kind):
         """All of a kind or group, in order of their numbers."""

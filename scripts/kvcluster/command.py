@@ -16,8 +16,9 @@ from .ports import DEFAULT_BASE
 DESCRIPTION = """\
 Runs the whole system on this machine, without containers: a database (PostgreSQL, or three nodes
 of CockroachDB where a `cockroach` is on the PATH or named by KV_COCKROACH), Redis with two replicas
-and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and Prometheus. All of
-it listens on 127.0.0.1 only. KV_… settings of the shell are passed on to our own programs."""
+and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and Prometheus with
+exporters for Redis and the machine. All of it listens on 127.0.0.1 only. KV_… settings of the shell
+are passed on to our own programs."""
 
 EPILOG = """\
 NAME is one of those that `status` lists, or a kind or group of them: redis, sentinel, rabbitmq,
@@ -203,12 +204,12 @@ def _status(options):
     if options.json:
         print(json.dumps(rows, indent=2))
     else:
-        print(f"{'NAME':<14}{'STATE':<10}{'PID':<9}{'PORTS':<20}{'SECONDS':<9}DETAIL")
+        print(f"{'NAME':<16}{'STATE':<10}{'PID':<9}{'PORTS':<20}{'SECONDS':<9}DETAIL")
         for row in rows:
             ports = ",".join(str(port) for port in row["ports"].values())
             uptime = "" if row["uptime"] is None else f"{row['uptime']:.0f}"
             print(
-                f"{row['name']:<14}{row['state']:<10}{row['pid'] or '':<9}{ports:<20}{uptime:<9}"
+                f"{row['name']:<16}{row['state']:<10}{row['pid'] or '':<9}{ports:<20}{uptime:<9}"
                 f"{row['detail']}".rstrip()
             )
     return 0 if all(row["state"] == "ready" for row in rows) else 1

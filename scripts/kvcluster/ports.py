@@ -59,6 +59,14 @@ class Ports:
     def epmd(self):
         return self.base + 29
 
+    @property
+    def redis_exporter(self):
+        return self.base + 80
+
+    @property
+    def node_exporter(self):
+        return self.base + 81
+
     def rabbitmq_tools(self):
         """First and last port of the command line tools, which are Erlang nodes themselves."""
         return self.base + 90, self.base + 99
