@@ -48,7 +48,11 @@ class Postgres(Service):
             self._make_data()
         self._forget_zombie()
         self.folder.render(
-            "postgres/postgresql.conf", self.data / "postgresql.conf", 0o644, port=self.ports["SQL"]
+            "postgres/postgresql.conf",
+            self.data / "postgresql.conf",
+            0o644,
+            bind="127.0.0.1",
+            port=self.ports["SQL"],
         )
         self.folder.render("postgres/pg_hba.conf", self.data / "pg_hba.conf", 0o644)
 

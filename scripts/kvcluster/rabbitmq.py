@@ -101,6 +101,7 @@ class RabbitMQ(Service):
         self.folder.render(
             "rabbitmq/rabbitmq.conf",
             self._folder / "rabbitmq.conf",
+            bind="127.0.0.1",
             port=self.ports["AMQP"],
             prometheus_port=self.ports["metrics"],
             password=self.folder.passwords["rabbitmq"],

@@ -47,6 +47,8 @@ class Redis(Service):
         self.folder.render(
             "redis/redis.conf",
             folder / "redis.conf",
+            bind="127.0.0.1",
+            address="127.0.0.1",
             port=self.ports["Redis"],
             folder=folder,
             password=self.folder.passwords["redis"],
@@ -102,6 +104,9 @@ class Sentinel(Service):
         self.folder.render(
             "redis/sentinel.conf",
             self._configuration,
+            bind="127.0.0.1",
+            address="127.0.0.1",
+            master_address="127.0.0.1",
             port=self.ports["Sentinel"],
             folder=self.folder.make(self.name),
             password=self.folder.passwords["redis"],

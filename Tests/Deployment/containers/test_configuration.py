@@ -1,0 +1,247 @@
+"""What containers are given, read by the real programs; no Docker engine is needed."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import yaml
+
+from project import REPOSITORY, free_port
+
+OVERRIDE = ["-f", "docker-compose.yml", "-f", "docker-compose.postgres.yml"]
+DEPLOY = REPOSITORY / "deploy"
+
+
+def run(*words, **more):
+    """Runs a program; returns what it printed, or fails with its errors."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **more,
+    )
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, words))}:\n{done.stdout}")
+    return done.stdout
+
+
+def nginx():
+    return shutil.which("nginx") or "/usr/sbin/nginx"
+
+
+class InTemporaryFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="kv-deployment-", ignore_cleanup_errors=True)
+        self.folder = Path(self.enterContext(folder))
+        # Servers that run as other users have to get in.
+        self.folder.chmod(0o755)
+
+    def render(self, template, **values):
+        return run(DEPLOY / "containers" / "render", DEPLOY / template, env=os.environ | values)
+
+
+class ComposeFiles(InTemporaryFolder):
+    """docker-compose itself reads them, with settings as scripts/env writes them."""
+
+    def config(self, *files):
+        environment = self.folder / "env"
+        run("scripts/env", environment, cwd=REPOSITORY)
+        profiles = {"COMPOSE_PROFILES": "autoscaler", "PWD": str(REPOSITORY)}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("KV_", "COMPOSE_"))}
+        text = run(
+            *["docker-compose", "--env-file", environment, *files, "config"],
+            cwd=REPOSITORY,
+            env=clean | profiles,
+        )
+        return yaml.safe_load(text)
+
+    def test_every_service_is_kept_running_watched_and_bounded(self):
+        for files in ((), OVERRIDE):
+            for name, service in self.config(*files)["services"].items():
+                with self.subTest(name, files=files):
+                    options = service["logging"]["options"]
+                    self.assertEqual((options["max-size"], options["max-file"]), ("10m", "3"))
+                    self.assertIn("no-new-privileges:true", service["security_opt"])
+                    if service["restart"] == "no":
+                        continue
+                    self.assertEqual(service["restart"], "unless-stopped")
+                    self.assertIn("mem_limit", service)
+                    self.assertIn("pids_limit", service)
+                    # Those that are built have theirs in the Dockerfile.
+                    self.assertTrue("healthcheck" in service or "build" in service)
+
+    def test_every_image_has_one_version(self):
+        for files in ((), OVERRIDE):
+            for name, service in self.config(*files)["services"].items():
+                with self.subTest(name):
+                    self.assertRegex(service["image"], r"^[a-z/0-9_-]+:(v?\d+\.\d+\S*|local)$")
+        dockerfile = (REPOSITORY / "Dockerfile").read_text()
+        for image in re.findall(r"^ARG \w+_IMAGE=(\S+)$", dockerfile, re.MULTILINE):
+            self.assertRegex(image, r":\d+\.\d+")
+
+    def test_only_the_loopback_address_is_published_by_default(self):
+        published = {}
+        for name, service in self.config()["services"].items():
+            for port in service.get("ports", ()):
+                published.setdefault(name, []).append(str(port))
+        self.assertEqual(set(published), {"nginx", "prometheus", "grafana", "cockroach-1"})
+        for port in sum(published.values(), []):
+            self.assertTrue(port.startswith("127.0.0.1:"), port)
+
+    def test_without_secrets_nothing_starts(self):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("KV_", "COMPOSE_"))}
+        empty = self.folder / "empty"
+        empty.touch()
+        with self.assertRaisesRegex(AssertionError, "run scripts/env first"):
+            run("docker-compose", "--env-file", empty, "config", cwd=REPOSITORY, env=clean)
+
+    def test_what_is_mounted_is_there(self):
+        for name, service in self.config()["services"].items():
+            for volume in service.get("volumes", ()):
+                source = volume.split(":")[0] if isinstance(volume, str) else volume["source"]
+                if source.startswith(str(REPOSITORY)):
+                    with self.subTest(name, source=source):
+                        self.assertTrue(Path(source).exists())
+
+    def test_no_secret_is_sent_to_the_build(self):
+        ignored = (REPOSITORY / ".dockerignore").read_text().splitlines()
+        self.assertIn("*", ignored)
+        self.assertFalse([line for line in ignored if line.startswith("!") and "env" in line])
+
+
+class Configurations(InTemporaryFolder):
+    """The programs that will read them do."""
+
+    def test_nginx_accepts_its_frame(self):
+        for file in (DEPLOY / "nginx").glob("*.conf"):
+            text = file.read_text()
+            # Debian's Nginx knows no `resolve`, and there is no kv-api to be found here.
+            text = text.replace("server kv-api:8080 resolve", "server 127.0.0.1:8080")
+            text = text.replace("listen 8080", f"listen 127.0.0.1:{free_port()}")
+            (self.folder / file.name).write_text(text.replace("/tmp/", f"{self.folder}/"))
+        output = run(nginx(), "-t", "-e", "stderr", "-c", self.folder / "container.conf")
+        self.assertIn("test is successful", output)
+
+    def test_the_frames_of_nginx_share_their_rules(self):
+        names = ("nginx.conf", "container.conf")
+        frames = [(DEPLOY / "nginx" / name).read_text() for name in names]
+        for shared in ("include http.conf;", "include server.conf;"):
+            self.assertTrue(all(shared in frame for frame in frames), shared)
+
+    def test_prometheus_accepts_its_configuration(self):
+        for authorization in ("", 'authorization: { credentials: "token" }'):
+            self.check_prometheus(authorization)
+
+    def check_prometheus(self, authorization):
+        text = self.render(
+            "prometheus/prometheus.compose.yml",
+            subnet="172.30.73",
+            kv_api_authorization=authorization,
+        )
+        authority = self.folder / "ca.crt"
+        authority.touch()
+        text = text.replace("/run/database/ca.crt", str(authority))
+        text = text.replace('"rules/', f'"{DEPLOY}/prometheus/rules/')
+        (self.folder / "prometheus.yml").write_text(text)
+        self.assertIn("SUCCESS", run("promtool", "check", "config", self.folder / "prometheus.yml"))
+
+    def test_prometheus_has_the_jobs_of_the_cluster_without_containers(self):
+        jobs = [
+            set(re.findall(r"job_name: (\S+)", (DEPLOY / "prometheus" / name).read_text()))
+            for name in ("prometheus.yml", "prometheus.compose.yml")
+        ]
+        self.assertEqual(jobs[0] - jobs[1], set())
+
+    def test_a_missing_value_is_named(self):
+        with self.assertRaisesRegex(AssertionError, "wants the variable kv_api_"):
+            run(DEPLOY / "containers" / "render", DEPLOY / "prometheus" / "prometheus.compose.yml")
+
+
+class StartScripts(InTemporaryFolder):
+    """The scripts that start Redis, Sentinel and RabbitMQ in containers, each in namespaces of its
+    own that have the addresses and folders of a container."""
+
+    SETTINGS = {
+        "KV_ADDRESS": "172.30.73.11",
+        "KV_REDIS_ADDRESSES": "172.30.73.11 172.30.73.12",
+        "KV_SENTINEL_ADDRESSES": "172.30.73.21",
+        "KV_REDIS_PASSWORD": "0123",
+        "KV_REDIS_SENTINEL_PASSWORD": "4567",
+        "KV_RABBITMQ_NODES": "rabbitmq-1",
+        "KV_RABBITMQ_COOKIE": "89ab",
+        "KV_RABBITMQ_PASSWORD": "cdef",
+        "HOSTNAME": "rabbitmq-1",
+        "PATH": "/usr/lib/rabbitmq/bin:" + os.environ["PATH"] + ":/usr/sbin",
+    }
+
+    def inside(self, script, seconds=90):
+        """Runs a script as the first process of a new machine; all that it starts ends with it."""
+        setup = f"""
+          ip link set lo up && ip address add 172.30.73.11/32 dev lo
+          ip address add 172.30.73.12/32 dev lo && ip address add 172.30.73.21/32 dev lo
+          hostname rabbitmq-1
+          cp -r {DEPLOY} {self.folder}/deploy && mount --bind {self.folder} /tmp
+          printf '127.0.0.1 localhost rabbitmq-1\\n' >/tmp/hosts
+          mount --bind /tmp/hosts /etc/hosts
+          deploy=/tmp/deploy
+          until_ready() {{
+            for _ in $(seq {seconds * 5}); do
+              "$@" 2>/dev/null && return
+              kill -0 $! 2>/dev/null || return 1
+              sleep 0.2
+            done
+            return 1
+          }}
+        """
+        rights = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+        return run(
+            *["unshare", *rights, "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"],
+            *["bash", "-euc", setup + script],
+            env=self.SETTINGS,
+        )
+
+    def test_redis_and_sentinel_start(self):
+        output = self.inside(
+            """
+            mkdir /tmp/data && export KV_FOLDER=/tmp/data
+            $deploy/redis/container-redis >/tmp/redis.log 2>&1 &
+            until_ready $deploy/redis/container-ready redis || { cat /tmp/redis.log; exit 1; }
+            KV_ADDRESS=172.30.73.21 $deploy/redis/container-sentinel >/tmp/sentinel.log 2>&1 &
+            export REDISCLI_AUTH=$KV_REDIS_SENTINEL_PASSWORD
+            until_ready redis-cli -h 172.30.73.21 -p 26379 ping >/dev/null ||
+              { cat /tmp/sentinel.log; exit 1; }
+            redis-cli -h 172.30.73.21 -p 26379 sentinel get-master-addr-by-name mymaster
+            export REDISCLI_AUTH=$KV_REDIS_PASSWORD
+            redis-cli config get replica-announce-ip
+            KV_ADDRESS=172.30.73.12 $deploy/redis/container-master
+            """
+        )
+        self.assertEqual(
+            output.split(),
+            ["172.30.73.11", "6379", "replica-announce-ip", "172.30.73.11", "172.30.73.11"],
+        )
+
+    def test_rabbitmq_starts(self):
+        output = self.inside(
+            """
+            mkdir /tmp/rabbitmq && mount --bind /tmp/rabbitmq /var/lib/rabbitmq
+            mkdir /tmp/log && mount --bind /tmp/log /var/log/rabbitmq
+            $deploy/rabbitmq/container-start >/tmp/rabbitmq.log 2>&1 &
+            until_ready $deploy/rabbitmq/container-ready || { cat /tmp/rabbitmq.log; exit 1; }
+            stat --format=%a /var/lib/rabbitmq/.erlang.cookie
+            curl -fsS http://127.0.0.1:15692/metrics | grep -c ^rabbitmq_identity_info
+            """
+        )
+        self.assertEqual(output.split(), ["400", "1"])
+
+
+if __name__ == "__main__":
+    unittest.main()
