@@ -109,7 +109,9 @@ class Project:
         self.compose("down")
 
     def remove(self):
-        """Everything that is left."""
+        """Everything that is left; may be said twice."""
+        if not self.folder.exists():
+            return
         self.compose("down", "--volumes", "--remove-orphans")
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -122,10 +124,9 @@ class Project:
         ).split()
         if not ids:
             return {}
-        return {
-            found["Name"].lstrip("/"): found
-            for found in json.loads(self.engine.docker("inspect", *ids))
-        }
+        # One that has gone meanwhile is left out of the answer.
+        answer = json.loads(self.engine.docker("inspect", *ids, check=False))
+        return {found["Name"].lstrip("/"): found for found in answer}
 
     def of_service(self, service):
         return {
