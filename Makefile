@@ -1,6 +1,7 @@
 # Each target calls one script; the scripts can be read and called by themselves.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test test-compose check conformance sanitize fuzz bench packages clean
+.PHONY: help run cluster test test-compose check conformance sanitize fuzz load bench settings \
+  packages clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,8 +30,14 @@ sanitize: ## Run the tests under the Address and the Thread Sanitizer
 fuzz: ## Fuzz the HTTP parser for FUZZ_SECONDS (60)
 	@scripts/fuzz
 
+load: ## Put load on a running store (LOAD="all --url http://127.0.0.1:21000"; --help)
+	@load-tests/run $(or $(LOAD),mixed)
+
 bench: ## Measure against other servers (BENCH="--cluster", "--all", "--quick", "--soak 300")
 	@scripts/bench $(BENCH)
+
+settings: ## Write the table of settings in SETUP.md anew, from the programs' own catalogues
+	@scripts/settings
 
 packages: ## Install the Debian packages that building, testing and measuring need
 	@scripts/packages build test cluster bench

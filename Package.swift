@@ -125,6 +125,10 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
+      name: "SetupTests",
+      dependencies: ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueWorker", "Node"],
+      swiftSettings: settings),
+    .testTarget(
       name: "KeyValueAutoscalerTests",
       dependencies: [
         "EventLoop", "HTTP", "KeyValueAutoscaler", "Node", "Observability", "TestServices",

@@ -21,10 +21,15 @@ die() {
 }
 
 # Runs a command as one step of a longer job, and says how long it took.
+steps=()
 step() {
   local title=$1 start=$SECONDS
   shift
   printf '\n== %s\n' "$title" >&2
   "$@" || die "$title: failed after $((SECONDS - start)) s"
   printf '== %s: done in %d s\n' "$title" "$((SECONDS - start))" >&2
+  steps+=("$(printf '%6d s  %s' "$((SECONDS - start))" "$title")")
 }
+
+# All steps so far with the seconds that they took, the slowest first.
+report_steps() { printf '%s\n' "${steps[@]}" | sort --reverse --numeric-sort >&2; }

@@ -8,7 +8,7 @@ Names choose single tests, as in `test_nginx` or `test_down.Down.test_it_leaves_
 import sys
 import unittest
 
-MODULES = ["test_down", "test_nginx", "test_backing"]
+MODULES = ["test_down", "test_nginx", "test_door", "test_backing"]
 
 
 def main():

@@ -26,12 +26,12 @@ def free_base():
 
 
 @contextlib.contextmanager
-def temporary_cluster():
+def temporary_cluster(**settings):
     """A cluster in a folder of its own that is ended and removed in any case."""
     with tempfile.TemporaryDirectory(prefix="kv-cluster-", ignore_cleanup_errors=True) as folder:
         # PostgreSQL's user has to get in.
         os.chmod(folder, 0o755)
-        cluster = Cluster(Path(folder) / "cluster", free_base())
+        cluster = Cluster(Path(folder) / "cluster", free_base(), **settings)
         try:
             yield cluster
         finally:

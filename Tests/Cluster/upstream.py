@@ -10,8 +10,10 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Upstream: %s\r\n\r\nyes"
 class Upstream:
     """Reads requests on a port of the loopback address, and answers them, or hangs up instead."""
 
-    def __init__(self, port, name, is_answering=True):
+    def __init__(self, port, name, is_answering=True, answer=None):
+        """`answer`: called with the connection in place of the usual answer."""
         self.requests = []
+        self._answer = answer
         self._name = name.encode()
         self._is_answering = is_answering
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -34,6 +36,8 @@ class Upstream:
                 self.requests.append(head)
                 if not self._is_answering:
                     return
+                if self._answer:
+                    return self._answer(connection)
                 connection.sendall(ANSWER % self._name)
 
     @property

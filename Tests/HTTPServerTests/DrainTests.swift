@@ -19,6 +19,7 @@ struct DrainTests {
       #expect(try idle.receive().status == 200)
 
       await fixture.server.drain()
+      await fixture.server.endIdleConnections()
       #expect(try idle.isAtEnd())
       idle.close()
       // Whoever asks meanwhile is still answered, and told to go.
@@ -41,6 +42,25 @@ struct DrainTests {
   }
 
   @Test(
+    "A kept connection is answered once more after the drain has begun, and told to go",
+    arguments: PollerBackend.allCases)
+  func keptConnection(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend) { fixture in
+      let kept = try fixture.connect()
+      try kept.send(Self.request)
+      #expect(try kept.receive().fields["connection"] != "close")
+      await fixture.server.drain()
+      try kept.send(Self.request)
+      let answer = try kept.receive()
+      #expect(answer.status == 200)
+      #expect(answer.fields["connection"] == "close")
+      #expect(try kept.isAtEnd())
+      kept.close()
+      await fixture.server.drained()
+    }
+  }
+
+  @Test(
     "Without requests a drain is over at once, and then the door is closed",
     arguments: PollerBackend.allCases)
   func nothingInFlight(backend: PollerBackend) async throws {
@@ -49,6 +69,7 @@ struct DrainTests {
       try idle.send(Self.request)
       #expect(try idle.receive().status == 200)
       await fixture.server.drain()
+      await fixture.server.endIdleConnections()
       #expect(try idle.isAtEnd())
       idle.close()
       await fixture.server.drained()
@@ -72,6 +93,7 @@ struct DrainTests {
       #expect(try client.receive().status == 200)
       try client.send(Self.request)
       await fixture.server.drain()
+      await fixture.server.endIdleConnections()
       #expect(try client.receive().status == 200)
       client.close()
     }

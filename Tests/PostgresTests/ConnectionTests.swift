@@ -79,6 +79,28 @@ extension OnSharedServer {
       try target.drop()
     }
 
+    @Test("Connections whose time is over are replaced, and nobody notices")
+    func lifetimes() async throws {
+      let target = try TestDatabase(on: try #require(SharedServer.current))
+      let node = try Node(target.url) { $0.lifetime = .milliseconds(10)...(.milliseconds(50)) }
+      let database = node.database
+      try await concurrently(6) { number in
+        for round in 0..<100 {
+          let key = "k\(number)-\(round)"
+          _ = try await database.write([.put(key)])
+          let lookup = try await database.read([Key(key)])[0]
+          #expect(lookup.entry != nil)
+          _ = try await database.execute(
+            Batch(operations: [.get(Key(key)), .write(.put(key))], isAtomic: true))
+        }
+      }
+      #expect(database.statistics.failures == 0)
+      #expect(database.statistics.connectionsOpened > 10)
+      #expect(database.statistics.connectionsOpen <= 5)
+      await node.close()
+      try target.drop()
+    }
+
     @Test("A statement that was planned for tables of another shape is planned anew")
     func stalePlan() async throws {
       let target = try TestDatabase(on: try #require(SharedServer.current))

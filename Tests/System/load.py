@@ -46,14 +46,20 @@ class Violation(Exception):
 
 
 class Load:
-    """`writers` threads that write and read until `stop`."""
+    """`writers` threads that write and read until `stop`. `asynchronous` is the share of writes
+    that ask to be queued."""
 
-    def __init__(self, ports, writers=8, keys=10, pause=0.0, prefix="load", timeout=15):
+    def __init__(
+        self, ports, writers=8, keys=10, pause=0.0, prefix="load", timeout=15, asynchronous=0.0
+    ):
         self.ports = ports
         self.keys = keys
         self.pause = pause
         self.prefix = prefix
         self.timeout = timeout
+        self.asynchronous = asynchronous
+        # Those that a 202 has named.
+        self.operations = []
         self.statuses = collections.Counter()
         self.violations = []
         self.errors = []
@@ -97,15 +103,16 @@ class Load:
 
     def step(self, client, rng, history):
         if rng.random() < 0.5:
-            self.write(client, history)
+            prefer = {"Prefer": "respond-async"} if rng.random() < self.asynchronous else {}
+            self.write(client, history, **prefer)
         self.read(client, history)
 
-    def write(self, client, history):
+    def write(self, client, history, **headers):
         history.attempts += 1
         number = history.attempts
         start = time.monotonic()
         try:
-            answer = client.put(history.key, str(number))
+            answer = client.put(history.key, str(number), **headers)
         except Unreachable as error:
             history.unknown.add(number)
             return self.failed("PUT", error, start)
@@ -114,6 +121,7 @@ class Load:
             history.committed = number
         elif answer.status == 202:
             history.queued.add(number)
+            self.operations.append(answer.operation)
         elif answer.status == 503 and b"outcome-unknown" in answer.body:
             history.unknown.add(number)
         elif answer.status != 503:

@@ -26,7 +26,13 @@ def flat(suite):
 def main():
     binaries, *names = sys.argv[1:]
     loader = unittest.defaultTestLoader
-    modules = ["test_promises", "test_faults", "test_autoscaler"]
+    modules = [
+        "test_promises",
+        "test_faults",
+        "test_rolling",
+        "test_setup",
+        "test_autoscaler",
+    ]
     suite = unittest.TestSuite(loader.loadTestsFromName(module) for module in modules)
     if names:
         suite = unittest.TestSuite(

@@ -48,6 +48,11 @@ class Cluster:
         """The port that a service is spoken to at."""
         return next(iter(self.ports[name].values()))
 
+    def processes(self):
+        """The process id of each service."""
+        rows = json.loads(self.command("status", "--json"))
+        return {row["name"]: row["pid"] for row in rows}
+
     @property
     def nodes(self):
         """The ports of the kv-api."""
@@ -55,6 +60,10 @@ class Cluster:
 
     def client(self, timeout=15):
         return Client(self.nodes, timeout)
+
+    def door(self, timeout=15):
+        """A client that comes through Nginx, as those of an application do."""
+        return Client([self.port("nginx")], timeout)
 
     @contextlib.contextmanager
     def without(self, name, way="kill"):

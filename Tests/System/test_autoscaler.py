@@ -156,7 +156,7 @@ class Autoscaler(running.Case):
         door = self.cluster.port("nginx")
         self.assertEqual((self.replicas("kv-api"), self.replicas("kv-worker")), (2, 2))
         # A little of everything goes on all the time, and every answer is checked.
-        with Load([door], writers=2, keys=5, pause=0.2, prefix=self.prefix) as quiet:
+        with Load([door], writers=2, keys=5, pause=0.1, prefix=self.prefix) as quiet:
             self.cluster.command("pause", "kv-worker")
             with Queueing(door) as queueing:
                 self.wait_for_replicas("kv-api", 4, 60)
@@ -244,6 +244,9 @@ class Autoscaler(running.Case):
 
     def test_one_dry_round(self):
         """`--once --dry-run` tells what it would do, and every metric is there."""
+        # Prometheus learns a moment later than the cluster who has left.
+        name = 'kv_autoscaler_replicas{service="kv-api"}'
+        running.wait_until(lambda: self.metrics().get(name) == 2, 30, "2 replicas in Prometheus")
         process = self.run_autoscaler("--once", "--dry-run", KV_AUTOSCALER_API_MIN="5")
         output, _ = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 0, output)

@@ -8,7 +8,9 @@ struct Repository {
   let root: URL
   let files: [SourceFile]
 
-  private static let folders = ["Sources", "Tests", "Fuzz", "Benchmarks", "scripts", ".ci", "docs"]
+  private static let folders = [
+    "Sources", "Tests", "Fuzz", "Benchmarks", "load-tests", "CLOUD", "scripts", ".ci", "docs",
+  ]
   private static let generated: Set = [".venv", "__pycache__", "results", "corpus", ".hypothesis"]
 
   init(root: URL) {

@@ -7,6 +7,7 @@ from . import listeners, programs, rabbitmq
 from .cockroach import NODES as COCKROACH_NODES
 from .cockroach import Cockroach
 from .errors import ClusterError
+from .exporters import NodeExporter, RedisExporter
 from .folder import REPOSITORY, Folder
 from .nginx import Nginx
 from .node import API, Autoscaler, Worker
@@ -32,12 +33,17 @@ class Cluster:
         settings=None,
         has_autoscaler=None,
         is_quiet=True,
+        tls=None,
+        rate=None,
     ):
         """
         path: the folder for everything; by default `.cluster` in the repository.
         base: the first port; by default that of the last `up`, or 21000.
         binaries: the folder of kv-api, kv-worker and kv-autoscaler.
         settings: further KV_… settings for them.
+        tls: whether Nginx serves TLS on a port of its own, too; by default as at the last `up`.
+        rate: requests a second that each client may send; 0: any number. By default as at the last
+            `up`, or as in deploy/nginx/limits.conf.
         has_autoscaler: whether it scales itself; by default as after the last `up`, or not.
         """
         self.folder = Folder(path or REPOSITORY / ".cluster")
@@ -45,6 +51,8 @@ class Cluster:
         self.ports = Ports(base or plan.get("base", DEFAULT_BASE))
         self.binaries = binaries or plan.get("binaries")
         self.settings = settings or {}
+        self.tls = plan.get("tls", False) if tls is None else tls
+        self.rate = plan.get("rate") if rate is None else rate
         self.replicas = plan.get("replicas", dict.fromkeys(SCALABLE, 2))
         if has_autoscaler is None:
             has_autoscaler = plan.get("autoscaler", False)
@@ -86,7 +94,10 @@ class Cluster:
             for number in range(self.replicas[kind])
         ]
         autoscaler = [Autoscaler(self)] if self.has_autoscaler else []
-        return [*self._fixed, *scaled, Nginx(self), Prometheus(self), *autoscaler]
+        exporters = [RedisExporter(self), NodeExporter(self)]
+        return [
+            *self._fixed, *scaled, Nginx(self), *exporters, Prometheus(self), *autoscaler,
+        ]
 
     def of_kind(self, kind):
         """All of a kind or group, in order of their numbers."""
@@ -148,6 +159,14 @@ class Cluster:
         with self._changing():
             self._stop(self.select(names))
 
+    def restart(self, names):
+        """Replaces services one after the other, each once the one before it is ready. Nginx hears
+        of a kv-api that leaves before it leaves, and of its successor when that is ready."""
+        with self._changing():
+            for service in self.select(names):
+                self._stop([service])
+                self._start([service])
+
     def down(self, purge=False):
         """Ends everything. With `purge` nothing remains on the disk, and nothing is waited for."""
         with self._changing():
@@ -208,6 +227,8 @@ class Cluster:
             "binaries": str(self.binaries) if self.binaries else None,
             "database": self.of_kind("database")[0].kind,
             "replicas": self.replicas,
+            "tls": self.tls,
+            "rate": self.rate,
             "autoscaler": self.has_autoscaler,
         }
 

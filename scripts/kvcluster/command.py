@@ -16,12 +16,20 @@ from .ports import DEFAULT_BASE
 DESCRIPTION = """\
 Runs the whole system on this machine, without containers: a database (PostgreSQL, or three nodes
 of CockroachDB where a `cockroach` is on the PATH or named by KV_COCKROACH), Redis with two replicas
-and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and Prometheus. All of
-it listens on 127.0.0.1 only. KV_… settings of the shell are passed on to our own programs."""
+and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and Prometheus with
+exporters for Redis and the machine. All of it listens on 127.0.0.1 only. KV_… settings of the shell
+are passed on to our own programs."""
 
 EPILOG = """\
 NAME is one of those that `status` lists, or a kind or group of them: redis, sentinel, rabbitmq,
 kv-api, kv-worker, database, backing; kv-autoscaler where there is one."""
+
+
+def rate(text):
+    """The value of --rate."""
+    if text.isascii() and text.isdigit() and int(text) <= 1_000_000:
+        return int(text)
+    raise argparse.ArgumentTypeError("0 to 1000000 are possible")
 
 
 def parser():
@@ -64,6 +72,20 @@ def parser():
     choice.add_argument("--debug", action="store_true", help="build for debugging")
     choice.add_argument("--binaries", metavar="FOLDER", help="take our own programs from here")
 
+    up.add_argument(
+        "--tls",
+        action=argparse.BooleanOptionalAction,
+        help="serve TLS on a port of its own, too; without a certificate one is made that signs "
+        "itself (default: as before, at first no)",
+    )
+    up.add_argument(
+        "--rate",
+        type=rate,
+        metavar="N",
+        help="requests a second that each client may send, 0 for any number (default: as before, "
+        "at first 2000, and any number for clients on this machine)",
+    )
+
     down = verb("down", "end everything; data and logs are kept")
     down.add_argument("--purge", action="store_true", help="remove data, logs and passwords, too")
     status = verb("status", "list everything; the exit code is 0 if all of it is ready")
@@ -74,6 +96,7 @@ def parser():
     for name, text in {
         "stop": "end in an orderly way",
         "start": "start again",
+        "restart": "replace, one after the other, without losing a request",
         "kill": "end at once (SIGKILL), as a crash would",
         "pause": "let it hang (SIGSTOP)",
         "resume": "let it go on (SIGCONT)",
@@ -113,6 +136,8 @@ def _up(options):
         base=options.base,
         binaries=options.binaries,
         has_autoscaler=options.autoscaler,
+        tls=options.tls,
+        rate=options.rate,
     )
     chosen = cluster.select(only) if only else cluster.services
     products = sorted({service.kind for service in chosen if isinstance(service, Node)})
@@ -139,8 +164,19 @@ The cluster is ready. Try:
   curl -X PUT --data 'later' -H 'Prefer: respond-async' -i {cluster.url}/kv/queued
   curl -X DELETE -i {cluster.url}/kv/greeting
   scripts/cluster kill redis-1; scripts/cluster status
-The reference is at {cluster.url}/docs, Prometheus at http://127.0.0.1:{cluster.ports.prometheus}.
+{_tls(cluster)}The reference is at {cluster.url}/docs.
+Prometheus is at http://127.0.0.1:{cluster.ports.prometheus}.
 `scripts/cluster down` ends it."""
+    )
+
+
+def _tls(cluster):
+    if not cluster.tls:
+        return ""
+    certificate = cluster["nginx"].certificate
+    return (
+        f"TLS is on port {cluster.ports.nginx_tls}:\n"
+        f"  curl --cacert {certificate} https://localhost:{cluster.ports.nginx_tls}/kv/greeting\n"
     )
 
 
@@ -168,12 +204,12 @@ def _status(options):
     if options.json:
         print(json.dumps(rows, indent=2))
     else:
-        print(f"{'NAME':<14}{'STATE':<10}{'PID':<9}{'PORTS':<20}{'SECONDS':<9}DETAIL")
+        print(f"{'NAME':<16}{'STATE':<10}{'PID':<9}{'PORTS':<20}{'SECONDS':<9}DETAIL")
         for row in rows:
             ports = ",".join(str(port) for port in row["ports"].values())
             uptime = "" if row["uptime"] is None else f"{row['uptime']:.0f}"
             print(
-                f"{row['name']:<14}{row['state']:<10}{row['pid'] or '':<9}{ports:<20}{uptime:<9}"
+                f"{row['name']:<16}{row['state']:<10}{row['pid'] or '':<9}{ports:<20}{uptime:<9}"
                 f"{row['detail']}".rstrip()
             )
     return 0 if all(row["state"] == "ready" for row in rows) else 1
@@ -205,5 +241,5 @@ VERBS = {
     "logs": _logs,
     "env": _env,
     "scale": _scale,
-    **{verb: _on_names(verb) for verb in ("stop", "start", "kill", "pause", "resume")},
+    **{verb: _on_names(verb) for verb in ("stop", "start", "restart", "kill", "pause", "resume")},
 }

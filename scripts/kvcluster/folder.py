@@ -44,11 +44,15 @@ class Folder:
             file.write(text)
         temporary.replace(path)
 
-    def render(self, template, path, mode=0o600, **values):
-        """Fills in a file of deploy/: each @{name} becomes its value."""
+    @staticmethod
+    def fill(template, **values):
+        """The text of a file of deploy/: each @{name} becomes its value."""
         text = (TEMPLATES / template).read_text()
-        text = re.sub(r"@\{(\w+)\}", lambda match: str(values[match[1]]), text)
-        self.write(path, text, mode)
+        return re.sub(r"@\{(\w+)\}", lambda match: str(values[match[1]]), text)
+
+    def render(self, template, path, mode=0o600, **values):
+        """Writes a file of deploy/, filled in."""
+        self.write(path, self.fill(template, **values), mode)
 
     @property
     def passwords(self):

@@ -10,7 +10,15 @@ from . import probes, processes, programs
 from .errors import ClusterError
 from .service import Service
 
-SHARED = ["http.conf", "server.conf", "proxy.conf", "errors.conf", "problem.conf", "problems.conf"]
+# What a container image takes as it is, too.
+SHARED = [
+    *["http.conf", "limits.conf", "server.conf", "route.conf", "proxy.conf", "security.conf"],
+    *["errors.conf", "problem.conf", "problems.conf", "tls.conf"],
+]
+
+# How long clients are told, before a reload, that their connections end: one that asks at least
+# this often loses none without a word.
+CLOSING_SECONDS = 1.0
 
 
 class Nginx(Service):
@@ -27,7 +35,8 @@ class Nginx(Service):
 
     @property
     def ports(self):
-        return {"HTTP": self.cluster.ports.nginx}
+        http = {"HTTP": self.cluster.ports.nginx}
+        return http | {"HTTPS": self.cluster.ports.nginx_tls} if self.cluster.tls else http
 
     @property
     def url(self):
@@ -37,20 +46,71 @@ class Nginx(Service):
     def _folder(self):
         return self.folder.make("nginx")
 
+    @property
+    def certificate(self):
+        """Of the port for TLS. Another one, with its key beside it, may take its place."""
+        return self._folder / "tls" / "certificate.pem"
+
     def prepare(self):
-        for name in SHARED:
-            self.folder.render(f"nginx/{name}", self._folder / name)
-        # As root it would serve as another user, who could not use its folders.
-        user = f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else ""
-        self.folder.render(
-            "nginx/nginx.conf",
-            self._folder / "nginx.conf",
-            user=user,
+        (self._folder / "closing").unlink(missing_ok=True)
+        if self.cluster.tls:
+            self._make_certificate()
+        self._write()
+
+    def _write(self):
+        """Writes its configuration. Returns whether anything has changed."""
+        changed = False
+        for name, text in self._files().items():
+            path = self._folder / name
+            if not path.exists() or path.read_text() != text:
+                self.folder.write(path, text)
+                changed = True
+        return changed
+
+    def _files(self):
+        """The files of its configuration."""
+
+        def filled(name, **values):
+            return self.folder.fill(f"nginx/{name}", **values)
+
+        files = {name: filled(name) for name in SHARED}
+        files["limits.conf"] = self._limits(filled)
+        files["closing.conf"] = filled("closing.conf", folder=self._folder)
+        files["upstream.conf"] = filled("upstream.conf", servers=self._servers())
+        tls_server = ""
+        if self.cluster.tls:
+            tls_server = "include tls-server.conf;"
+            files["tls-server.conf"] = filled("tls-server.conf", port=self.ports["HTTPS"])
+        files["nginx.conf"] = filled(
+            "nginx.conf",
+            # As root it would serve as another user, who could not use its folders.
+            user=f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else "",
             folder=self._folder,
             access_log=self.folder.make("logs") / "nginx-access.log",
             port=self.ports["HTTP"],
+            tls_server=tls_server,
         )
-        self._write_servers(self._servers())
+        return files
+
+    def _limits(self, filled):
+        rate = self.cluster.rate
+        if rate is None:
+            return filled("limits.conf")
+        return filled("limits-chosen.conf", rate=rate) if rate else "# No client is limited.\n"
+
+    def _make_certificate(self):
+        """One signed by itself, for this machine's own names; what is there already is kept."""
+        if self.certificate.exists():
+            return
+        self.folder.make("nginx", "tls")
+        subprocess.run(
+            [programs.find("openssl"), "req", "-x509", "-newkey", "ec", "-nodes", "-days", "3650"]
+            + ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=localhost"]
+            + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+            + ["-keyout", self._folder / "tls" / "key.pem", "-out", self.certificate],
+            check=True,
+            capture_output=True,
+        )
 
     def _program(self):
         return [programs.find("nginx"), "-p", self._folder, "-e", "stderr"] + [
@@ -75,29 +135,38 @@ class Nginx(Service):
         lines = [f"server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;" for port in ports]
         return "\n  ".join(lines)
 
-    def _write_servers(self, servers):
-        self.folder.render("nginx/upstream.conf", self._folder / "upstream.conf", servers=servers)
-
     def update(self):
-        """Takes note of every kv-api that has come or left. Returns once no new request goes to
-        one that has left."""
-        file = self._folder / "upstream.conf"
-        before = file.read_text() if file.exists() else None
-        self._write_servers(self._servers())
-        if not self.is_alive or file.read_text() == before:
+        """Takes note of every kv-api that has come or left, and of other settings. Returns once no
+        new request goes to one that has left. Clients notice nothing: see @closing in server.conf.
+        """
+        if self.cluster.tls:
+            self._make_certificate()
+        if not self._write() or not self.is_alive:
             return
         check = subprocess.run(
             [*self._program(), "-t", "-q"], capture_output=True, text=True, check=False
         )
         if check.returncode != 0:
             raise ClusterError(f"Nginx refuses its configuration:\n{check.stderr}")
+        closing = self._folder / "closing"
+        closing.touch()
+        try:
+            time.sleep(CLOSING_SECONDS)
+            self._reload()
+        finally:
+            closing.unlink(missing_ok=True)
+
+    def _reload(self):
         old = self.identity.members()
         processes.send([self.pid], signal.SIGHUP)
         end = time.monotonic() + 10
         # The new workers are there, and the old ones serve only what they had begun.
         while not (self.identity.members() - old) or self._serving(old):
             if time.monotonic() > end:
-                raise ClusterError("Nginx has not taken its new configuration within 10 s")
+                raise ClusterError(
+                    "Nginx has not taken its new configuration within 10 s; the end of its log:\n"
+                    + self.log_tail()
+                )
             time.sleep(0.02)
 
     def _serving(self, workers):

@@ -27,6 +27,10 @@ class Ports:
         return self.base
 
     @property
+    def nginx_tls(self):
+        return self.base + 19
+
+    @property
     def prometheus(self):
         return self.base + 1
 
@@ -54,6 +58,14 @@ class Ports:
     @property
     def epmd(self):
         return self.base + 29
+
+    @property
+    def redis_exporter(self):
+        return self.base + 80
+
+    @property
+    def node_exporter(self):
+        return self.base + 81
 
     def rabbitmq_tools(self):
         """First and last port of the command line tools, which are Erlang nodes themselves."""

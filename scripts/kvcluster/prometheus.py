@@ -3,6 +3,7 @@
 import json
 
 from . import probes, programs
+from .folder import TEMPLATES
 from .service import Service
 
 
@@ -24,6 +25,8 @@ class Prometheus(Service):
             "prometheus/prometheus.yml",
             self._folder / "prometheus.yml",
             targets=self._folder / "targets",
+            rules=TEMPLATES / "prometheus" / "rules",
+            redis_exporter=self.cluster["redis-exporter"].address,
         )
         self.update()
 
@@ -52,17 +55,28 @@ class Prometheus(Service):
 
     def update(self):
         """Takes note of every process that has come or left."""
-        jobs = {
-            "kv-api": (self.cluster.members("kv-api"), "HTTP"),
-            "kv-worker": (self.cluster.members("kv-worker"), "HTTP"),
-            "kv-autoscaler": (self.cluster.members("kv-autoscaler"), "HTTP"),
-            "rabbitmq": (self.cluster.members("rabbitmq"), "metrics"),
-            "prometheus": ([self], "HTTP"),
-        }
-        for job, (members, use) in jobs.items():
-            groups = [
-                {"targets": [f"127.0.0.1:{member.ports[use]}"], "labels": {"name": member.name}}
-                for member in members
-            ]
-            path = self._folder / "targets" / f"{job}.json"
-            self.folder.write(path, json.dumps(groups, indent=2) + "\n", 0o644)
+        members = self.cluster.members
+        exporter = self.cluster["redis-exporter"]
+        for job, use in {
+            "kv-api": "HTTP",
+            "kv-worker": "HTTP",
+            "kv-autoscaler": "HTTP",
+            "rabbitmq": "metrics",
+            "cockroachdb": "console",
+            "node": "HTTP",
+        }.items():
+            found = members({"cockroachdb": "cockroach", "node": "node-exporter"}.get(job, job))
+            self._write_targets(job, {one: f"127.0.0.1:{one.ports[use]}" for one in found})
+        for job in ("redis", "sentinel"):
+            found = members(job) if exporter.is_member else []
+            self._write_targets(job, {one: exporter.target(one) for one in found})
+        self._write_targets("prometheus", {self: f"127.0.0.1:{self.ports['HTTP']}"})
+
+    def _write_targets(self, job, addresses):
+        """Dashboards show the name of a service rather than its port."""
+        groups = [
+            {"targets": [address], "labels": {"name": service.name, "instance": service.name}}
+            for service, address in addresses.items()
+        ]
+        path = self._folder / "targets" / f"{job}.json"
+        self.folder.write(path, json.dumps(groups, indent=2) + "\n", 0o644)

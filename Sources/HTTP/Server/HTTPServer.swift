@@ -8,6 +8,7 @@ public actor HTTPServer {
   /// The loop that everything here runs on.
   public nonisolated let loop: EventLoop
   private let context: HTTPContext
+  private nonisolated let state: HTTPServerState
   private let logger: Logger
   private var listener: Socket?
   private var connections: [ObjectIdentifier: (connection: HTTPConnection, socket: Socket)] = [:]
@@ -30,6 +31,7 @@ public actor HTTPServer {
   ) {
     self.loop = loop
     self.logger = logger
+    self.state = state
     context = HTTPContext(
       configuration: configuration, state: state, handler: handler, observer: observer)
   }
@@ -45,14 +47,21 @@ public actor HTTPServer {
     }
   }
 
-  /// Starts to let go of clients: idle connections end now, the others with their next answer. New
-  /// connections are still accepted, so that whoever asks for readiness is told 503 and not
-  /// refused.
+  /// Starts to let go of clients: every connection ends with its next answer. New connections are
+  /// still accepted, so that whoever asks for readiness is told 503 and not refused.
   public func drain() {
     context.state.startDraining()
     drainingConnections = Set(connections.keys)
+  }
+
+  /// Ends the connections that wait for a request. Give those who are just sending one a moment
+  /// after `drain()`: they could not tell whether it was read (RFC 9112 §9.5).
+  public func endIdleConnections() {
     for (connection, _) in connections.values { connection.endIfIdle() }
   }
+
+  /// Whether any server of the process has a connection open; for any thread.
+  public nonisolated var hasConnections: Bool { state.connectionsOpen > 0 }
 
   /// Waits until the connections that were open at `drain()` have ended.
   public func drained() async {
@@ -66,7 +75,7 @@ public actor HTTPServer {
   public func leave() {
     context.isLeaving = true
     listener?.interrupt()
-    for (connection, _) in connections.values { connection.endIfIdle() }
+    endIdleConnections()
   }
 
   /// Closes every connection, whatever it is doing.

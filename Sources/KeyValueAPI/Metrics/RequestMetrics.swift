@@ -22,7 +22,20 @@ final class RequestMetrics {
     statuses = StatusSet(StatusSet<String>.answers) { $0 }
     let count = Route.allCases.count * MethodLabel.allCases.count * statuses.count
     counters = Array(repeating: nil, count: count)
+    for (route, methods) in Self.watched {
+      for method in methods {
+        for status in [Status.internalServerError, .serviceUnavailable] {
+          _ = counter(route, method, status)
+        }
+      }
+    }
   }
+
+  /// Server errors of these are counted from 0 on: a counter that appears with its first errors has
+  /// not grown, as far as Prometheus can tell, and they would be seen by nobody.
+  private static let watched: [(Route, [MethodLabel])] = [
+    (.value, [.get, .head, .put, .delete]), (.keys, [.get, .put, .delete]), (.batch, [.post]),
+  ]
 
   /// A request is being answered from now on.
   func began() { inFlight.add(1) }

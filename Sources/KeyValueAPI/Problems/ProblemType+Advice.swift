@@ -34,6 +34,9 @@ extension ProblemType {
     case .expectationFailed: "Only Expect: 100-continue is known."
     case .idempotencyMismatch:
       "An idempotency key stands for one method, path, query, condition and body for 24 hours."
+    case .tooManyRequests:
+      "Nothing was done. Wait for Retry-After seconds, then ask less often: the proxy in front of "
+        + "the servers bounds what each client may ask."
     case .headerTooLarge: "The header section has at most 16 KiB and 100 fields."
     case .internalError: "This is a mistake of the server. Tell its operator the X-Request-Id."
     case .notImplemented: "Use a method and a transfer coding that HTTP/1.1 servers know."

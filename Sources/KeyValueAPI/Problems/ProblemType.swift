@@ -25,6 +25,8 @@ enum ProblemType: String, CaseIterable, Sendable {
   case keyTooLong = "key-too-long"
   case expectationFailed = "expectation-failed"
   case idempotencyMismatch = "idempotency-mismatch"
+  /// Nginx's alone: it counts what each client asks for.
+  case tooManyRequests = "too-many-requests"
   case headerTooLarge = "header-too-large"
   case internalError = "internal-error"
   case notImplemented = "not-implemented"
@@ -50,6 +52,7 @@ enum ProblemType: String, CaseIterable, Sendable {
     case .uriTooLong, .keyTooLong: .uriTooLong
     case .expectationFailed: .expectationFailed
     case .idempotencyMismatch: .unprocessableContent
+    case .tooManyRequests: .tooManyRequests
     case .headerTooLarge: .headerFieldsTooLarge
     case .internalError: .internalServerError
     case .notImplemented: .notImplemented
@@ -82,6 +85,7 @@ enum ProblemType: String, CaseIterable, Sendable {
     case .keyTooLong: "The key is too long"
     case .expectationFailed: "The expectation can't be met"
     case .idempotencyMismatch: "The idempotency key was used for another request"
+    case .tooManyRequests: "There were too many requests"
     case .headerTooLarge: "The header section is too large"
     case .internalError: "The server made a mistake"
     case .notImplemented: "The server does not know how to do this"

@@ -35,7 +35,7 @@ final class Applier {
   /// acknowledged, when its task is cancelled: the broker delivers those again.
   func apply(_ deliveries: [Delivery]) async {
     if deliveries.isEmpty { return }
-    metrics.took(deliveries.count)
+    metrics.took(deliveries.count, oldest: Self.oldest(of: deliveries))
     defer { metrics.finished(deliveries.count) }
     var writes: [PendingDelivery] = []
     for delivery in deliveries {
@@ -54,6 +54,13 @@ final class Applier {
       rest = rest[part.endIndex...]
       await apply(part)
     }
+  }
+
+  /// When the oldest write among them was accepted.
+  private static func oldest(of deliveries: [Delivery]) -> Timestamp? {
+    deliveries.compactMap { delivery in
+      if case .write(let queued) = delivery.content { queued.acceptedAt } else { nil }
+    }.min()
   }
 
   /// Most bytes in one transaction; a first write alone may exceed it.

@@ -23,6 +23,9 @@ final class WorkerMetrics: Sendable {
   private let relayFailures: Counter
   /// In seconds.
   private let outboxAge = Atomic<Int64>(0)
+  /// When the oldest write was accepted that is being applied, in microseconds since 1970; 0: none
+  /// is.
+  private let oldestHeld = Atomic<Int64>(0)
   private let now: WallClock
 
   init(registry: MetricsRegistry, now: @escaping WallClock) {
@@ -46,20 +49,31 @@ final class WorkerMetrics: Sendable {
   /// What is no counter of the registry's; `depth` is how much waits in the queues, if that is
   /// known.
   func samples(of depth: QueueDepth?) -> [MetricSample] {
-    let age = Double(outboxAge.load(ordering: .relaxed))
-    guard let depth else { return [MetricSample(MetricsCatalogue.outboxAge, [], age)] }
-    return [
-      MetricSample(MetricsCatalogue.outboxAge, [], age),
+    let oldest = oldestHeld.load(ordering: .relaxed)
+    let held = oldest == 0 ? 0 : Double(max(0, now().microseconds - oldest)) / 1e6
+    let ages = [
+      MetricSample(
+        MetricsCatalogue.outboxAge, [], Double(outboxAge.load(ordering: .relaxed))),
+      MetricSample(MetricsCatalogue.oldestHeld, [], held),
+    ]
+    guard let depth else { return ages }
+    return ages + [
       MetricSample(MetricsCatalogue.queueReady, [], Double(depth.ready)),
       MetricSample(MetricsCatalogue.queueDead, [], Double(depth.dead)),
     ]
   }
 
-  /// A batch of deliveries came.
-  func took(_ count: Int) { held.add(count) }
+  /// A batch of deliveries came; the oldest write among them was accepted at `oldest`.
+  func took(_ count: Int, oldest: Timestamp?) {
+    held.add(count)
+    oldestHeld.store(oldest?.microseconds ?? 0, ordering: .relaxed)
+  }
 
-  /// So many deliveries are off this worker's hands.
-  func finished(_ count: Int) { held.add(-count) }
+  /// So many deliveries, all that came last, are off this worker's hands.
+  func finished(_ count: Int) {
+    held.add(-count)
+    oldestHeld.store(0, ordering: .relaxed)
+  }
 
   /// A transaction was committed, and its messages are acknowledged.
   func applied(_ queued: [QueuedWrite], _ results: [AppliedWrite], duration: Duration) {

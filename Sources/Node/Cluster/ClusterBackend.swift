@@ -88,6 +88,7 @@ package struct ClusterBackend: Backend {
 
   package func samples() async -> [MetricSample] {
     var samples = ClusterMetrics.samples(of: master.totals)
+    samples += await ClusterMetrics.samples(of: watch, master: master)
     for database in databases { samples += ClusterMetrics.samples(of: database.statistics) }
     samples += ClusterMetrics.samples(unconfirmed: publisher.outstanding.writes)
     return samples + ServerMetrics.samples(of: await caches[0].statistics())

@@ -13,8 +13,17 @@ extension MetricsCatalogue {
   package static let unknownOutcomes = MetricDescription.counter(
     "kv_database_unknown_outcomes_total", "Commits of which nobody knows whether they took place.")
 
+  package static let redisLoops = MetricDescription.gauge(
+    "kv_redis_loops", "Event loops that have a cache in Redis.")
   package static let redisServing = MetricDescription.gauge(
     "kv_redis_loops_serving", "Event loops that use Redis now; fewer than all: it is bypassed.")
+  package static let redisSentinels = MetricDescription.gauge(
+    "kv_redis_sentinels", "Sentinels that are asked for the master; 0: the address is fixed.")
+  package static let redisSentinelsAnswering = MetricDescription.gauge(
+    "kv_redis_sentinels_answering", "Sentinels that named the master within the last second.")
+  package static let redisMasterCertain = MetricDescription.gauge(
+    "kv_redis_master_certain",
+    "1 while a majority of the Sentinels names the same master, or its address is fixed.")
   package static let redisConnects = MetricDescription.counter(
     "kv_redis_connects_total", "Connections made to Redis.")
   package static let redisTimeouts = MetricDescription.counter(
@@ -30,7 +39,8 @@ extension MetricsCatalogue {
   /// All of them.
   package static let cluster = [
     databaseConnections, databaseTransactions, databaseConflicts, databaseFailures,
-    unknownOutcomes, redisServing, redisConnects, redisTimeouts, redisBypassed, redisRepairs,
+    unknownOutcomes, redisLoops, redisServing, redisSentinels, redisSentinelsAnswering,
+    redisMasterCertain, redisConnects, redisTimeouts, redisBypassed, redisRepairs,
     queueOutstanding,
   ]
 }

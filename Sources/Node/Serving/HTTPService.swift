@@ -57,7 +57,21 @@ package struct HTTPService: Service {
 
   private func drain() async {
     for server in servers { await server.drain() }
+    await letIdleClientsAsk()
+    for server in servers { await server.endIdleConnections() }
     for server in servers { await server.drained() }
     for server in servers { await server.leave() }
   }
+
+  /// A balancer that has not been told sends further requests on connections that it keeps. For a
+  /// moment they are answered, and it is told to close them; then none is in use any more.
+  private func letIdleClientsAsk() async {
+    let end = ContinuousClock.now + min(Self.idleGrace, drainTime / 4)
+    while ContinuousClock.now < end, servers.first?.hasConnections == true {
+      guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { return }
+    }
+  }
+
+  /// Longer than the busy keep-alive connections of a balancer wait for their next request.
+  private static let idleGrace = Duration.seconds(1)
 }

@@ -34,21 +34,29 @@ actor Pool {
     case reading, writing
   }
 
+  /// Names a lane; the lane itself stays in here.
+  private enum Place: Sendable {
+    case writer, reader
+    case transactions(Int)
+  }
+
+  private func lane(at place: Place) -> Lane {
+    switch place {
+    case .writer: writer
+    case .reader: reader
+    case .transactions(let number): transactions[number]
+    }
+  }
+
   /// Keeps the connections until the task is cancelled, and then closes them.
   func run() async {
     await withDiscardingTaskGroup { group in
-      group.addTask { await self.keepWriter() }
-      group.addTask { await self.keepReader() }
-      for number in transactions.indices {
-        group.addTask { await self.keepTransactions(number) }
+      for place in [.writer, .reader] + transactions.indices.map({ Place.transactions($0) }) {
+        group.addTask { await self.keep(place) }
       }
     }
     for lane in [writer, reader] + transactions { lane.fail("this process is leaving") }
   }
-
-  private func keepWriter() async { await keep(writer) }
-  private func keepReader() async { await keep(reader) }
-  private func keepTransactions(_ number: Int) async { await keep(transactions[number]) }
 }
 
 // MARK: - Using connections
@@ -169,7 +177,8 @@ extension Pool {
 
 extension Pool {
   /// Makes one connection after the other.
-  private func keep(_ lane: Lane) async {
+  private func keep(_ place: Place) async {
+    let lane = lane(at: place)
     var connector: Connector
     do {
       connector = try Connector(configuration)
@@ -181,7 +190,7 @@ extension Pool {
       let host = connector.nextHost
       do throws(ExchangeError) {
         let connection = try await connector.connect(on: loop)
-        if await use(connection, for: lane, host: host) { backoff = Backoff() }
+        if await use(connection, at: place, host: host) { backoff = Backoff() }
       } catch {
         became(away: error.cause, host: host)
         // Another host may be well: nobody is told before all were tried.
@@ -192,7 +201,8 @@ extension Pool {
   }
 
   /// Has a connection used until it breaks; false: it never was of use.
-  private func use(_ connection: Connection, for lane: Lane, host: String) async -> Bool {
+  private func use(_ connection: Connection, at place: Place, host: String) async -> Bool {
+    let lane = lane(at: place)
     counters.count {
       $0.connectionsOpen += 1
       $0.connectionsOpened += 1
@@ -203,7 +213,13 @@ extension Pool {
         return true
       }
       let isReady = await prepare(connection, for: lane, host: host)
-      if isReady { _ = await group.next() }
+      if isReady {
+        group.addTask {
+          await self.retire(connection, at: place)
+          return true
+        }
+        _ = await group.next()
+      }
       group.cancelAll()
       return isReady
     }
@@ -220,6 +236,28 @@ extension Pool {
     }
     return wasUseful
   }
+
+  /// Ends a connection when its time is over, between two uses. So the load spreads again over
+  /// servers that have come back or are new, and a server's process never grows old.
+  private func retire(_ connection: Connection, at place: Place) async {
+    let lane = lane(at: place)
+    let (least, most) = (configuration.lifetime.lowerBound, configuration.lifetime.upperBound)
+    let lifetime = least + (most - least) * Double.random(in: 0...1)
+    guard (try? await Task.sleep(for: lifetime)) != nil else { return }
+    while lane.isTaken {
+      guard (try? await Task.sleep(for: Self.retireLook)) != nil else { return }
+    }
+    guard lane.connection === connection else { return }
+    // Whoever comes now waits for the next one.
+    lane.close()
+    while await !connection.isIdle {
+      guard (try? await Task.sleep(for: Self.retireLook)) != nil else { return }
+    }
+    await connection.fail("its time is over")
+  }
+
+  /// How often to see whether a connection that is to end is still needed.
+  private static let retireLook = Duration.milliseconds(5)
 
   /// Brings the tables up to date before the first use, and reads the clock.
   private func prepare(_ connection: Connection, for lane: Lane, host: String) async -> Bool {

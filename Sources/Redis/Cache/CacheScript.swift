@@ -15,42 +15,37 @@ enum CacheScript: Int, CaseIterable {
     }
   }
 
-  /// KEYS: marker, entries. ARGV: a floor's life in ms; what must be true to create an entry
-  /// (`DropWatch`), two observations of marker, evictions and the last ms of Redis' clock; then for
-  /// each entry its payload, its life in ms, and which observation counts for it (0: none).
+  /// KEYS: marker, entries. ARGV: an entry's life in ms, a floor's life in ms; what must be true to
+  /// create an entry (`DropWatch`): marker, evictions, the last ms of Redis' clock; payloads.
   ///
   /// When Redis has no memory for an entry, nothing may be left that is older than the payload, and
   /// the marker goes too: no floor can be left either.
   private static let updateSource = """
-    local marker, evicted, clock
-    local function complies(which)
-      if which == '0' then return false end
-      if marker == nil then
+    local mayCreate
+    local function complies()
+      if mayCreate == nil then
         local time = redis.call('TIME')
-        clock = time[1] * 1000 + math.floor(time[2] / 1000)
-        evicted = string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
-        marker = redis.call('GET', KEYS[1])
+        mayCreate = redis.call('GET', KEYS[1]) == ARGV[3]
+          and time[1] * 1000 + math.floor(time[2] / 1000) <= tonumber(ARGV[5])
+          and string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)') == ARGV[4]
       end
-      local at = 3 * which - 1
-      return marker == ARGV[at] and evicted == ARGV[at + 1] and clock <= tonumber(ARGV[at + 2])
+      return mayCreate
     end
     for number = 2, #KEYS do
-      local at = 3 * number + 2
-      local payload, life = ARGV[at], ARGV[at + 1]
+      local payload = ARGV[number + 4]
       local head = redis.call('GETRANGE', KEYS[number], 0, 20)
       local revision = string.sub(payload, 3, 21)
       if #head ~= 21 or string.sub(head, 3) < revision then
-        local kind = string.sub(head, 1, 1)
-        if kind ~= 'v' and kind ~= 'a' and string.sub(payload, 1, 1) ~= 'f'
-          and not complies(ARGV[at + 2])
-        then
-          payload, life = 'f1' .. revision, ARGV[1]
+        local kind, isFloor = string.sub(head, 1, 1), string.sub(payload, 1, 1) == 'f'
+        if not isFloor and kind ~= 'v' and kind ~= 'a' and not complies() then
+          payload, isFloor = 'f1' .. revision, true
         end
+        local life = isFloor and ARGV[2] or ARGV[1]
         local kept = redis.pcall('SET', KEYS[number], payload, 'PX', life)
         if kept.err then
           if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
           redis.call('DEL', KEYS[number], KEYS[1])
-          marker = false
+          mayCreate = false
         end
       end
     end

@@ -67,18 +67,11 @@ struct DropWatch {
     return true
   }
 
-  /// Both observations, as the update's script takes them.
-  var arguments: [UInt8] { latest.arguments + previous.arguments }
-
-  /// Which of them the script is to compare with before it creates an entry of `revision`: 1 the
-  /// latest, 2 the one before, 0 none, as an argument.
-  func choice(for revision: Revision) -> [UInt8] {
-    if latest.horizon < revision { return Self.first }
-    if previous.horizon < revision { return Self.second }
-    return Self.neither
+  /// What the script is to compare with before it creates an entry, if the oldest of its updates
+  /// has this revision.
+  func arguments(for revision: Revision) -> [UInt8] {
+    if latest.horizon < revision { return latest.arguments }
+    if previous.horizon < revision { return previous.arguments }
+    return Observation.none.arguments
   }
-
-  private static let first = CommandBuffer.words(["1"])
-  private static let second = CommandBuffer.words(["2"])
-  private static let neither = CommandBuffer.words(["0"])
 }

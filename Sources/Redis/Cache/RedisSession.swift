@@ -138,16 +138,15 @@ extension RedisSession {
   }
 
   private func sendCommand(_ settings: ArraySlice<Setting>, _ batch: UpdateBatch) {
-    begin(.update, keys: 1 + settings.count, arguments: 7 + 3 * settings.count)
+    begin(.update, keys: 1 + settings.count, arguments: 5 + settings.count)
     buffer.append(generation)
     for setting in settings { buffer.append(generation, setting.key.bytes) }
+    buffer.append(raw: life)
     buffer.append(raw: leaseLife)
-    buffer.append(raw: watch.arguments)
-    for (_, payload) in settings {
-      buffer.append(payload)
-      if case .floor = payload { buffer.append(raw: leaseLife) } else { buffer.append(raw: life) }
-      buffer.append(raw: watch.choice(for: payload.revision))
-    }
+    // They are of one commit, and so of about one moment.
+    let oldest = settings.lazy.map(\.payload.revision).min() ?? .none
+    buffer.append(raw: watch.arguments(for: oldest))
+    for setting in settings { buffer.append(setting.payload) }
     connection.send(buffer.bytes, .update(batch))
   }
 

@@ -14,6 +14,11 @@ struct SentinelVotes {
   /// What Sentinel `index` said last.
   mutating func record(_ answer: SentinelAnswer, from index: Int) { answers[index] = answer }
 
+  /// How many Sentinels have an answer that counts, whatever it is.
+  func answering(at now: Uptime) -> Int {
+    answers.count { $0.map { now < $0.askedAt.adding(Self.lifetime) } ?? false }
+  }
+
   /// The master that a majority agrees on, and until when that counts: a lifetime from the oldest
   /// question that the majority needs. Nil: there is no such majority now.
   func decide(at now: Uptime) -> (view: MasterView, until: Uptime)? {

@@ -37,6 +37,12 @@ public actor SentinelWatch {
     causes = Array(repeating: nil, count: sentinels.count)
   }
 
+  /// How many Sentinels there are; 0: Redis has a fixed address.
+  public nonisolated var sentinelCount: Int { sentinels.count }
+
+  /// How many of them have said within the last second which Redis is the master.
+  public var answering: Int { votes.answering(at: Uptime.now()) }
+
   /// Asks until the task is cancelled. Returns at once when there are no Sentinels. Start it with
   /// the loop's executor as its preference.
   public func run() async {

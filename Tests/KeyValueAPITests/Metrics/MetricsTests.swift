@@ -96,6 +96,20 @@ struct MetricsTests {
     #expect(has(#"kv_http_requests_total{method="GET",route="/kv/{key}",status="other"} 1"#))
   }
 
+  @Test("Server errors are counted from 0 on: rates miss what a series begins with")
+  func noErrors() {
+    _ = RequestMetrics(registry: registry)
+    for (route, method) in [
+      ("/kv/{key}", "GET"), ("/kv/{key}", "HEAD"), ("/kv/{key}", "PUT"), ("/kv/{key}", "DELETE"),
+      ("/kv", "GET"), ("/kv", "PUT"), ("/kv", "DELETE"), ("/batch", "POST"),
+    ] {
+      for status in [500, 503] {
+        let labels = #"method="\#(method)",route="\#(route)",status="\#(status)""#
+        #expect(has("kv_http_requests_total{\(labels)} 0"), "\(labels)")
+      }
+    }
+  }
+
   @Test("Requests in flight go up and down")
   func inFlight() {
     let recorder = ExchangeRecorder(

@@ -175,7 +175,10 @@ extension BrokerTests {
         try server.start()
       }
       try await node.publisher.untilHealthy()
-      try await feed.publish([Change("b")])
+      // A stream may open later than the broker does.
+      try await eventually("a stream that takes changes") {
+        (try? await feed.publish([Change("b")])) != nil
+      }
       #expect(try await subscription.next()?.map(\.change) == [Change("b")])
       let position = try #require(first?.first?.position)
       let resumed = try #require(try await feed.subscribe(after: position))
