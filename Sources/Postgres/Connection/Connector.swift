@@ -1,5 +1,4 @@
 import CPostgres
-import Dispatch
 import EventLoop
 import Foundation
 
@@ -67,7 +66,7 @@ struct Connector {
     var options: KeyValuePairs<String, String?> = [:]
     options = [
       "dbname": url, "host": host.name, "port": host.port.isEmpty ? nil : host.port,
-      "hostaddr": await Self.address(of: host.name),
+      "hostaddr": try await Self.address(of: host.name, within: timeout),
       "target_session_attrs": wantsPrimary ? "read-write" : nil,
       "fallback_application_name": "kv", "client_encoding": "UTF8",
     ]
@@ -141,32 +140,17 @@ struct Connector {
     }
   }
 
-  /// The address of a host, looked up on another thread, as libpq would block the loop with it. Nil
-  /// if it is an address already, a path, or unknown: libpq says so then.
-  private static func address(of name: String) async -> String? {
-    guard !name.isEmpty, !name.hasPrefix("/"), name != "localhost",
-      name.contains(where: { !"0123456789.:abcdefABCDEF".contains($0) })
+  /// The address of a host: libpq would block the loop with looking it up. Nil if it is an address
+  /// already, a path, or this machine.
+  private static func address(
+    of name: String, within duration: Duration
+  ) async throws(ExchangeError) -> String? {
+    guard !name.isEmpty, !name.hasPrefix("/"), name != "localhost", !HostLookup.isNumeric(name)
     else { return nil }
-    return await withCheckedContinuation { continuation in
-      DispatchQueue.global().async { continuation.resume(returning: lookUp(name)) }
+    guard let address = await HostLookup.addresses(of: name, within: duration).first else {
+      throw .notSent("the address of \(name) can't be found")
     }
-  }
-
-  private static func lookUp(_ name: String) -> String? {
-    var hints = addrinfo()
-    #if os(Linux)
-      hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    #else
-      hints.ai_socktype = SOCK_STREAM
-    #endif
-    var found: UnsafeMutablePointer<addrinfo>?
-    guard getaddrinfo(name, nil, &hints, &found) == 0, let found else { return nil }
-    defer { freeaddrinfo(found) }
-    var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-    let code = getnameinfo(
-      found.pointee.ai_addr, found.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0,
-      NI_NUMERICHOST)
-    return code == 0 ? text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) } : nil
+    return address
   }
 }
 

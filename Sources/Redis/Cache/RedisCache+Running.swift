@@ -46,9 +46,9 @@ extension RedisCache {
   /// Uses one connection from its beginning to its end.
   private func connect(to view: MasterView, version: Int) async -> ConnectionFailure {
     attempts += 1
-    guard let address = await AddressResolution.resolve(view.address, attempt: attempts) else {
-      return .broken("the name is unknown")
-    }
+    let found = await view.address.resolved(
+      attempt: attempts, within: configuration.connectDeadline)
+    guard let address = found else { return .broken("the name is unknown") }
     let connection = RedisConnection(on: loop, deadline: configuration.connectDeadline)
     connection.pendingCommandsMax = configuration.pendingCommandsMax
     connection.pendingBytesMax = configuration.pendingBytesMax

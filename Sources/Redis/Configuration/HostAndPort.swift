@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// Where a server listens.
 public struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
   /// A name or an IP address, without brackets.
@@ -40,4 +42,14 @@ public struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
 
   /// `host:port`, as logs and errors show it.
   public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+extension HostAndPort {
+  /// With an IP address instead of a name, another one at each attempt if it has several; nil if
+  /// the name is unknown now.
+  func resolved(attempt: Int, within duration: Duration) async -> HostAndPort? {
+    let addresses = await HostLookup.addresses(of: host, within: duration)
+    if addresses.isEmpty { return nil }
+    return HostAndPort(host: addresses[attempt % addresses.count], port: port)
+  }
 }

@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// What a Sentinel said of the master.
 struct SentinelAnswer: Equatable, Sendable {
   /// Which Redis it takes for the master.
@@ -13,7 +15,7 @@ struct SentinelAnswer: Equatable, Sendable {
       guard let name = words[index].text, let value = words[index + 1].text else { return nil }
       fields[name] = value
     }
-    guard let host = fields["ip"], AddressResolution.isNumeric(host),
+    guard let host = fields["ip"], HostLookup.isNumeric(host),
       let port = fields["port"].flatMap({ UInt16($0) }), port > 0,
       let epoch = fields["config-epoch"].flatMap({ Int64($0) })
     else { return nil }

@@ -20,6 +20,8 @@ actor SentinelLink {
 
   /// A Sentinel gets as long for an answer.
   private static let deadline = Duration.milliseconds(200)
+  /// How long its name may take to be looked up.
+  private static let lookUpTime = Duration.seconds(2)
   /// The time from an answer to the next question.
   private static let interval = Duration.milliseconds(100)
   /// The time from a failure to the next attempt.
@@ -62,7 +64,7 @@ actor SentinelLink {
 
   private func connect() async -> ConnectionFailure {
     attempts += 1
-    guard let address = await AddressResolution.resolve(address, attempt: attempts) else {
+    guard let address = await address.resolved(attempt: attempts, within: Self.lookUpTime) else {
       return .broken("the name is unknown")
     }
     let connection = RedisConnection(on: loop, deadline: Self.deadline)
@@ -127,7 +129,9 @@ actor SentinelLink {
   }
 
   private func subscribe() async {
-    guard let address = await AddressResolution.resolve(address, attempt: attempts) else { return }
+    guard let address = await address.resolved(attempt: attempts, within: Self.lookUpTime) else {
+      return
+    }
     let subscription = RedisConnection(on: loop, deadline: Self.deadline)
     subscription.messageArrived = { [unowned self] in askNow() }
     self.subscription = subscription

@@ -42,6 +42,8 @@ class Live(unittest.TestCase):
         cls.prometheus = Prometheus(cls.cluster.ports.prometheus)
         ports = cls.cluster.ports
         cls.traffic = cls.enterClassContext(Traffic(ports.nginx, ports.api(1)))
+        # What happens before the first scrape is no growth of a counter.
+        cls.wait_until(['count(up{job="kv-api"} == 1) == 2'])
         cls.break_something()
         cls.wait_until_measured()
 
@@ -77,7 +79,6 @@ class Live(unittest.TestCase):
     @classmethod
     def wait_until_measured(cls):
         """Until the metrics of everything have been read twice, and rules computed from them."""
-        end = time.monotonic() + PATIENCE_SECONDS
         wanted = [
             'ALERTS{alertname="KVReplicaDown",alertstate="firing"}',
             'job:kv_http_requests_failed:ratio_rate5m{job="kv-api"} > 0',
@@ -86,6 +87,12 @@ class Live(unittest.TestCase):
         ]
         if cls.cluster.of_kind("kv-autoscaler"):
             wanted.append('kv_autoscaler_metric_replicas{metric="backlog"}')
+        cls.wait_until(wanted)
+
+    @classmethod
+    def wait_until(cls, wanted):
+        """Until all of these expressions have values."""
+        end = time.monotonic() + PATIENCE_SECONDS
         while missing := [text for text in wanted if not cls.prometheus.values(text)]:
             if time.monotonic() > end:
                 raise AssertionError(
