@@ -12,14 +12,12 @@ struct ApplyPlan {
   }
 
   private let ids: [OperationID]
-  private let keys: [Key]
   private var steps: [Step] = []
 
   init(_ queued: [QueuedWrite]) {
     var seen: Set<OperationID> = []
     let different = queued.filter { seen.insert($0.id).inserted }
     ids = different.map(\.id)
-    keys = Array(Set(different.map(\.write.key)))
     var rounds: [[QueuedWrite]] = []
     var depths: [Key: Int] = [:]
     for write in different {
@@ -28,19 +26,29 @@ struct ApplyPlan {
       if depth == rounds.count { rounds.append([]) }
       rounds[depth].append(write)
     }
-    for round in rounds {
-      let sorted = round.sorted { $0.write.key < $1.write.key }
-      let bulk = sorted.filter { $0.write.condition.isEmpty }
+    for round in rounds { add(round) }
+  }
+
+  /// Adds steps for writes of different keys, in the order of the keys, as every transaction takes
+  /// its locks. (Locking all that are there first would not do: those that are not there yet would
+  /// be locked after them.) Later rounds write keys that the first has locked.
+  private mutating func add(_ round: [QueuedWrite]) {
+    var bulk: [QueuedWrite] = []
+    for write in round.sorted(by: { $0.write.key < $1.write.key }) {
+      if write.write.condition.isEmpty {
+        bulk.append(write)
+        continue
+      }
       if !bulk.isEmpty { steps.append(.bulk(bulk)) }
-      steps += sorted.filter { !$0.write.condition.isEmpty }.map { .single($0) }
+      bulk = []
+      steps.append(.single(write))
     }
+    if !bulk.isEmpty { steps.append(.bulk(bulk)) }
   }
 
   /// What to send, up to one sync.
   var statements: [Statement] {
     var statements = [OperationStatements.claim(ids)]
-    // A single statement takes its locks in the order of the keys; several would not.
-    if steps.count > 1 { statements.append(EntryStatements.lock(keys)) }
     for step in steps {
       switch step {
       case .bulk(let writes):
@@ -62,15 +70,14 @@ struct ApplyPlan {
     var claimed: Set<String> = []
     for row in 0..<results[0].count { claimed.insert(results[0].text(row, 0)) }
     var records: [OperationID: OperationRecord] = [:]
-    let first = steps.count > 1 ? 2 : 1
-    let recorded = results[first + 2 * steps.count]
+    let recorded = results[1 + 2 * steps.count]
     for row in 0..<recorded.count {
       guard let record = OperationStatements.record(recorded, row) else { continue }
       records[record.id] = record
     }
     var outcomes: [OperationID: WriteOutcome] = [:]
     for (index, step) in steps.enumerated() {
-      let rows = results[first + 2 * index]
+      let rows = results[1 + 2 * index]
       let writes =
         switch step {
         case .bulk(let writes): writes
