@@ -44,8 +44,9 @@ struct Scaler {
       log.tell(decision, of: service)
       decisions.append(decision)
     }
-    let haveSucceeded = await act(on: decisions)
+    // Before it acts: a command may have to wait for whoever waits until this process is ready.
     metrics.roundEnded()
+    let haveSucceeded = await act(on: decisions)
     if !haveSucceeded { return .failed }
     return decisions.allSatisfy { $0.replicas != nil } ? .done : .blind
   }
