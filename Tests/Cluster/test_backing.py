@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import threading
 import time
 import unittest
 
@@ -190,6 +191,20 @@ class Backing(unittest.TestCase):
         )
         self.cluster.resume(["rabbitmq-2"])
         support.wait_for("return of rabbitmq-2", lambda: len(others[0].running_nodes()) == 3, 90)
+
+    def test_a_rabbitmq_node_that_ends_while_it_starts_is_started_again(self):
+        node = self.cluster["rabbitmq-2"]
+        self.cluster.stop([node.name])
+        result = []
+        starting = threading.Thread(target=lambda: result.append(self.script("start", node.name)))
+        starting.start()
+        support.wait_for("start", lambda: node.is_alive)
+        node.kill()
+        starting.join()
+        code, _, errors = result[0]
+        self.assertEqual(code, 0, errors)
+        self.assertIn("rabbitmq-2 has ended and is started again", errors)
+        self.assertEqual(node.state, "ready")
 
     def test_all_come_back_after_a_crash_of_everything(self):
         self.cluster.kill(BACKING)

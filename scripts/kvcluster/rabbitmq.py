@@ -61,6 +61,9 @@ class RabbitMQ(Service):
     stop_seconds = 40
     # After an end of all three each waits for the others.
     start_seconds = 180
+    # When nodes start together, one that meets another which has not read its feature flags yet
+    # gives up (`incompatible_feature_flags`, RabbitMQ 3.10). Debian's unit restarts it, too.
+    relaunches = 2
 
     @property
     def ports(self):

@@ -30,6 +30,8 @@ class Service:
     stop_seconds = 20
     # How long it may take from its start until it is ready.
     start_seconds = 60
+    # How often it is started once more when it ends by itself before it is ready.
+    relaunches = 0
 
     def __init__(self, cluster, number=None):
         self.cluster = cluster

@@ -12,6 +12,7 @@ class Start:
         # What was started earlier may not be ready yet.
         self._launched = {service: time.monotonic() for service in services if service.is_alive}
         self._waiting = [service for service in services if service not in self._launched]
+        self._relaunches = dict.fromkeys(services, 0)
         self._progress = progress
 
     def run(self):
@@ -37,6 +38,11 @@ class Start:
         if service.settle():
             del self._launched[service]
             self._progress.ready(service.name)
+            return
+        if not service.is_alive and self._relaunches[service] < service.relaunches:
+            self._relaunches[service] += 1
+            self._progress.say(f"  {service.name} has ended and is started again")
+            service.launch()
             return
         service.check_alive()
         seconds = time.monotonic() - self._launched[service]
