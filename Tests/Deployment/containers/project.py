@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+TLS = ["-f", "docker-compose.yml", "-f", "docker-compose.tls.yml"]
 POSTGRES = ["-f", "docker-compose.yml", "-f", "docker-compose.postgres.yml"]
 
 
@@ -18,6 +19,20 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def make_certificate(folder):
+    """certificate.pem and key.pem, for this machine."""
+    folder.mkdir()
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        + ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        + ["-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
+        capture_output=True,
+        check=True,
+    )
+    return folder / "certificate.pem"
 
 
 class Project:
@@ -33,6 +48,7 @@ class Project:
         self._files = list(files)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
         self.port = free_port()
+        self.tls_port = free_port()
         self.prometheus_port = free_port()
         self._copy()
         self._write_settings(settings or {})
@@ -60,6 +76,7 @@ class Project:
         values = {
             "COMPOSE_PROJECT_NAME": self.name,
             "KV_PUBLISH": f"127.0.0.1:{self.port}",
+            "KV_PUBLISH_TLS": f"127.0.0.1:{self.tls_port}",
             "KV_PROMETHEUS_PORT": self.prometheus_port,
             "KV_GRAFANA_PORT": free_port(),
             "KV_COCKROACH_PORT": free_port(),
@@ -74,10 +91,10 @@ class Project:
 
     # Compose's verbs.
 
-    def compose(self, *words, seconds=900):
+    def compose(self, *words, files=None, seconds=900):
         environment = dict(self.engine.environment, PWD=str(self.folder))
         done = subprocess.run(
-            ["docker-compose", *self._files, *words],
+            ["docker-compose", *(files or self._files), *words],
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -3,13 +3,15 @@
 import json
 import os
 import signal
+import ssl
 import time
 import unittest
+import urllib.request
 from pathlib import Path
 
 import engine
 from load import Load
-from project import POSTGRES, Project, describe, service_of
+from project import POSTGRES, TLS, Project, describe, make_certificate, service_of
 
 BYTES_MAX = 150_000_000
 # Their end is the end of what only they do; everything else has a second one, or is not on the way
@@ -72,6 +74,23 @@ class Compose(unittest.TestCase):
         self.assertEqual(self.project.request("GET", "/kv/a"), (200, b"Hello"))
         self.assertEqual(self.project.request("DELETE", "/kv/a")[0], 204)
         self.assertEqual(self.project.request("GET", "/kv/a")[0], 404)
+
+    def test_the_door_over_tls(self):
+        certificate = make_certificate(self.project.folder / "deploy" / "nginx" / "tls")
+        # The image's user of Nginx.
+        os.chown(certificate.with_name("key.pem"), 101, -1)
+        self.project.compose("up", "--detach", "--no-deps", "nginx", files=TLS)
+        try:
+            self.project.wait_until_healthy()
+            context = ssl.create_default_context(cafile=certificate)
+            with urllib.request.urlopen(
+                f"https://localhost:{self.project.tls_port}/health", context=context, timeout=15
+            ) as response:
+                self.assertIn("max-age", response.headers["Strict-Transport-Security"])
+                self.assertEqual(json.load(response)["status"], "healthy")
+        finally:
+            self.project.compose("up", "--detach", "--no-deps", "nginx")
+            self.project.wait_until_healthy()
 
     def test_queued_writes_are_applied(self):
         status, body = self.project.request(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from project import REPOSITORY, free_port
+from project import REPOSITORY, free_port, make_certificate
 
 OVERRIDE = ["-f", "docker-compose.yml", "-f", "docker-compose.postgres.yml"]
 DEPLOY = REPOSITORY / "deploy"
@@ -121,13 +121,25 @@ class Configurations(InTemporaryFolder):
     """The programs that will read them do."""
 
     def test_nginx_accepts_its_frame(self):
+        self.check_nginx()
+
+    def test_nginx_accepts_its_frame_with_tls(self):
+        make_certificate(self.folder / "tls")
+        self.check_nginx("container-tls-server.conf")
+
+    def check_nginx(self, *added):
         for file in (DEPLOY / "nginx").glob("*.conf"):
             text = file.read_text()
             # Debian's Nginx knows no `resolve`, and there is no kv-api to be found here.
             text = text.replace("server kv-api:8080 resolve", "server 127.0.0.1:8080")
-            text = text.replace("listen 8080", f"listen 127.0.0.1:{free_port()}")
-            (self.folder / file.name).write_text(text.replace("/tmp/", f"{self.folder}/"))
-        output = run(nginx(), "-t", "-e", "stderr", "-c", self.folder / "container.conf")
+            text = re.sub(r"listen 8\d+", f"listen 127.0.0.1:{free_port()}", text)
+            text = re.sub("/(tmp|run/kv)/", f"{self.folder}/", text.replace("/kv/*", "/kv/added/*"))
+            (self.folder / file.name).write_text(text)
+        (self.folder / "added").mkdir()
+        for name in added:
+            shutil.copy(self.folder / name, self.folder / "added")
+        output = run(nginx(), "-T", "-e", "stderr", "-c", self.folder / "container.conf")
+        self.assertEqual("ssl_certificate " in output, bool(added))
         self.assertIn("test is successful", output)
 
     def test_the_frames_of_nginx_share_their_rules(self):
