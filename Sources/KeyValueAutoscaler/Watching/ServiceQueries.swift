@@ -43,8 +43,18 @@ struct ServiceQueries: Equatable, Sendable {
     return "max(rabbitmq_detailed_queue_messages\(selector))"
   }
 
-  /// Messages that all workers together are done with, a second.
-  var drain: String { "sum(rate(kv_worker_operations_total\(selector)[\(window)s]))" }
+  /// Messages that all workers together are done with, a second: over the window, or over its last
+  /// quarter if that is more. Right after an outage most of the window was spent waiting, and its
+  /// rate would make a backlog look far longer than it is.
+  var drain: String {
+    let (now, whole) = (drain(over: window / 4), drain(over: window))
+    // Where the quarter holds too few samples there is no rate of it, and the window's counts.
+    return "(\(now) > \(whole)) or \(whole)"
+  }
+
+  private func drain(over seconds: Int) -> String {
+    "sum(rate(kv_worker_operations_total\(selector)[\(max(1, seconds))s]))"
+  }
 
   private var selector: String { "{job=\(quoted(job))}" }
 
