@@ -26,9 +26,12 @@ struct EntryEncodingTests {
     return bytes.withUnsafeBytes { decoder.decode($0, of: Key("k")) }
   }
 
-  @Test("Every entry and every absence comes back", arguments: lookups)
-  func roundTrip(lookup: Lookup) {
-    #expect(decode(bytes(of: EntryPayload(lookup))) == .known(lookup))
+  @Test("Every entry and every absence comes back")
+  func roundTrip() {
+    // Not arguments of the test: those are printed, and one of them has a mebibyte.
+    for lookup in Self.lookups {
+      #expect(decode(bytes(of: EntryPayload(lookup))) == .known(lookup))
+    }
   }
 
   @Test("One decoder keeps content types apart")

@@ -69,8 +69,8 @@ def _between_zones(figures, requests, stream):
     total = sum(requests.values())
     writes = requests["put"] + requests["put_queued"] + requests["delete"]
     http = total * (wire["http"] + value)
-    # Each write is copied to the replicas.
-    cache = total * (wire["cache"] + value) + writes * value * (copies["cache"] - 1)
+    # Entries are not copied to the replicas.
+    cache = total * (wire["cache"] + value)
     log = writes * figures.bytes("database_log_put") * (figures.assumed["database"]["copies"] - 1)
     database = (writes + requests["get_missed"]) * (wire["database"] + value) + log
     queue = (requests["put_queued"] * figures.bytes("queued_write") * (copies["queued_writes"] + 1)

@@ -1,4 +1,5 @@
 /// The scripts that change what Redis keeps; each is atomic. See `EntryLayout` for what they read.
+/// Constant numbers for commands stand in them as text: Redis is slow at formatting those of Lua.
 enum CacheScript: Int, CaseIterable {
   case update
   case lease
@@ -8,12 +9,21 @@ enum CacheScript: Int, CaseIterable {
   /// Lua, for Redis 5 and later.
   var source: String {
     switch self {
-    case .update: CacheScript.updateSource
-    case .lease: CacheScript.leaseSource
-    case .fill: CacheScript.fillSource
+    case .update: CacheScript.unreplicated + CacheScript.updateSource
+    case .lease: CacheScript.unreplicated + CacheScript.leaseSource
+    case .fill: CacheScript.unreplicated + CacheScript.fillSource
     case .observe: CacheScript.observeSource
     }
   }
+
+  /// What begins all that is about entries. Replicas need not have them: one that becomes the
+  /// master has a generation of its own, and is never asked for those of another. Copying each
+  /// entry to both would cost more than keeping it.
+  private static let unreplicated = """
+    if redis.replicate_commands then redis.replicate_commands() end
+    redis.set_repl(redis.REPL_NONE)
+
+    """
 
   /// KEYS: marker, entries. ARGV: an entry's life in ms, a floor's life in ms; what must be true to
   /// create an entry (`DropWatch`): marker, evictions, the last ms of Redis' clock; payloads.
@@ -33,7 +43,7 @@ enum CacheScript: Int, CaseIterable {
     end
     for number = 2, #KEYS do
       local payload = ARGV[number + 4]
-      local head = redis.call('GETRANGE', KEYS[number], 0, 20)
+      local head = redis.call('GETRANGE', KEYS[number], '0', '20')
       local revision = string.sub(payload, 3, 21)
       if #head ~= 21 or string.sub(head, 3) < revision then
         local kind, isFloor = string.sub(head, 1, 1), string.sub(payload, 1, 1) == 'f'
@@ -52,32 +62,42 @@ enum CacheScript: Int, CaseIterable {
     return 1
     """
 
-  /// KEYS: entry. ARGV: token, its life in ms. Returns the entry if there is one by now, 1 with the
-  /// lease, nil when somebody else has it or there is no memory for it.
+  /// KEYS: entries. ARGV: a lease's life in ms; tokens. Returns for each: the entry if there is one
+  /// by now, 1 with the lease, nil when somebody else has it or there is no memory for it.
   private static let leaseSource = """
-    local head = redis.call('GETRANGE', KEYS[1], 0, 20)
-    local kind = string.sub(head, 1, 1)
-    if kind == 'v' or kind == 'a' then return redis.call('GET', KEYS[1]) end
-    if kind == 'l' then return false end
-    local floor = '0000000000000000000'
-    if kind == 'f' and #head == 21 then floor = string.sub(head, 3) end
-    local kept = redis.pcall('SET', KEYS[1], 'l1' .. floor .. ARGV[1], 'PX', ARGV[2])
-    if kept.err then
-      if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
-      return false
+    local replies = {}
+    for number = 1, #KEYS do
+      local head = redis.call('GETRANGE', KEYS[number], '0', '20')
+      local kind = string.sub(head, 1, 1)
+      if kind == 'v' or kind == 'a' then
+        replies[number] = redis.call('GET', KEYS[number])
+      elseif kind == 'l' then
+        replies[number] = false
+      else
+        local floor = '0000000000000000000'
+        if kind == 'f' and #head == 21 then floor = string.sub(head, 3) end
+        local lease = 'l1' .. floor .. ARGV[number + 1]
+        local kept = redis.pcall('SET', KEYS[number], lease, 'PX', ARGV[1])
+        if kept.err and string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
+        replies[number] = not kept.err and 1
+      end
     end
-    return 1
+    return replies
     """
 
-  /// KEYS: entry. ARGV: payload, its life in ms, token.
+  /// KEYS: entries. ARGV: an entry's life in ms; for each entry its payload and the lease's token.
   private static let fillSource = """
-    local head = redis.call('GETRANGE', KEYS[1], 0, 36)
-    if string.sub(head, 1, 1) ~= 'l' or string.sub(head, 22) ~= ARGV[3] then return 0 end
-    if string.sub(head, 3, 21) > string.sub(ARGV[1], 3, 21) then return 0 end
-    local kept = redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-    if kept.err then
-      if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
-      return 0
+    for number = 1, #KEYS do
+      local payload, token = ARGV[2 * number], ARGV[2 * number + 1]
+      local head = redis.call('GETRANGE', KEYS[number], '0', '36')
+      if string.sub(head, 1, 1) == 'l' and string.sub(head, 22) == token
+          and string.sub(head, 3, 21) <= string.sub(payload, 3, 21) then
+        local kept = redis.pcall('SET', KEYS[number], payload, 'PX', ARGV[1])
+        if kept.err then
+          if string.sub(kept.err, 1, 3) ~= 'OOM' then return kept end
+          return 0
+        end
+      end
     end
     return 1
     """

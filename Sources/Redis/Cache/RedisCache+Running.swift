@@ -170,7 +170,7 @@ extension RedisCache {
   private func repair(_ session: RedisSession) async {
     let failures = master.failures
     let commandsMax = max(1, configuration.pendingCommandsMax / 2)
-    let limit = min(Self.repairsMax, commandsMax * RedisSession.updatesInCommandMax)
+    let limit = min(Self.repairsMax, commandsMax * RedisSession.keysInCommandMax)
     while !failures.isEmpty, isCurrent(session) {
       if failures.beginDrop() {
         let reply = await session.connection.call("FLUSHDB", "ASYNC")

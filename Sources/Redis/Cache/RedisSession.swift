@@ -19,6 +19,11 @@ final class RedisSession {
   private let life: [UInt8]
   private let leaseLife: [UInt8]
   private var buffer = CommandBuffer()
+  /// What the end of the turn sends.
+  private var wishes: [(key: Key, token: UInt64, waiter: UnsafeContinuation<StoredState, Never>)] =
+    []
+  private var fills: [(key: Key, payload: EntryPayload, token: UInt64)] = []
+  private var fillBytes = 0
 
   /// A session of `generation`; `digests` are what Redis calls the scripts.
   init(
@@ -35,6 +40,10 @@ final class RedisSession {
     life = CommandBuffer.words([String(timeToLive.milliseconds)])
     leaseLife = CommandBuffer.words([String(leaseTime.milliseconds)])
     watch = DropWatch(leaseTime: leaseTime, skew: configuration.clockSkew)
+    connection.sendGathered = { [weak self] in
+      self?.sendFills()
+      self?.sendWishes()
+    }
   }
 
   /// Whether a new observation is due.
@@ -54,16 +63,25 @@ extension RedisSession {
     }
   }
 
-  /// Asks for the right to fill a key: `leased`, or what Redis keeps of it by now.
+  /// Asks for the right to fill a key: `leased`, or what Redis keeps of it by now. The wishes of a
+  /// turn go out together: a script costs Redis more than what it does for a key.
   func lease(_ key: Key, token: UInt64) async -> StoredState {
-    loadMissingScripts()
-    return await withUnsafeContinuation { continuation in
-      begin(.lease, keys: 1, arguments: 2)
-      buffer.append(generation, key.bytes)
-      buffer.append(RedisSession.text(of: token))
-      buffer.append(raw: leaseLife)
-      connection.send(buffer.bytes, .lookup(key, continuation))
+    await withUnsafeContinuation { continuation in
+      wishes.append((key: key, token: token, waiter: continuation))
+      if wishes.count == RedisSession.keysInCommandMax { sendWishes() } else { connection.gather() }
     }
+  }
+
+  private func sendWishes() {
+    guard !wishes.isEmpty else { return }
+    loadMissingScripts()
+    begin(.lease, keys: wishes.count, arguments: 1 + wishes.count)
+    for wish in wishes { buffer.append(generation, wish.key.bytes) }
+    buffer.append(raw: leaseLife)
+    for wish in wishes { buffer.append(RedisSession.text(of: wish.token)) }
+    let waiters = wishes.map { (key: $0.key, continuation: $0.waiter) }
+    wishes.removeAll(keepingCapacity: true)
+    connection.send(buffer.bytes, .lookups(waiters))
   }
 
   private static func text(of token: UInt64) -> [UInt8] {
@@ -75,25 +93,41 @@ extension RedisSession {
 // MARK: - Writing
 
 extension RedisSession {
-  /// Fills a key if the lease is still there. Nobody waits: who looks the key up next does it on
-  /// the same connection, or finds the lease.
+  /// Fills a key if the lease is still there. Nobody waits: who looks the key up before finds the
+  /// lease. The fills of a turn, those of one look-up in the database, go out together.
   func fill(_ key: Key, with lookup: Lookup, token: UInt64) {
+    let payload = EntryPayload(lookup)
+    fills.append((key: key, payload: payload, token: token))
+    fillBytes += payload.count
+    if fills.count == RedisSession.keysInCommandMax || fillBytes > RedisSession.bytesInCommandMax {
+      sendFills()
+    } else {
+      connection.gather()
+    }
+  }
+
+  private func sendFills() {
+    guard !fills.isEmpty else { return }
     loadMissingScripts()
-    begin(.fill, keys: 1, arguments: 3)
-    buffer.append(generation, key.bytes)
-    buffer.append(EntryPayload(lookup))
+    begin(.fill, keys: fills.count, arguments: 1 + 2 * fills.count)
+    for fill in fills { buffer.append(generation, fill.key.bytes) }
     buffer.append(raw: life)
-    buffer.append(RedisSession.text(of: token))
+    for fill in fills {
+      buffer.append(fill.payload)
+      buffer.append(RedisSession.text(of: fill.token))
+    }
+    fills.removeAll(keepingCapacity: true)
+    fillBytes = 0
     connection.send(buffer.bytes, .nobody)
   }
 
   /// What a key is to hold.
   private typealias Setting = (key: Key, payload: EntryPayload)
 
-  /// Updates that one command carries, unless that makes it longer than the bytes: a script holds
-  /// up everybody else while it runs.
-  static let updatesInCommandMax = 64
-  private static let updateBytesInCommandMax = 256 << 10
+  /// Keys that one command carries, unless that makes it longer than the bytes: a script holds up
+  /// everybody else while it runs.
+  static let keysInCommandMax = 64
+  private static let bytesInCommandMax = 256 << 10
 
   /// Sends updates in one go and waits for all replies.
   func update(_ updates: [CacheUpdate]) async -> UpdateBatch.Outcome {
@@ -132,8 +166,8 @@ extension RedisSession {
     repeat {
       bytes += settings[end].payload.count
       end += 1
-    } while end < settings.count && end - start < updatesInCommandMax
-      && bytes + settings[end].payload.count <= updateBytesInCommandMax
+    } while end < settings.count && end - start < keysInCommandMax
+      && bytes + settings[end].payload.count <= bytesInCommandMax
     return end
   }
 

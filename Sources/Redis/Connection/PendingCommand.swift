@@ -6,6 +6,8 @@ struct PendingCommand {
   enum Waiter {
     /// A look-up, which wants the reply decoded without a copy.
     case lookup(Key, UnsafeContinuation<StoredState, Never>)
+    /// Several look-ups, whose replies come as one array.
+    case lookups([(key: Key, continuation: UnsafeContinuation<StoredState, Never>)])
     /// One of several updates.
     case update(UpdateBatch)
     /// Somebody who wants a copy of the reply; nil: there is none.

@@ -27,6 +27,10 @@ final class RedisConnection: TurnEnding {
   /// Called when a message of a channel arrives; set before SUBSCRIBE is sent.
   var messageArrived: (() -> Void)?
 
+  /// Called at the end of a turn in which there was something to `gather`: sends it with the rest.
+  var sendGathered: (() -> Void)?
+  private var isGathering = false
+
   private let loop: EventLoop
   private var context: UnsafeMutablePointer<redisAsyncContext>?
   private var socket: Socket?
@@ -230,11 +234,29 @@ extension RedisConnection {
     switch waiter {
     case .lookup(let key, let continuation):
       continuation.resume(returning: state(of: key, reply))
+    case .lookups(let lookups): answer(lookups, reply)
     case .update(let batch): batch.settle(outcome(of: reply))
     case .reply(let continuation):
       continuation.resume(returning: reply.map { RedisReply(copying: $0) })
     case .nobody:
       if let reply, reply.pointee.type == REDIS_REPLY_ERROR { refuse(reply) }
+    }
+  }
+
+  private func answer(
+    _ lookups: [(key: Key, continuation: UnsafeContinuation<StoredState, Never>)],
+    _ reply: UnsafeMutablePointer<redisReply>?
+  ) {
+    guard let reply, reply.pointee.type == REDIS_REPLY_ARRAY,
+      reply.pointee.elements == lookups.count
+    else {
+      if let reply, reply.pointee.type == REDIS_REPLY_ERROR { refuse(reply) }
+      for lookup in lookups { lookup.continuation.resume(returning: .failed) }
+      return
+    }
+    for (index, lookup) in lookups.enumerated() {
+      let element = reply.pointee.element[index]
+      lookup.continuation.resume(returning: state(of: lookup.key, element))
     }
   }
 
@@ -287,8 +309,19 @@ private let receiveReply:
 // MARK: - Writing and deadlines
 
 extension RedisConnection {
+  /// Has `sendGathered` called once this turn's jobs have run.
+  func gather() {
+    if isGathering { return }
+    isGathering = true
+    loop.endTurn(of: self)
+  }
+
   /// Writes all commands of the turn with one system call.
   func endTurn() {
+    if isGathering {
+      isGathering = false
+      sendGathered?()
+    }
     guard output == .dirty else { return }
     // Putting megabytes of commands together takes a while, of which Redis knows nothing.
     let delay = turn.duration(to: Uptime.now())
