@@ -93,9 +93,11 @@ extension Pool {
     lane.clock.now + configuration.writeValidity / .microseconds(1)
   }
 
-  /// The database found a write too late, although it came at once: its clock was set.
+  /// The database found a write too late, although it came at once: its clock was set. Connections
+  /// for transactions are left alone: somebody may be in the middle of one, where a question from
+  /// outside has no place, and what is written there is never too late.
   func readClock() async throws(ExchangeError) {
-    for lane in [writer, reader] + transactions {
+    for lane in [writer, reader] {
       guard let connection = lane.connection else { continue }
       lane.set(try await Self.clock(of: connection, configuration))
     }
