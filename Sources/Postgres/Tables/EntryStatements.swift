@@ -80,9 +80,9 @@ enum EntryStatements {
         AND clock_timestamp() <= $2
       \(SQL.returning)),
     \(SQL.boxed)
-    SELECT u.key, w.revision, w.version, w.created_at, w.updated_at, w.expires_at
-    FROM unnest($1) AS u(key) LEFT JOIN written w ON w.key = u.key
-    WHERE w.key IS NOT NULL OR clock_timestamp() <= $2
+    \(SQL.written)
+    UNION ALL SELECT u.key, NULL, NULL, NULL, NULL, NULL FROM unnest($1) AS u(key)
+    WHERE clock_timestamp() <= $2 AND u.key NOT IN (SELECT w.key FROM written AS w)
     """
 
   // MARK: One key, with a condition or inside a transaction

@@ -70,12 +70,16 @@ enum OperationStatements {
     updated_at = excluded.updated_at
     """
 
+  /// What was written has the revision that it was accepted at. `IN` stands where it can't become a
+  /// join: PostgreSQL does not know how many rows there are, takes them for one or ten, and would
+  /// compare each with each. So it looks them up in a hash table.
   private static let recorded = """
     recorded AS (
       UPDATE operations SET state = 'applied', updated_at = clock.now,
-        revision = CASE WHEN w.version = 0 THEN NULL ELSE w.revision END
-      FROM fresh f JOIN written w ON w.key = f.key, clock
-      WHERE operations.id = f.id)
+        revision = CASE WHEN f.key IN (SELECT w.key FROM written AS w WHERE w.version = 0)
+          THEN NULL ELSE f.accepted END
+      FROM fresh f, clock
+      WHERE operations.id = f.id AND (f.key IN (SELECT w.key FROM written AS w)) IS TRUE)
     """
 
   /// Records what `apply` has left: something newer stood in its way.
@@ -108,10 +112,11 @@ enum OperationStatements {
 
   private static let applyingConditionally = """
     WITH \(SQL.clock), fresh AS (
-      SELECT o.id, $1::BYTEA AS key FROM operations AS o WHERE o.id = $6 AND o.state = 'applying'),
+      SELECT o.id, $1::BYTEA AS key, $10::INT8 AS accepted
+      FROM operations AS o WHERE o.id = $6 AND o.state = 'applying'),
     written AS (
       INSERT INTO entries \(SQL.insertedColumns)
-      SELECT f.key, $7::BYTEA, $8, $10, CASE WHEN $7::BYTEA IS NULL THEN 0 ELSE 1 END,
+      SELECT f.key, $7::BYTEA, $8, f.accepted, CASE WHEN $7::BYTEA IS NULL THEN 0 ELSE 1 END,
         clock.now, clock.now, clock.now + $9
       FROM fresh f, clock
       WHERE NOT $2 OR EXISTS (SELECT 1 FROM entries AS old WHERE old.key = $1)
