@@ -103,29 +103,37 @@ extension Connection {
   func exchange(
     _ statements: [Statement], within duration: Duration
   ) async throws(ExchangeError) -> [ResultSet] {
+    // All of it inside: a task that does not prefer the loop's executor may give way to others
+    // here, and whoever comes between sending and waiting would get this one's answer.
+    let result = await withCheckedContinuation { continuation in
+      do throws(ExchangeError) {
+        let commands = try send(statements)
+        flushAtEndOfTurn()
+        if isIdle { timer?.set(after: duration) }
+        pending.append(
+          Exchange(commands, deadline: .now + duration, continuation: continuation))
+      } catch {
+        continuation.resume(returning: .failure(error))
+      }
+    }
+    return try result.get()
+  }
+
+  /// Queues statements and a sync. Returns what will be answered.
+  private func send(_ statements: [Statement]) throws(ExchangeError) -> [Exchange.Command] {
     if let failure { throw .closed(failure) }
     guard waiting < Self.pendingMax else { throw .notSent("too many calls wait for an answer") }
     var commands: [Exchange.Command] = []
-    for statement in statements {
-      guard send(statement, &commands) else {
-        let cause = message
-        fail(cause)
-        throw .lost(cause)
-      }
-    }
-    guard PQpipelineSync(handle) == 1 else {
-      let cause = message
-      fail(cause)
-      throw .lost(cause)
-    }
-    flushAtEndOfTurn()
-    let deadline = ContinuousClock.now + duration
-    if isIdle { timer?.set(after: duration) }
-    let result = await withCheckedContinuation { continuation in
-      pending.append(
-        Exchange(commands, deadline: deadline, continuation: continuation))
-    }
-    return try result.get()
+    for statement in statements where !send(statement, &commands) { throw broken() }
+    guard PQpipelineSync(handle) == 1 else { throw broken() }
+    return commands
+  }
+
+  /// Libpq has refused something: the connection is of no use any more.
+  private func broken() -> ExchangeError {
+    let cause = message
+    fail(cause)
+    return .lost(cause)
   }
 
   /// From now on statements may be prepared, if the session is this connection's own: `backend` is
@@ -218,7 +226,9 @@ extension Connection: TurnEnding {
         _ = await socket.writable()
         flush()
       } else {
-        await withCheckedContinuation { writer = $0 }
+        await withCheckedContinuation { continuation in
+          if isBlocked || failure != nil { continuation.resume() } else { writer = continuation }
+        }
       }
     }
   }

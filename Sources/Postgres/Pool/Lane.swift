@@ -19,7 +19,10 @@ final class Lane {
     while true {
       if let connection { return connection }
       if let cause { throw .notSent(cause) }
-      await withCheckedContinuation { waiters.append($0) }
+      await withCheckedContinuation { waiter in
+        // Looked at again: others may have come between.
+        if connection == nil, cause == nil { waiters.append(waiter) } else { waiter.resume() }
+      }
     }
   }
 

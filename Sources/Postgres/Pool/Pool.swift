@@ -165,7 +165,10 @@ extension Pool {
       guard waiting.count < configuration.waitingMax else {
         throw .notSent("too many transactions wait for a connection")
       }
-      await withCheckedContinuation { waiting.append($0) }
+      await withCheckedContinuation { waiter in
+        // Looked at again: others may have come between.
+        if transactions.allSatisfy(\.isTaken) { waiting.append(waiter) } else { waiter.resume() }
+      }
     }
   }
 
