@@ -63,7 +63,7 @@ def running(options):
     if not binaries:
         from kvcluster.build import build
 
-        binaries = build("release")
+        binaries = build("release", ["kv-api", "kv-worker"])
     with tempfile.TemporaryDirectory(prefix="kv-model-", ignore_cleanup_errors=True) as folder:
         # PostgreSQL's user has to get in.
         os.chmod(folder, 0o755)
