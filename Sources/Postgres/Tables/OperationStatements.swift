@@ -79,7 +79,8 @@ enum OperationStatements {
         revision = CASE WHEN f.key IN (SELECT w.key FROM written AS w WHERE w.version = 0)
           THEN NULL ELSE f.accepted END
       FROM fresh f, clock
-      WHERE operations.id = f.id AND (f.key IN (SELECT w.key FROM written AS w)) IS TRUE)
+      WHERE operations.id = f.id AND (f.key IN (SELECT w.key FROM written AS w)) IS TRUE
+      RETURNING 1)
     """
 
   /// Records what `apply` has left: something newer stood in its way.

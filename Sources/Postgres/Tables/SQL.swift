@@ -45,7 +45,7 @@ enum SQL {
         (revision, key, kind, version, size, content_type, created_at, updated_at, expires_at)
       SELECT revision, key, CASE WHEN version > 0 THEN 1 ELSE 0 END, version, size, content_type,
         created_at, updated_at, expires_at
-      FROM written WHERE version <> 0)
+      FROM written WHERE version <> 0 RETURNING 1)
     """
 
   /// The columns that `boxed` needs and a writer is told.

@@ -62,7 +62,7 @@ enum UpkeepStatements {
         INSERT INTO outbox
           (revision, key, kind, version, size, content_type, created_at, updated_at, expires_at)
         SELECT revision, key, \(SQL.Kind.expire), 0, 0, '', created_at, updated_at, NULL
-        FROM purged)
+        FROM purged RETURNING 1)
       SELECT key, revision FROM purged
       """, parameters)
   }
