@@ -138,9 +138,9 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
   }
 
   /// See `Database`.
-  public func purgeExpired(limit: Int) async throws(StoreError) -> [Change] {
+  public func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
     try await writes.call(weight: 0) { session throws(SQLiteFailure) in
-      try session.purgeExpired(limit: limit)
+      OutboxBatch(id: nil, changes: try session.purgeExpired(limit: limit))
     }
   }
 

@@ -3,6 +3,9 @@ public enum StoreError: Error, Equatable {
   /// A backing service is away or failing, and nothing was written. Worth another try in
   /// `retryAfter` seconds.
   case unavailable(cause: String, retryAfter: Int)
+  /// The database took too long for it and has cancelled it; nothing was written. Less at a time
+  /// may do.
+  case tooSlow(cause: String)
   /// A queue is full; nothing was started. Worth another try in `retryAfter` seconds.
   case overloaded(retryAfter: Int)
   /// The write may or may not have been committed.
@@ -16,7 +19,9 @@ public enum StoreError: Error, Equatable {
   /// What went wrong, for operators; it may name hosts, but never keys or values.
   public var cause: String {
     switch self {
-    case .unavailable(let cause, _), .outcomeUnknown(let cause), .rejected(let cause): cause
+    case .unavailable(let cause, _), .outcomeUnknown(let cause), .rejected(let cause),
+      .tooSlow(let cause):
+      cause
     case .overloaded: "too much work is waiting"
     case .idempotencyInFlight: "a request with the same idempotency key is being carried out"
     }

@@ -4,9 +4,12 @@ public struct PostgresConfiguration: Sendable {
   /// tried in random order.
   public var url: String
   /// Connections of each loop for transactions of several statements, besides one that writes and
-  /// one that reads; at least 1.
+  /// one that looks keys up; at least 1.
   public var transactionConnections = 3
-  /// How long the database may take to answer; then its connection is given up.
+  /// Connections of each loop for what may take long: lists, purging, relaying; at least 1.
+  public var queryConnections = 2
+  /// How long the database may take for one exchange; then that is cancelled. Where not even that
+  /// is answered, its connection is given up half a second later.
   public var deadline = Duration.seconds(2)
   /// How long a connection may take to be made.
   public var connectTimeout = Duration.seconds(2)
@@ -23,6 +26,9 @@ public struct PostgresConfiguration: Sendable {
   public var waitingMax = 1_000
   /// How long tombstones, operations and idempotency keys are kept, in seconds: 24 h.
   public var retentionSeconds: Int64 = 86_400
+
+  /// What tells the time to statements. Tests put a clock in its place that they can set.
+  package var clock = Statement.clock
 
   /// The defaults for a database.
   public init(url: String) { self.url = url }

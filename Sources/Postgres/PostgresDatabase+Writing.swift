@@ -1,21 +1,18 @@
+internal import EventLoop
 public import KeyValueStore
 
-// Writes of different keys, each kind of them in one statement and one commit.
+// Writes: each kind of them in one statement and one commit.
 extension PostgresDatabase {
   /// See `Database`. Errors: `unavailable`, `overloaded`, `rejected`; `outcomeUnknown` also when
   /// some of the writes were carried out and others not.
   public func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
-    let kinds = WriteKinds(writes)
-    // By far the most calls: puts alone.
-    if kinds.puts.count == writes.count {
-      let outcomes = try await put(kinds.puts.map { writes[$0] })
-      return outcomes.map { WriteReceipt(outcome: $0) }
-    }
+    let parts = WriteParts(writes)
+    if let part = parts.only { return try await carryOut(part, of: writes) }
     var receipts = [WriteReceipt?](repeating: nil, count: writes.count)
     var failures: [StoreError] = []
     await withTaskGroup(of: WrittenPart.self) { group in
-      for part in kinds.parts {
-        group.addTask { await self.write(part, of: writes) }
+      for part in parts.all {
+        group.addTask { await self.tryToCarryOut(part, of: writes) }
       }
       for await part in group {
         switch part.result {
@@ -37,97 +34,120 @@ extension PostgresDatabase {
     let result: Result<[WriteReceipt], StoreError>
   }
 
-  private func write(_ part: WriteKinds.Part, of writes: [Write]) async -> WrittenPart {
+  private func tryToCarryOut(_ part: WriteParts.Part, of writes: [Write]) async -> WrittenPart {
     do throws(StoreError) {
-      let receipts =
-        switch part {
-        case .puts(let places):
-          try await put(places.map { writes[$0] }).map { WriteReceipt(outcome: $0) }
-        case .deletes(let places):
-          try await delete(places.map { writes[$0].key }).map { WriteReceipt(outcome: $0) }
-        case .conditional(let places):
-          try await writeConditionally(places.map { writes[$0] })
-            .map { WriteReceipt(outcome: $0) }
-        case .idempotent(let place):
-          [try await writeOnce(writes[place])]
-        }
-      return WrittenPart(places: part.places, result: .success(receipts))
+      return WrittenPart(
+        places: part.places, result: .success(try await carryOut(part, of: writes)))
     } catch {
       return WrittenPart(places: part.places, result: .failure(error))
     }
   }
 
-  private func put(_ writes: [Write]) async throws(StoreError) -> [WriteOutcome] {
+  private func carryOut(
+    _ part: WriteParts.Part, of writes: [Write]
+  ) async throws(StoreError) -> [WriteReceipt] {
+    let writes = part.places.count == writes.count ? writes : part.places.map { writes[$0] }
+    guard let kind = part.kind else { return try await decide(writes) }
+    var receipts = [WriteReceipt?](repeating: nil, count: writes.count)
     let order = writes.indices.sorted { writes[$0].key < writes[$1].key }
-    var outcomes = [WriteOutcome?](repeating: nil, count: writes.count)
-    var places: [Key: Int] = [:]
-    places.reserveCapacity(writes.count)
-    for place in order { places[writes[place].key] = place }
-    var left = order
-    try await persist { (validity, attempt: inout Attempt) in
-      [EntryStatements.put(left.map { writes[$0] }, validUntil: validity)] + attempt.settle()
-    } take: { results in
-      let rows = results[0]
+    // Mostly one piece: see `bulkMax`.
+    for start in stride(from: 0, to: order.count, by: bulkMax) {
+      let piece = order[start..<min(start + bulkMax, order.count)]
+      do throws(StoreError) {
+        try await carryOut(kind, writes, piece, &receipts)
+      } catch {
+        let isPartial = receipts.contains { $0?.outcome.hasWritten == true }
+        throw isPartial ? .outcomeUnknown(cause: error.cause) : error
+      }
+    }
+    return receipts.map { $0! }
+  }
+
+  /// Carries out the writes at `places`, in the order of their keys.
+  private func carryOut(
+    _ kind: BulkWrites.Kind, _ writes: [Write], _ places: ArraySlice<Int>,
+    _ receipts: inout [WriteReceipt?]
+  ) async throws(StoreError) {
+    var places = Array(places)
+    var retrying = Retrying(within: configuration.deadline)
+    while true {
+      let (rows, id) = try await persist { ticket in
+        BulkWrites.statement(
+          kind, places.map { writes[$0] }, validUntil: ticket.validUntil, as: ticket.outbox)
+      }
+      var found = 0
       for row in 0..<rows.count {
-        let place = places[Key(trusted: rows.bytes(row, 0))]!
-        outcomes[place] = EntryRow.outcome(rows, row, of: writes[place])
+        // Both are in the order of the keys, mostly.
+        let key = BulkWrites.key(rows, row)
+        if found >= places.count || writes[places[found]].key != key {
+          found = places.firstIndex { writes[$0].key == key }!
+        }
+        let place = places[found]
+        receipts[place] = WriteReceipt(
+          outcome: BulkWrites.outcome(rows, row, of: writes[place]), outbox: id)
+        found += 1
       }
-      left.removeAll { outcomes[$0] != nil }
-      return left.isEmpty ? .done : outcomes.contains { $0 != nil } ? .partlyLate : .late
+      places.removeAll { receipts[$0] != nil }
+      if !places.isEmpty, kind != .puts {
+        try await explain(places, of: writes, &receipts)
+        places.removeAll { receipts[$0] != nil }
+      }
+      if places.isEmpty { return }
+      // They came too late for the database: its clock was set. Or a row has changed since.
+      await pool.readClocks()
+      try await pause(
+        &retrying,
+        after: .unavailable(cause: "database: the write came too late", retryAfter: 1))
     }
-    return outcomes.map { $0! }
   }
 
-  private func delete(_ keys: [Key]) async throws(StoreError) -> [WriteOutcome] {
-    var outcomes: [Key: WriteOutcome] = [:]
-    var left = keys.sorted()
-    try await persist { (validity, attempt: inout Attempt) in
-      [EntryStatements.delete(left, validUntil: validity)] + attempt.settle()
-    } take: { results in
-      let rows = results[0]
-      for row in 0..<rows.count {
-        let revision = rows.optionalNumber(row, 1).map { Revision($0) }
-        outcomes[Key(trusted: rows.bytes(row, 0))] = revision.map { .deleted($0) } ?? .notFound
+  /// Finds out why writes were not carried out; leaves alone those for which nothing speaks
+  /// against it now.
+  private func explain(
+    _ places: [Int], of writes: [Write], _ receipts: inout [WriteReceipt?]
+  ) async throws(StoreError) {
+    let lookups = try await read(places.map { writes[$0].key })
+    for (place, lookup) in zip(places, lookups) {
+      let write = writes[place]
+      let live = lookup.entry?.metadata.revision
+      if !write.condition.holds(for: live) {
+        receipts[place] = WriteReceipt(outcome: .preconditionFailed(current: live))
+      } else if write.stored == nil, live == nil {
+        receipts[place] = WriteReceipt(outcome: .notFound)
       }
-      left.removeAll { outcomes[$0] != nil }
-      return left.isEmpty ? .done : outcomes.isEmpty ? .late : .partlyLate
     }
-    return keys.map { outcomes[$0]! }
   }
 
-  /// Each with a statement of its own, all in one commit.
-  private func writeConditionally(_ writes: [Write]) async throws(StoreError) -> [WriteOutcome] {
-    var outcomes = [WriteOutcome?](repeating: nil, count: writes.count)
-    var left = writes.indices.sorted { writes[$0].key < writes[$1].key }
-    try await persist { (validity, attempt: inout Attempt) in
-      left.flatMap {
-        [
-          EntryStatements.write(writes[$0], validUntil: validity),
-          EntryStatements.state(writes[$0].key, validUntil: validity),
-        ]
-      } + attempt.settle()
-    } take: { results in
-      for (index, place) in left.enumerated() {
-        outcomes[place] = Self.outcome(
-          of: writes[place], results[2 * index], state: results[2 * index + 1])
-      }
-      left.removeAll { outcomes[$0] != nil }
-      return left.isEmpty ? .done : outcomes.contains { $0 != nil } ? .partlyLate : .late
-    }
-    return outcomes.map { $0! }
+  /// What a statement that commits by itself is given.
+  struct Ticket {
+    /// Until when it may take effect, by the database's clock.
+    let validUntil: Int64
+    let outbox: OutboxID
   }
 
-  /// What became of a write that a statement of its own decided; nil if it came too late.
-  static func outcome(
-    of write: Write, _ rows: ResultSet, state: ResultSet
-  ) -> WriteOutcome? {
-    if rows.count > 0 { return EntryRow.outcome(rows, 0, of: write) }
-    let (live, isLate) = EntryRow.state(state)
-    if isLate { return nil }
-    guard write.condition.holds(for: live) else { return .preconditionFailed(current: live) }
-    // A delete that found nothing; or the row has changed between the two statements, so that the
-    // condition did not hold and does now.
-    return write.stored == nil && live == nil ? .notFound : .preconditionFailed(current: live)
+  /// Sends a statement that commits by itself until it is carried out, or the deadline has passed.
+  private func persist(
+    _ make: (Ticket) -> Statement
+  ) async throws(StoreError) -> (ResultSet, OutboxID) {
+    var retrying = Retrying(within: configuration.deadline)
+    while true {
+      let start = ContinuousClock.now
+      do throws(ExchangeError) {
+        let (connection, clock) = try await pool.writer()
+        let ticket = Ticket(
+          validUntil: clock + configuration.writeValidity / .microseconds(1),
+          outbox: Outbox.makeID(at: clock))
+        let results = try await pool.exchange(on: connection, [make(ticket)])
+        noteWriting(trouble: nil)
+        return (results[0], ticket.outbox)
+      } catch {
+        guard error.isConflict(inTransaction: false) else {
+          if error.isOverrun { bulkMax = max(bulkMax / 2, Self.bulkMin) }
+          throw await failure(error, mayBeCommitted: true, since: start)
+        }
+        try await pause(&retrying, after: unwritten(error))
+      }
+    }
   }
 }
 
@@ -138,45 +158,33 @@ extension StoreError {
 }
 
 /// The writes of a call by how they are carried out, as places in it.
-struct WriteKinds {
+struct WriteParts {
   /// Writes that share a statement or a transaction.
-  enum Part: Sendable {
-    case puts([Int]), deletes([Int]), conditional([Int])
-    case idempotent(Int)
-
-    var places: [Int] {
-      switch self {
-      case .puts(let places), .deletes(let places), .conditional(let places): places
-      case .idempotent(let place): [place]
-      }
-    }
+  struct Part: Sendable {
+    /// Nil: it takes `Decisions`.
+    let kind: BulkWrites.Kind?
+    var places: [Int]
   }
 
-  private(set) var puts: [Int] = []
-  private var deletes: [Int] = []
-  private var conditional: [Int] = []
-  private var idempotent: [Int] = []
+  private(set) var all: [Part] = []
 
+  /// A write goes into a statement where that can decide it and no other write of the call is of
+  /// the same key: the order of those matters.
   init(_ writes: [Write]) {
+    var counts: [Key: Int] = [:]
+    counts.reserveCapacity(writes.count)
+    for write in writes { counts[write.key, default: 0] += 1 }
     for (place, write) in writes.enumerated() {
-      if write.idempotency != nil {
-        idempotent.append(place)
-      } else if !write.condition.isEmpty {
-        conditional.append(place)
-      } else if case .delete = write.mutation {
-        deletes.append(place)
+      let isAlone = counts.count == writes.count || counts[write.key] == 1
+      let kind = isAlone ? BulkWrites.Kind(write) : nil
+      if let part = all.firstIndex(where: { $0.kind == kind }) {
+        all[part].places.append(place)
       } else {
-        puts.append(place)
+        all.append(Part(kind: kind, places: [place]))
       }
     }
   }
 
-  /// Those that there are.
-  var parts: [Part] {
-    var parts: [Part] = []
-    if !puts.isEmpty { parts.append(.puts(puts)) }
-    if !deletes.isEmpty { parts.append(.deletes(deletes)) }
-    if !conditional.isEmpty { parts.append(.conditional(conditional)) }
-    return parts + idempotent.map { .idempotent($0) }
-  }
+  /// The only part; nil: there are several.
+  var only: Part? { all.count == 1 ? all[0] : nil }
 }

@@ -4,8 +4,8 @@ public import Logging
 
 /// Entries in CockroachDB or PostgreSQL, through the connections of one event loop.
 ///
-/// Every write is one transaction by itself, sent in one go and decided by its own statements, but
-/// for batches of several operations and writes with an idempotency key.
+/// Most writes are decided by the statement that carries them out, which commits by itself. What no
+/// statement can decide is read under lock, decided here and written back: see `Decisions`.
 public actor PostgresDatabase: SharedDatabase {
   /// The loop that everything here runs on.
   public nonisolated let loop: EventLoop
@@ -16,6 +16,15 @@ public actor PostgresDatabase: SharedDatabase {
   let pool: Pool
   let published: PublishedChanges
   nonisolated let counters = PostgresCounters()
+  /// Why the server takes no writes, as far as is known.
+  var writingTrouble: String?
+  /// Writes in one statement. Halved whenever one takes too long, and doubled again by and by.
+  var bulkMax = PostgresDatabase.bulkMost
+  /// From when on the outbox is searched.
+  var outboxFloor = OutboxFloor()
+
+  static let bulkMost = 1_000
+  static let bulkMin = 16
 
   /// A database that connects once it runs. `published` is the process's. Throws when the URL can't
   /// be read.
@@ -35,7 +44,7 @@ public actor PostgresDatabase: SharedDatabase {
   public func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.pool.run() }
-      group.addTask { await self.settleWhenIdle() }
+      group.addTask { await self.settlePublished() }
     }
   }
 
@@ -102,84 +111,59 @@ public actor PostgresDatabase: SharedDatabase {
   }
 }
 
-// MARK: - Reading
+// MARK: - Failures
 
 extension PostgresDatabase {
-  /// See `Database`. Errors: `unavailable`, `overloaded`.
-  public func read(_ keys: [Key]) async throws(StoreError) -> [Lookup] {
-    guard !keys.isEmpty else { return [] }
-    let rows = try await look { [EntryStatements.read(keys)] }[0]
-    if rows.count == keys.count, keys.count == 1 { return [EntryRow.lookup(rows, 0).lookup] }
-    var found: [Key: Lookup] = [:]
-    found.reserveCapacity(rows.count)
-    for row in 0..<rows.count {
-      let (key, lookup) = EntryRow.lookup(rows, row)
-      found[key] = lookup
-    }
-    return keys.map { found[$0] ?? .absent(.none) }
-  }
-
-  /// See `Database`. Errors: `unavailable`, `overloaded`.
-  public func list(_ request: PageRequest) async throws(StoreError) -> Page {
-    let rows = try await look { [UpkeepStatements.list(request)] }[0]
-    var items: [Page.Item] = []
-    for row in 0..<min(rows.count, request.entriesMax) {
-      let size = Int(rows.number(row, 7))
-      let isTooMuch =
-        request.includesValues && rows.isNull(row, 8)
-      if isTooMuch { break }
-      items.append(
-        Page.Item(
-          metadata: EntryRow.metadata(rows, row, Key(trusted: rows.bytes(row, 0)), size: size),
-          value: request.includesValues ? rows.bytes(row, 8) : nil))
-    }
-    return Page(items: items, hasMore: rows.count > items.count)
-  }
-
-  /// See `Database`. Errors: `unavailable`, `overloaded`.
-  public func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
-    let age = configuration.retentionSeconds * 1_000_000
-    let rows = try await look { [OperationStatements.records([id], within: age)] }[0]
-    return rows.count == 0 ? nil : OperationStatements.record(rows, 0)
-  }
-
-  /// Asks the database for nothing much. Errors: `unavailable`.
-  public func checkHealth() async throws(StoreError) {
-    _ = try await look { [Statement("SELECT max(version) FROM migrations")] }
-  }
-
-  /// Reads; once more if the connection was lost, as reading twice does no harm.
-  func look(_ make: () -> [Statement]) async throws(StoreError) -> [ResultSet] {
-    let end = ContinuousClock.now + configuration.deadline
-    var backoff = Backoff()
-    while true {
-      do throws(ExchangeError) {
-        let (connection, _) = try await pool.lend(for: .reading)
-        return try await pool.exchange(on: connection, make())
-      } catch {
-        let isWorthwhile =
-          switch error {
-          case .notSent: false
-          case .closed, .lost: true
-          case .refused(let state, _): state.isConflict || state.endsConnection
-          }
-        guard isWorthwhile, ContinuousClock.now < end else { throw failed(unwritten(error)) }
-      }
-      await loop.pause(for: backoff.next())
-    }
-  }
-
   /// Counts a call that fails.
   func failed(_ error: StoreError) -> StoreError {
     counters.count { $0.failures += 1 }
     return error
   }
 
+  /// Waits before a call's next attempt; throws `failure` when there is no time for one.
+  func pause(
+    _ retrying: inout Retrying, after failure: StoreError
+  ) async throws(StoreError) {
+    guard let wait = retrying.next() else { throw failed(failure) }
+    await loop.pause(for: wait)
+  }
+
   /// What an error means to somebody for whom nothing was written.
   func unwritten(_ error: ExchangeError) -> StoreError {
-    if case .refused(let state, _) = error, state.isRejection {
+    if error.isOverrun { return .tooSlow(cause: "database: \(error.cause)") }
+    if case .refused(let state, _, _) = error, state.isRejection {
       return .rejected(cause: "database: \(error.cause)")
     }
     return .unavailable(cause: "database: \(error.cause)", retryAfter: 1)
+  }
+
+  /// What a failed write that was sent at `start` means. `mayBeCommitted`: its last statement
+  /// commits.
+  ///
+  /// That the outcome is unknown is told only when the write can't take effect any more: then it is
+  /// sure to come before whatever is written instead.
+  func failure(
+    _ error: ExchangeError, mayBeCommitted: Bool, since start: ContinuousClock.Instant
+  ) async -> StoreError {
+    noteWriting(trouble: error)
+    guard mayBeCommitted, error.leavesOutcomeUnknown else { return failed(unwritten(error)) }
+    counters.count {
+      $0.failures += 1
+      $0.unknownOutcomes += 1
+    }
+    if case .lost = error {
+      let end = start + configuration.writeValidity + configuration.clockSkewMax
+      let left = end - ContinuousClock.now
+      if left > .zero { await loop.pause(for: left) }
+    }
+    return .outcomeUnknown(cause: "database: \(error.cause)")
+  }
+
+  /// Remembers whether the server takes writes, for `checkHealth`.
+  func noteWriting(trouble error: ExchangeError?) {
+    guard let error else { return writingTrouble = nil }
+    if case .refused(let state, let message, _) = error, state.takesNoWrites {
+      writingTrouble = message
+    }
   }
 }

@@ -12,7 +12,11 @@ public struct PostgresStatistics: Equatable, Sendable {
   public var retries = 0
   /// Calls that failed, whatever the reason.
   public var failures = 0
-  /// Connections that were given up because an answer took too long.
+  /// Statements that took too long and were cancelled.
+  public var cancellations = 0
+  /// Statements that the server refused for good.
+  public var rejections = 0
+  /// Connections that were given up because not even cancelling was answered.
   public var timeouts = 0
   /// Calls of which nobody knows whether they were committed.
   public var unknownOutcomes = 0

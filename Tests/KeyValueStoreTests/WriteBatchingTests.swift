@@ -47,7 +47,7 @@ struct WriteBatchingTests {
     #expect(batches == [["a"], ["b"]])
   }
 
-  @Test("Writes of the same key go into batches of their own, in order")
+  @Test("Writes of the same key share a batch, in order")
   func sameKey() async throws {
     let loop = Loop(backing)
     let tasks = await loop.start(writes: [
@@ -56,20 +56,8 @@ struct WriteBatchingTests {
     var versions: [Int64] = []
     for task in tasks { versions.append(try await task.value.get().stored!.version) }
     #expect(versions == [1, 2, 1, 3, 1])
-    #expect(batches == [["a", "b", "c"], ["a"], ["a"]])
+    #expect(batches == [["a", "a", "b", "a", "c"]])
     #expect(try await loop.get(key("a")).text == "3")
-  }
-
-  @Test("A key that many write lets the others go first")
-  func hotKey() async throws {
-    var limits = StoreLimits()
-    limits.batchWritesMax = 2
-    let loop = Loop(backing, limits: limits)
-    let tasks = await loop.start(
-      writes: (1...4).map { put("hot", "\($0)") } + [put("a"), put("b")])
-    for task in tasks { _ = try await task.value.get() }
-    #expect(batches == [["hot", "a"], ["b", "hot"], ["hot"], ["hot"]])
-    #expect(try await loop.get(key("hot")).text == "4")
   }
 
   @Test("A batch holds at most so many writes")

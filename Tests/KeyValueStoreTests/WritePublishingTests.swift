@@ -45,14 +45,60 @@ struct WritePublishingTests {
   func feedBeforeAnswer() async throws {
     let loop = Loop(backing)
     backing.feed.beforePublish.close()
+    let done = Gate()
+    done.close()
     let tasks = await loop.start(writes: [put("a")])
+    for task in tasks {
+      Task {
+        _ = await task.value
+        await done.pass()
+      }
+    }
     await backing.feed.beforePublish.untilHeld()
-    let next = await loop.start(writes: [put("b")])
-    await loop.until(writesWaiting: 1)
-    #expect(backing.database.calls.writes.count == 1)
+    #expect(done.heldCount == 0)
     backing.feed.beforePublish.open()
-    for task in tasks + next { _ = try await task.value.get() }
-    #expect(published == [["put a"], ["put b"]])
+    await done.untilHeld()
+    #expect(published == [["put a"]])
+    done.open()
+  }
+
+  @Test("The next batch is committed meanwhile, and published after the one before it")
+  func overlap() async throws {
+    let loop = Loop(backing)
+    backing.cache.beforeUpdate.close()
+    let first = await loop.start(writes: [put("a", "1")])
+    await backing.cache.beforeUpdate.untilHeld()
+    let second = await loop.start(writes: [put("a", "2")])
+    await backing.cache.beforeUpdate.untilHeld(2)
+    #expect(backing.database.calls.writes.count == 2)
+    // The cache has the second before the first: it keeps the newer of both.
+    backing.cache.beforeUpdate.releaseLast()
+    await backing.cache.beforeUpdate.untilHeld(1)
+    #expect(backing.feed.publications.isEmpty)
+    backing.cache.beforeUpdate.open()
+    for task in first + second { _ = try await task.value.get() }
+    #expect(backing.feed.publications.map { $0.map(\.revision) }.joined().count == 2)
+    let revisions = backing.feed.publications.joined().map(\.revision)
+    #expect(revisions == revisions.sorted())
+    #expect(backing.cache.memory.kept(key("a"))?.text == "2")
+  }
+
+  @Test("Commits do not run ahead of the cache and the feed without end")
+  func bounded() async throws {
+    var limits = StoreLimits()
+    limits.publishingMax = 2
+    let loop = Loop(backing, limits: limits)
+    backing.feed.beforePublish.close()
+    var tasks = await loop.start(writes: [put("a")])
+    await backing.feed.beforePublish.untilHeld()
+    tasks += await loop.start(writes: [put("b")])
+    await loop.until(writesWaiting: 0)
+    tasks += await loop.start(writes: [put("c")])
+    await loop.until(writesWaiting: 1)
+    #expect(backing.database.calls.writes.count == 2)
+    backing.feed.beforePublish.open()
+    for task in tasks { _ = try await task.value.get() }
+    #expect(published == [["put a"], ["put b"], ["put c"]])
   }
 
   @Test("Changes are published once each, in the order of their commits")
@@ -61,7 +107,7 @@ struct WritePublishingTests {
     let tasks = await loop.start(writes: [put("b"), put("a"), delete("b"), put("b")])
     var receipts: [WriteReceipt] = []
     for task in tasks { receipts.append(try await task.value.get()) }
-    #expect(published == [["put b", "put a"], ["delete b"], ["put b"]])
+    #expect(published == [["put b", "put a", "delete b", "put b"]])
     let revisions = backing.feed.publications.joined()
       .filter { $0.key == key("b") }.map(\.revision)
     #expect(revisions == revisions.sorted() && Set(revisions).count == 3)

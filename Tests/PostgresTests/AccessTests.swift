@@ -3,7 +3,7 @@ import Postgres
 import TestServices
 import Testing
 
-extension OnSharedServer {
+extension OnPostgres {
   @Suite("Access")
   struct AccessTests {
     @Test("TLS and passwords are used as the URL says")

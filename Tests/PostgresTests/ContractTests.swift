@@ -1,7 +1,7 @@
 import StoreContracts
 import Testing
 
-extension OnSharedServer {
+extension OnAnyDatabase {
   @Suite("It keeps the contracts of its ports")
   struct ContractTests {
     @Test("Database", arguments: DatabaseContract.cases)

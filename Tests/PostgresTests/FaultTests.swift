@@ -4,7 +4,7 @@ import Synchronization
 import TestServices
 import Testing
 
-extension OnSharedServer {
+extension OnPostgres {
   /// Servers that die, hang and come back.
   @Suite("Faults")
   struct FaultTests {

@@ -161,7 +161,7 @@ extension DatabaseContract {
       _ = try await harness.apply(QueuedWrite(4, .delete("e"), at: later))
       let late = QueuedWrite(3, .put("e"), at: later.adding(seconds: -1))
       #expect(try await harness.apply(late).record.state == .superseded)
-      #expect(try await harness.database.purgeExpired(limit: 10).map(\.key) == [Key("e")])
+      #expect(try await harness.database.purgeExpired(limit: 10).changes.map(\.key) == [Key("e")])
     },
     Case("A queued write accepted before an expiry, and one accepted since, both apply") {
       harness in

@@ -8,11 +8,11 @@ extension DatabaseContract {
       try await harness.store("a", timeToLive: 1_000)
       try await harness.store("c")
       try await harness.advance(seconds: 5)
-      let changes = try await harness.database.purgeExpired(limit: 10)
+      let changes = try await harness.database.purgeExpired(limit: 10).changes
       let revision = expired.revision.next(at: expired.updatedAt.adding(seconds: 1))
       #expect(changes == [Change(key: Key("b"), revision: revision, kind: .expire)])
       #expect(try await harness.lookup("b") == .absent(revision))
-      #expect(try await harness.database.purgeExpired(limit: 10).isEmpty)
+      #expect(try await harness.database.purgeExpired(limit: 10).changes.isEmpty)
       #expect(try await harness.value("a") == "value")
       #expect(try await harness.value("c") == "value")
     },
@@ -22,7 +22,7 @@ extension DatabaseContract {
       try await harness.advance(seconds: 2)
       var purged: [[Key]] = []
       for _ in 0..<4 {
-        purged.append(try await harness.database.purgeExpired(limit: 3).map(\.key))
+        purged.append(try await harness.database.purgeExpired(limit: 3).changes.map(\.key))
       }
       #expect(purged.map(\.count) == [3, 3, 1, 0])
       #expect(Set(purged.joined()) == Set(keys.map { Key($0) }))
@@ -33,7 +33,7 @@ extension DatabaseContract {
       try await harness.store("again")
       try await harness.remove("deleted")
       try await harness.advance(seconds: 20)
-      #expect(try await harness.database.purgeExpired(limit: 10).isEmpty)
+      #expect(try await harness.database.purgeExpired(limit: 10).changes.isEmpty)
       #expect(try await harness.value("again") == "value")
     },
     Case("A queued write accepted since the expiry applies after the purge") { harness in
@@ -49,7 +49,7 @@ extension DatabaseContract {
     Case("After a purge, too, a put creates with a greater revision") { harness in
       try await harness.store("k", timeToLive: 1)
       try await harness.advance(seconds: 2)
-      let purged = try await harness.database.purgeExpired(limit: 1)
+      let purged = try await harness.database.purgeExpired(limit: 1).changes
       let again = try await harness.store("k")
       #expect(again.version == 1 && again.revision > purged[0].revision)
     },

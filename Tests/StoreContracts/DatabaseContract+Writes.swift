@@ -42,6 +42,28 @@ extension DatabaseContract {
       try await harness.remove(key)
       #expect(try await harness.value(key) == nil)
     },
+    Case("Writes of one key in one call take effect in its order, among those of other keys") {
+      harness in
+      let receipts = try await harness.database.write([
+        .put("k", "1"), .put("other"), .put("k", "2", condition: .isAbsent), .put("k", "3"),
+        .delete("k"), .delete("k"), .put("k", "4", condition: .isAbsent), .put("k", "5"),
+      ])
+      let versions = receipts.map { receipt -> Int64? in
+        guard case .stored(let metadata) = receipt.outcome else { return nil }
+        return metadata.version
+      }
+      #expect(versions == [1, 1, nil, 2, nil, nil, 1, 2])
+      guard case .stored(let first) = receipts[0].outcome else {
+        throw ContractViolation("not stored")
+      }
+      #expect(receipts[2].outcome == .preconditionFailed(current: first.revision))
+      #expect(receipts[5].outcome == .notFound)
+      let ofKey = receipts[0...0] + receipts[2...]
+      let revisions = ofKey.compactMap { $0.outcome.change(of: Key("k"))?.revision }
+      #expect(revisions == revisions.sorted() && Set(revisions).count == 5)
+      #expect(try await harness.value("k") == "5")
+      #expect(try await harness.value("other") == "value")
+    },
     Case("Replacing counts the version up and keeps the time of creation") { harness in
       let first = try await harness.store("k", "1")
       try await harness.advance(seconds: 3)

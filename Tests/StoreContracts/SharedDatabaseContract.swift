@@ -15,7 +15,7 @@ public enum SharedDatabaseContract {
       let conditional = try await harness.store("conditional", condition: .isAbsent)
       try await harness.store("deleted")
       let tombstone = try await harness.remove("deleted")
-      let changes = try await harness.unpublished().map(\.change)
+      let changes = try await harness.unpublishedChanges()
       #expect(
         changes.contains(Change(key: Key("put"), revision: stored.revision, kind: .put(stored))))
       #expect(
@@ -33,7 +33,7 @@ public enum SharedDatabaseContract {
         Batch(
           operations: [.write(.put("a")), .write(.put("k", condition: .isAbsent))],
           isAtomic: true))
-      #expect(try await harness.unpublished().map(\.change.key) == [Key("k")])
+      #expect(try await harness.unpublishedChanges().map(\.key) == [Key("k")])
     },
     Case("Queued writes, batches, idempotent writes and purges are remembered too") { harness in
       let queued = QueuedWrite(1, .put("queued"), at: try await harness.now())
@@ -44,20 +44,20 @@ public enum SharedDatabaseContract {
       try await harness.store("expired", timeToLive: 1)
       try await harness.advance(seconds: 5)
       let purged = try await harness.database.purgeExpired(limit: 10)
-      let found = try await harness.unpublished()
-      let changes = found.map(\.change)
+      let changes = try await harness.unpublishedChanges()
       guard case .stored(let metadata)? = applied[0].outcome else {
         throw ContractViolation("not applied")
       }
       #expect(
         changes.contains(
           Change(key: Key("queued"), revision: metadata.revision, kind: .put(metadata))))
-      #expect(purged.count == 1 && changes.contains(purged[0]))
+      #expect(purged.changes.count == 1 && changes.contains(purged.changes[0]))
+      #expect(try await harness.unpublished().contains(purged))
       // A batch's intermediate states were never visible.
       #expect(changes.count { $0.key == Key("batch") } == 1)
       #expect(changes.count { $0.key == Key("named") } == 1)
-      let last = found.first { $0.change.key == Key("batch") }
-      #expect(last?.current.revision == last?.change.revision)
+      let last = changes.first { $0.key == Key("batch") }
+      #expect(try await harness.lookup("batch").revision == last?.revision)
     },
     Case("Every write of a key that one call has applied is remembered") { harness in
       let now = try await harness.now()
@@ -65,23 +65,38 @@ public enum SharedDatabaseContract {
       _ = try await harness.database.apply(
         (1...3).map { QueuedWrite($0, .put("k", "\($0)"), at: now.adding(seconds: Int64($0))) })
       #expect(
-        try await harness.unpublished().map(\.change.revision.number)
+        try await harness.unpublishedChanges().map(\.revision.number)
           == (1...3).map { now.adding(seconds: Int64($0)).microseconds })
     },
-    Case("A change comes with what its key holds now, and when it was committed") { harness in
+    Case("A call's changes are remembered under the names in its receipts") { harness in
+      try await harness.store("old")
       let before = try await harness.now()
-      let first = try await harness.store("k", "1")
-      let second = try await harness.store("k", "2")
-      let tombstone = try await harness.remove("gone-not", after: "gone-not")
-      let found = try await harness.unpublished()
-      let changes = found.filter { $0.change.key == Key("k") }
-      #expect(changes.map(\.change.revision) == [first.revision, second.revision])
-      let current = Lookup.found(Entry(metadata: second, value: Array("2".utf8)))
-      #expect(changes.allSatisfy { $0.current == current })
+      let receipts = try await harness.database.write([
+        .put("a"), .put("b", condition: .isAbsent), .delete("old"), .put("c", "1"), .put("c", "2"),
+        .delete("none"),
+      ])
+      let batches = try await harness.unpublished()
+      for (receipt, key) in zip(receipts, ["a", "b", "old", "c", "c"]) {
+        let change = try #require(receipt.outcome.change(of: Key(key)))
+        let batch = try #require(batches.first { $0.id == receipt.outbox })
+        #expect(batch.changes.contains(change))
+      }
+      #expect(receipts[5] == WriteReceipt(outcome: .notFound))
       let after = try await harness.now()
-      #expect(found.allSatisfy { $0.committedAt >= before && $0.committedAt <= after })
-      let gone = found.filter { $0.change.key == Key("gone-not") }
-      #expect(gone.allSatisfy { $0.current == .absent(tombstone) })
+      let times = receipts.compactMap(\.outbox?.committedAt)
+      #expect(times.count == 5)
+      // By the clock of the database, as far as it is known where the write came from.
+      let slack: Int64 = 1
+      #expect(times.allSatisfy { $0 >= before.adding(seconds: -slack) })
+      #expect(times.allSatisfy { $0 <= after.adding(seconds: slack) })
+    },
+    Case("Of a key that one call writes several times, every change is remembered, in order") {
+      harness in
+      let receipts = try await harness.database.write(
+        (1...3).map { .put("k", String(repeating: "x", count: $0)) })
+      let changes = receipts.compactMap { $0.outcome.change(of: Key("k")) }
+      #expect(changes.count == 3)
+      #expect(try await harness.unpublishedChanges() == changes)
     },
     Case("Changes wait for their age, the oldest first, up to the limit") { harness in
       for number in 0..<5 {
@@ -90,61 +105,42 @@ public enum SharedDatabaseContract {
       }
       // They are 50, 40, 30, 20 and 10 s old.
       let old = try await harness.shared.unpublished(olderThan: .seconds(25), limit: 100)
-      #expect(old.map(\.change.key) == [Key("k0"), Key("k1"), Key("k2")])
+      #expect(old.flatMap(\.changes).map(\.key) == [Key("k0"), Key("k1"), Key("k2")])
       let first = try await harness.shared.unpublished(olderThan: .seconds(5), limit: 2)
-      #expect(first.map(\.change.key) == [Key("k0"), Key("k1")])
+      #expect(first.flatMap(\.changes).map(\.key) == [Key("k0"), Key("k1")])
       let again = try await harness.shared.unpublished(olderThan: .seconds(5), limit: 2)
       #expect(again == first)
-    },
-    Case("No more than 8 MiB of values come at once, but at least one change") { harness in
-      let large = String(repeating: "x", count: 1 << 20)
-      for number in 0..<10 { try await harness.store("k\(number)", large) }
-      let found = try await harness.unpublished()
-      #expect(found.count == 8)
-      try await harness.shared.settle(found.map(\.row))
-      #expect(try await harness.unpublished().count == 2)
     },
   ]
 
   static let settling: [Case] = [
-    Case("A settled change does not come again, and others of its key do") { harness in
-      let first = try await harness.store("k", "1")
+    Case("A settled commit does not come again, and others of its keys do") { harness in
+      try await harness.store("k", "1")
+      let first = try await harness.unpublished().compactMap(\.id)
       let second = try await harness.store("k", "2")
-      try await harness.shared.settle([.init(key: Key("k"), revision: first.revision)])
-      #expect(try await harness.unpublished().map(\.change.revision) == [second.revision])
+      try await harness.shared.settle(first)
+      #expect(try await harness.unpublishedChanges().map(\.revision) == [second.revision])
       // Again, and what never was.
-      try await harness.shared.settle([
-        .init(key: Key("k"), revision: first.revision), .init(key: Key("x"), revision: .none),
-      ])
+      try await harness.shared.settle(
+        first + [OutboxID(committedAt: try await harness.now(), number: 1)])
       try await harness.shared.settle([])
       #expect(try await harness.unpublished().count == 1)
     },
-    Case("What was published is settled on the way of the next write") { harness in
-      let first = try await harness.store("a")
-      harness.published.add([.init(key: Key("a"), revision: first.revision)])
-      let second = try await harness.store("b")
-      // It may have been settled without waiting for the write, by another loop.
+    Case("What was published is settled without being asked for") { harness in
+      try await harness.store("a")
+      harness.published.add(try await harness.unpublished().compactMap(\.id))
+      try await harness.store("b")
       try await harness.expectUnpublished([Key("b")])
-      harness.published.add([.init(key: Key("b"), revision: second.revision)])
-      let tombstone = try await harness.remove("a")
-      try await harness.expectUnpublished([Key("a")])
-      #expect(try await harness.unpublished().map(\.change.revision) == [tombstone])
       #expect(harness.published.count == 0)
     },
-    Case("What was published is settled when no write comes, too") { harness in
-      let stored = try await harness.store("a")
-      harness.published.add([.init(key: Key("a"), revision: stored.revision)])
-      try await harness.expectUnpublished([])
-      #expect(harness.published.count == 0)
-    },
-    Case("Several that settle the same changes at once do not get in each other's way") { harness in
-      _ = try await harness.database.write((0..<200).map { .put("k\($0)") })
-      let rows = try await harness.unpublished().map(\.row)
-      #expect(rows.count == 200)
+    Case("Several that settle the same commits at once do not get in each other's way") { harness in
+      for number in 0..<50 { try await harness.store("k\(number)") }
+      let ids = try await harness.unpublished().compactMap(\.id)
+      #expect(ids.count == 50)
       try await harness.concurrently(8) { number, database in
         guard let shared = database as? any SharedDatabase else { return }
         var generator = SystemRandomNumberGenerator()
-        try await shared.settle(rows.shuffled(using: &generator))
+        try await shared.settle(ids.shuffled(using: &generator))
       }
       #expect(try await harness.unpublished().isEmpty)
     },
@@ -173,29 +169,22 @@ public enum SharedDatabaseContract {
 }
 
 extension SharedDatabaseHarness {
-  /// All changes that nobody has settled.
-  fileprivate func unpublished() async throws -> [UnpublishedChange] {
+  /// The changes of all commits that nobody has settled, by commit.
+  fileprivate func unpublished() async throws -> [OutboxBatch] {
     try await shared.unpublished(olderThan: .zero, limit: 1_000)
   }
 
-  /// Stores a key and removes it; returns the tombstone's revision.
-  fileprivate func remove(_ key: String, after stored: String) async throws -> Revision {
-    try await store(stored)
-    return try await remove(key)
+  /// All changes that nobody has settled.
+  fileprivate func unpublishedChanges() async throws -> [Change] {
+    try await unpublished().flatMap(\.changes)
   }
 
   /// Asks until the changes that wait are those of `keys`.
   fileprivate func expectUnpublished(_ keys: [Key]) async throws {
     let end = ContinuousClock.now + .seconds(10)
     while ContinuousClock.now < end {
-      if try await unpublished().map(\.change.key) == keys { return }
+      if try await unpublishedChanges().map(\.key) == keys { return }
     }
     throw ContractViolation("other changes wait than were expected")
-  }
-}
-
-extension UnpublishedChange {
-  fileprivate var row: PublishedChanges.Row {
-    PublishedChanges.Row(key: change.key, revision: change.revision)
   }
 }

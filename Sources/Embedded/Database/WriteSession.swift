@@ -99,37 +99,15 @@ final class WriteSession {
     if let record = try operations.record(queued.id) {
       return AppliedWrite(record: record, outcome: nil)
     }
-    let state: OperationRecord.State
-    let revision: Revision?
-    let outcome: WriteOutcome?
-    switch try entries.write(queued.write, place: .acceptedAt(queued.acceptedAt), at: now) {
-    case .superseded(let newer):
-      (state, revision, outcome) = (.superseded, newer, nil)
-    case .decided(let result):
-      outcome = result
-      switch result {
-      case .stored(let metadata): (state, revision) = (.applied, metadata.revision)
-      case .deleted(let tombstone): (state, revision) = (.applied, tombstone)
-      case .notFound: (state, revision) = (.applied, nil)
-      case .preconditionFailed(let current): (state, revision) = (.preconditionFailed, current)
-      case .idempotencyMismatch:
-        preconditionFailure("The statement that writes knows no idempotency key")
-      }
-    }
+    let applied = try entries.apply(queued, at: now)
     rows += 1
-    let record = OperationRecord(id: queued.id, state: state, revision: revision, updatedAt: now)
-    try operations.add(record)
-    return AppliedWrite(record: record, outcome: outcome)
+    try operations.add(applied.record)
+    return applied
   }
 
   private func carryOut(_ write: Write) throws(SQLiteFailure) -> WriteOutcome {
-    switch try entries.write(write, at: now) {
-    case .decided(let outcome):
-      rows += 1
-      return outcome
-    case .superseded:
-      preconditionFailure("Only a write with an acceptance time can be superseded")
-    }
+    rows += 1
+    return try entries.write(write, at: now)
   }
 
   /// A failed condition undoes an atomic batch but not its neighbours in the transaction: it is

@@ -31,7 +31,7 @@ public final class EmbeddedChangeFeed: ChangeFeed, Sendable {
   public func flush() async throws(StoreError) {}
 
   /// See `ChangeFeed`. Throws nothing.
-  public func publish(_ changes: [Change], settling: Bool) async throws(StoreError) {
+  public func publish(_ changes: [Change], settling id: OutboxID?) async throws(StoreError) {
     if changes.isEmpty { return }
     let waiting = state.withLock { state in
       state.buffer.append(changes)

@@ -1,14 +1,15 @@
 /// The statements of `EntryWriter`.
 ///
-/// Parameters: `?1` key, `?2` least revision, `?3` now, `?4` expiry, `?5` content type, `?6` value,
-/// `?7` the revision that must not have been reached, `?8` revisions that must not match (NULL:
-/// any), `?9` revisions that must match (NULL: any).
+/// Parameters: `?1` key, `?2` revision (the least one of a plain write), `?3` now, `?4` expiry,
+/// `?5` content type, `?6` value; of plain writes `?7` revisions that must not match (NULL: any)
+/// and `?8` revisions that must match (NULL: any); of queued ones `?7` version and `?8` time of
+/// creation.
 extension EntryWriter {
   /// True for tombstones and expired entries; never NULL.
   static let isDead = "(version = 0 OR ifnull(expires_at <= ?3, 0))"
 
-  /// NULL, which is not true, if `?8` is NULL.
-  static let isNotExcluded = "instr(?8, ',' || revision || ',') = 0"
+  /// NULL, which is not true, if `?7` is NULL.
+  static let isNotExcluded = "instr(?7, ',' || revision || ',') = 0"
 
   private static let changes = """
     revision = max(revision + 1, ?2),
@@ -18,16 +19,17 @@ extension EntryWriter {
     """
 
   private static let liveMatches = """
-    key = ?1 AND revision < ?7 AND NOT \(isDead) AND \(isNotExcluded)
-    AND (?9 IS NULL OR instr(?9, ',' || revision || ',') > 0)
+    key = ?1 AND NOT \(isDead) AND \(isNotExcluded)
+    AND (?8 IS NULL OR instr(?8, ',' || revision || ',') > 0)
     """
+
+  private static let columns =
+    "(key, revision, version, created_at, updated_at, expires_at, content_type, value)"
 
   /// Stores a value whether there is an entry or not, or only where `condition` is true of it.
   static func upsert(condition: String?) -> String {
     """
-    INSERT INTO entries
-      (key, revision, version, created_at, updated_at, expires_at, content_type, value)
-    VALUES (?1, ?2, 1, ?3, ?3, ?4, ?5, ?6)
+    INSERT INTO entries \(columns) VALUES (?1, ?2, 1, ?3, ?3, ?4, ?5, ?6)
     ON CONFLICT (key) DO UPDATE SET \(changes) \(condition.map { "WHERE " + $0 } ?? "")
     RETURNING revision, version, created_at
     """
@@ -45,12 +47,27 @@ extension EntryWriter {
     WHERE \(liveMatches) RETURNING revision
     """
 
-  /// Gives an absent key the revision `?2`. An expired entry stays, so that its purge is announced.
-  static let emptyPlace = """
+  /// The revision of a key's live entry.
+  static let liveRevision = "SELECT revision FROM entries WHERE key = ?1 AND NOT \(isDead)"
+
+  /// A key's row but for its value.
+  static let wholeState = """
+    SELECT revision, version, created_at, updated_at, expires_at, content_type, length(value)
+    FROM entries WHERE key = ?1
+    """
+
+  /// Stores an entry as it is told.
+  static let storing = """
+    INSERT INTO entries \(columns) VALUES (?1, ?2, ?7, ?8, ?3, ?4, ?5, ?6)
+    ON CONFLICT (key) DO UPDATE SET revision = ?2, version = ?7, created_at = ?8, updated_at = ?3,
+      expires_at = ?4, content_type = ?5, value = ?6
+    """
+
+  /// Leaves a tombstone as it is told.
+  static let burying = """
     INSERT INTO entries (key, revision, version, created_at, updated_at, content_type)
     VALUES (?1, ?2, 0, ?3, ?3, '')
-    ON CONFLICT (key) DO UPDATE SET revision = ?2,
-      updated_at = CASE WHEN version = 0 THEN ?3 ELSE updated_at END
-    WHERE revision < ?2
+    ON CONFLICT (key) DO UPDATE SET revision = ?2, version = 0, updated_at = ?3,
+      expires_at = NULL, content_type = '', value = NULL
     """
 }

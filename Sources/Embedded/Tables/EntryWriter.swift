@@ -1,56 +1,46 @@
 import GRDB
 import KeyValueStore
 
-/// Writes entries, each write decided by the statement that carries it out.
+/// Writes entries: a plain write is decided by the statement that carries it out, a queued one by
+/// `KeyState`, between reading and writing its row.
 ///
 /// Not Sendable: belongs to the writer's thread.
 final class EntryWriter {
-  /// Where a write stands in its key's history.
-  enum Place {
-    /// After whatever was written before.
-    case next
-    /// At this time, if nothing as new has been written.
-    case acceptedAt(Timestamp)
-  }
-
-  /// What became of a write that has a place.
-  enum Outcome {
-    /// It was carried out or found that it must not be.
-    case decided(WriteOutcome)
-    /// The key has this revision, which is not older than the write's place.
-    case superseded(by: Revision)
-  }
-
   private let put: PreparedStatement
   private let putConditionally: PreparedStatement
   private let replace: PreparedStatement
   private let delete: PreparedStatement
+  private let live: PreparedStatement
   private let state: PreparedStatement
-  private let tombstone: PreparedStatement
+  private let store: PreparedStatement
+  private let bury: PreparedStatement
+  private let takePlace: PreparedStatement
 
   init(on database: GRDB.Database) throws(SQLiteFailure) {
     put = try PreparedStatement(EntryWriter.upsert(condition: nil), on: database)
     putConditionally = try PreparedStatement(
-      EntryWriter.upsert(
-        condition: "revision < ?7 AND (\(EntryWriter.isDead) OR \(EntryWriter.isNotExcluded))"),
+      EntryWriter.upsert(condition: "\(EntryWriter.isDead) OR \(EntryWriter.isNotExcluded)"),
       on: database)
     replace = try PreparedStatement(EntryWriter.replacement, on: database)
     delete = try PreparedStatement(EntryWriter.deletion, on: database)
-    state = try PreparedStatement(
-      "SELECT revision, \(EntryWriter.isDead) FROM entries WHERE key = ?1", on: database)
-    tombstone = try PreparedStatement(EntryWriter.emptyPlace, on: database)
+    live = try PreparedStatement(EntryWriter.liveRevision, on: database)
+    state = try PreparedStatement(EntryWriter.wholeState, on: database)
+    store = try PreparedStatement(EntryWriter.storing, on: database)
+    bury = try PreparedStatement(EntryWriter.burying, on: database)
+    takePlace = try PreparedStatement(
+      "UPDATE entries SET revision = ?2 WHERE key = ?1", on: database)
   }
 
-  /// Carries out one write at `now`.
-  func write(
-    _ write: Write, place: Place = .next, at now: Timestamp
-  ) throws(SQLiteFailure) -> Outcome {
+  // MARK: Plain writes
+
+  /// Carries out one write at `now`, after whatever was written before.
+  func write(_ write: Write, at now: Timestamp) throws(SQLiteFailure) -> WriteOutcome {
     switch write.mutation {
     case .delete:
-      return try carryOutDeletion(write, place: place, at: now)
+      return try carryOutDeletion(write, at: now)
     case .put(let value, let contentType, let timeToLive):
-      let statement = statement(for: write.condition, place: place)
-      bind(write, to: statement, place: place, at: now)
+      let statement = statement(for: write.condition)
+      bind(write, to: statement, at: now)
       let expiresAt = timeToLive.map { now.adding(seconds: $0) }
       statement.bind(expiresAt?.microseconds, at: 4)
       statement.bind(contentType, at: 5)
@@ -64,84 +54,104 @@ final class EntryWriter {
         try statement.run()
         return metadata
       }
-      if let stored { return .decided(.stored(stored)) }
-      return try refusal(of: write, place: place, at: now)
+      if let stored { return .stored(stored) }
+      return try refusal(of: write, at: now)
     }
   }
 
   private func carryOutDeletion(
-    _ write: Write, place: Place, at now: Timestamp
-  ) throws(SQLiteFailure) -> Outcome {
-    bind(write, to: delete, place: place, at: now)
-    delete.bind(write.condition.ifMatch?.list, at: 9)
+    _ write: Write, at now: Timestamp
+  ) throws(SQLiteFailure) -> WriteOutcome {
+    bind(write, to: delete, at: now)
+    delete.bind(write.condition.ifMatch?.list, at: 8)
     if try delete.step() {
       let revision = Revision(delete.number(0))
       try delete.run()
-      return .decided(.deleted(revision))
+      return .deleted(revision)
     }
-    return try refusal(of: write, place: place, at: now)
+    return try refusal(of: write, at: now)
   }
 
-  private func statement(for condition: Condition, place: Place) -> PreparedStatement {
+  private func statement(for condition: Condition) -> PreparedStatement {
     if let match = condition.ifMatch {
-      replace.bind(match.list, at: 9)
+      replace.bind(match.list, at: 8)
       return replace
     }
-    if condition.ifNoneMatch == nil, case .next = place { return put }
-    return putConditionally
+    return condition.ifNoneMatch == nil ? put : putConditionally
   }
 
   /// Binds what all statements share: `?1` key, `?2` least revision, `?3` now, and where they have
-  /// conditions `?7` the revision that must not have been reached and `?8` the excluded ones.
-  private func bind(
-    _ write: Write, to statement: PreparedStatement, place: Place, at now: Timestamp
-  ) {
+  /// conditions `?7` the excluded revisions.
+  private func bind(_ write: Write, to statement: PreparedStatement, at now: Timestamp) {
     statement.bind(write.key.bytes, at: 1)
+    statement.bind(Revision.none.next(at: now).number, at: 2)
     statement.bind(now.microseconds, at: 3)
-    switch place {
-    case .next: statement.bind(Revision.none.next(at: now).number, at: 2)
-    case .acceptedAt(let time): statement.bind(time.microseconds, at: 2)
-    }
     guard statement !== put else { return }
-    switch place {
-    case .next: statement.bind(Int64.max, at: 7)
-    case .acceptedAt(let time): statement.bind(time.microseconds, at: 7)
-    }
     // No list excludes nothing; `*` is NULL, which excludes everything that lives.
-    statement.bind(write.condition.ifNoneMatch.map(\.list) ?? "", at: 8)
+    statement.bind(write.condition.ifNoneMatch.map(\.list) ?? "", at: 7)
   }
 
   /// Why a statement wrote nothing, read in the same transaction.
   private func refusal(
-    of write: Write, place: Place, at now: Timestamp
-  ) throws(SQLiteFailure) -> Outcome {
-    state.bind(write.key.bytes, at: 1)
-    state.bind(now.microseconds, at: 3)
-    defer { state.reset() }
-    let exists = try state.step()
-    let revision = exists ? Revision(state.number(0)) : .none
-    let live = exists && state.number(1) == 0 ? revision : nil
-    if case .acceptedAt(let time) = place, revision.number >= time.microseconds {
-      return .superseded(by: revision)
-    }
-    guard write.condition.holds(for: live) else {
-      return .decided(.preconditionFailed(current: live))
-    }
-    if case .acceptedAt(let time) = place {
-      try leaveTombstone(for: write.key, acceptedAt: time, at: now)
-    }
-    return .decided(.notFound)
+    of write: Write, at now: Timestamp
+  ) throws(SQLiteFailure) -> WriteOutcome {
+    live.bind(write.key.bytes, at: 1)
+    live.bind(now.microseconds, at: 3)
+    defer { live.reset() }
+    let current = try live.step() ? Revision(live.number(0)) : nil
+    return write.condition.holds(for: current) ? .notFound : .preconditionFailed(current: current)
   }
 
-  /// A queued delete that finds nothing takes its place in the key's history all the same: a put
-  /// that was accepted before it, and is delivered after it, must not bring the key back.
-  private func leaveTombstone(
-    for key: Key, acceptedAt time: Timestamp, at now: Timestamp
+  // MARK: Queued writes
+
+  /// Applies a queued write at `now`, in the place of its acceptance.
+  func apply(_ queued: QueuedWrite, at now: Timestamp) throws(SQLiteFailure) -> AppliedWrite {
+    let before = try readState(of: queued.write.key)
+    var after = before
+    let applied = after.apply(queued, at: now)
+    if after != before { try save(after, of: queued.write, at: now) }
+    return applied
+  }
+
+  private func readState(of key: Key) throws(SQLiteFailure) -> KeyState {
+    state.bind(key.bytes, at: 1)
+    defer { state.reset() }
+    guard try state.step() else { return KeyState(key: key) }
+    let revision = Revision(state.number(0))
+    guard state.number(1) > 0 else { return KeyState(key: key, revision: revision) }
+    let entry = Metadata(
+      key: key, revision: revision, version: state.number(1), size: Int(state.number(6)),
+      contentType: state.text(5), createdAt: Timestamp(microseconds: state.number(2)),
+      updatedAt: Timestamp(microseconds: state.number(3)),
+      expiresAt: state.optionalNumber(4).map { Timestamp(microseconds: $0) })
+    return KeyState(key: key, revision: revision, entry: entry)
+  }
+
+  /// Writes what a queued write has made of its key.
+  private func save(
+    _ state: KeyState, of write: Write, at now: Timestamp
   ) throws(SQLiteFailure) {
-    tombstone.bind(key.bytes, at: 1)
-    tombstone.bind(time.microseconds, at: 2)
-    tombstone.bind(now.microseconds, at: 3)
-    try tombstone.run()
+    guard let entry = state.entry else {
+      bind(state, to: bury)
+      bury.bind(now.microseconds, at: 3)
+      return try bury.run()
+    }
+    guard case .put(let value, _, _) = write.mutation else {
+      bind(state, to: takePlace)
+      return try takePlace.run()
+    }
+    bind(state, to: store)
+    store.bind(now.microseconds, at: 3)
+    store.bind(entry.expiresAt?.microseconds, at: 4)
+    store.bind(entry.contentType, at: 5)
+    store.bind(entry.version, at: 7)
+    store.bind(entry.createdAt.microseconds, at: 8)
+    try store.lending(value, at: 6) { () throws(SQLiteFailure) in try store.run() }
+  }
+
+  private func bind(_ state: KeyState, to statement: PreparedStatement) {
+    statement.bind(state.key.bytes, at: 1)
+    statement.bind(state.revision.number, at: 2)
   }
 }
 

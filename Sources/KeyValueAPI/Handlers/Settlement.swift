@@ -76,7 +76,7 @@ extension StoreError {
   fileprivate func allowsQueueing(_ write: Write) -> Bool {
     guard write.idempotency == nil else { return false }
     return switch self {
-    case .unavailable: true
+    case .unavailable, .tooSlow: true
     case .outcomeUnknown: write.condition.isEmpty
     case .overloaded, .idempotencyInFlight, .rejected: false
     }

@@ -12,6 +12,11 @@ extension Problem {
       self.init(
         .unavailable, "Nothing was written. Send the request again in \(retryAfter) s.")
       fields = [("Retry-After", String(retryAfter))]
+    case .tooSlow:
+      self.init(
+        .unavailable,
+        "It took too long and was broken off; nothing was written. Ask for less, or try again.")
+      fields = [("Retry-After", "1")]
     case .overloaded(let retryAfter):
       self.init(
         .overloaded,

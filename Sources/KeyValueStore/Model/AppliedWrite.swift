@@ -4,10 +4,13 @@ public struct AppliedWrite: Equatable, Sendable {
   public let record: OperationRecord
   /// What it wrote; nil when this delivery wrote nothing.
   public let outcome: WriteOutcome?
+  /// Where the database remembers the change until it is settled; nil: nowhere.
+  public var outbox: OutboxID?
 
   /// The result of one delivery.
-  public init(record: OperationRecord, outcome: WriteOutcome?) {
+  public init(record: OperationRecord, outcome: WriteOutcome?, outbox: OutboxID? = nil) {
     self.record = record
     self.outcome = outcome
+    self.outbox = outbox
   }
 }

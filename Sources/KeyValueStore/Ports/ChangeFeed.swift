@@ -4,9 +4,9 @@
 public protocol ChangeFeed {
   /// Adds changes at the end, in order. Never waits for a watcher.
   ///
-  /// `settling`: nothing else is left to be done about them, so that a database that remembers
-  /// unpublished changes may forget them once the feed can't lose them any more.
-  func publish(_ changes: [Change], settling: Bool) async throws(StoreError)
+  /// `settling`: all changes of this name are among them and nothing else is left to be done about
+  /// them, so that the database may forget them once the feed can't lose them any more.
+  func publish(_ changes: [Change], settling id: OutboxID?) async throws(StoreError)
 
   /// Returns once the feed can't lose what was published before this call.
   func flush() async throws(StoreError)
@@ -19,9 +19,9 @@ public protocol ChangeFeed {
 }
 
 extension ChangeFeed {
-  /// Adds changes about which nothing else is left to be done.
+  /// Adds changes that no database remembers.
   public func publish(_ changes: [Change]) async throws(StoreError) {
-    try await publish(changes, settling: true)
+    try await publish(changes, settling: nil)
   }
 }
 

@@ -12,8 +12,8 @@ public protocol Database {
   /// A tombstone and an expired entry are `absent` with their revision.
   func read(_ keys: [Key]) async throws(StoreError) -> [Lookup]
 
-  /// Carries out independent writes of *different* keys, in one commit, and returns once it is
-  /// durable.
+  /// Carries out independent writes, those of one key in the order of the call, and returns once
+  /// all are durable.
   ///
   /// One receipt a write, in order. A write with an idempotency key stores its outcome in the same
   /// transaction, or returns the stored one.
@@ -39,16 +39,16 @@ public protocol Database {
   func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord?
 
   /// Turns at most `limit` expired entries into tombstones and returns their changes, of different
-  /// keys.
+  /// keys; about the oldest first.
   ///
   /// The tombstone's revision is `max(previous + 1, expiry in µs)`: nobody has written the key now,
   /// so that a queued write accepted since the expiry still applies.
-  func purgeExpired(limit: Int) async throws(StoreError) -> [Change]
+  func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch
 
   /// Removes at most `limit` tombstones, operations and idempotency keys that are older than their
   /// retention (24 h each); returns how many went.
   func purgeRetained(limit: Int) async throws(StoreError) -> Int
 
-  /// Fails unless the database can read and write now. Writes nothing.
+  /// Fails unless the database can be read and takes writes now. Writes nothing.
   func checkHealth() async throws(StoreError)
 }

@@ -5,18 +5,48 @@ struct CommitPublisher {
   let feed: any ChangeFeed
   let observer: any StoreObserver
 
-  /// Returns when readers of the cache see the changes, and the feed has them.
-  func publish(_ committed: CommittedChanges) async {
-    if committed.updates.isEmpty { return }
+  /// Returns when readers of the cache see the changes, and the feed has them. `turn` orders the
+  /// feed's part among commits that overlap: a key's events leave in the order of its revisions.
+  func publish(_ committed: CommittedChanges, in turn: PublishingTurn? = nil) async {
     // The cache first: a watcher that reads the key it was told of finds the change.
-    let isCached = await cache.update(committed.updates)
+    let isCached = committed.updates.isEmpty ? true : await cache.update(committed.updates)
     if !isCached { observer.cacheUpdateFailed(keys: committed.updates.count) }
-    if committed.changes.isEmpty { return }
-    do {
-      // What may not be in the cache stays in the outbox, from which kv-worker repairs the cache.
-      try await feed.publish(committed.changes, settling: isCached)
-    } catch {
-      observer.publishFailed(changes: committed.changes.count, error: error)
+    await turn?.begin()
+    defer { turn?.end() }
+    for batch in committed.batches {
+      do {
+        // What may not be in the cache stays in the outbox, from which kv-worker repairs the cache.
+        try await feed.publish(batch.changes, settling: isCached ? batch.id : nil)
+      } catch {
+        observer.publishFailed(changes: batch.changes.count, error: error)
+      }
     }
+  }
+}
+
+/// A commit's place in the order of publishing: it begins when the one before it has ended. Not
+/// Sendable: one loop's.
+final class PublishingTurn {
+  private var previous: PublishingTurn?
+  private var isOver = false
+  private var successor: CheckedContinuation<Void, Never>?
+
+  /// The turn after `previous`.
+  init(after previous: PublishingTurn?) { self.previous = previous }
+
+  /// Waits until it is time. At most one turn may follow another.
+  func begin() async {
+    if let previous, !previous.isOver {
+      await withCheckedContinuation { previous.successor = $0 }
+    }
+    // Or all turns that ever were would hold on to each other.
+    previous = nil
+  }
+
+  /// Lets the next one begin.
+  func end() {
+    isOver = true
+    successor?.resume()
+    successor = nil
   }
 }

@@ -1,9 +1,13 @@
-/// What a commit changed: for the cache and for the feed, in the order of the commit.
+/// What was committed: for the cache and for the feed, in the order of the commits.
 struct CommittedChanges {
   private(set) var updates: [CacheUpdate] = []
-  private(set) var changes: [Change] = []
+  /// The changes of each commit.
+  private(set) var batches: [OutboxBatch] = []
 
   init() {}
+
+  /// How many changes there are.
+  var changeCount: Int { batches.reduce(0) { $0 + $1.changes.count } }
 
   /// What a batch left behind: the last state of each key that it wrote.
   ///
@@ -11,45 +15,65 @@ struct CommittedChanges {
   init(of batch: Batch, receipt: BatchReceipt) {
     guard case .completed(let outcomes) = receipt.outcome else { return }
     precondition(outcomes.count == batch.operations.count, "One outcome an operation")
-    var seen: Set<Key> = []
-    var last: [(write: Write, outcome: WriteOutcome)] = []
-    for (operation, outcome) in zip(batch.operations, outcomes).reversed() {
-      guard case .write(let write) = operation, case .write(let outcome) = outcome,
-        outcome.hasWritten, seen.insert(write.key).inserted
-      else { continue }
-      last.append((write, outcome))
-    }
-    for (write, outcome) in last.reversed() {
-      append(write, outcome: outcome, isReplayed: receipt.isReplayed)
+    for (write, outcome) in batch.lastWrites(outcomes) {
+      append(write, outcome, receipt.outbox, isReplayed: receipt.isReplayed)
     }
   }
 
   /// Entries that a round of purging turned into tombstones.
-  init(purged: [Change]) {
-    changes = purged
-    updates = purged.map { CacheUpdate(key: $0.key, lookup: .absent($0.revision)) }
+  init(purged: OutboxBatch) {
+    batches = purged.changes.isEmpty ? [] : [purged]
+    updates = purged.changes.map { CacheUpdate(key: $0.key, lookup: .absent($0.revision)) }
   }
 
   /// Adds a write's change, if it has changed anything.
   ///
   /// Of a replayed one only the cache is told: whoever carried it out may not have lived to do it,
   /// and the answer promises that it can be read. Its event is in the outbox then.
-  mutating func append(_ write: Write, outcome: WriteOutcome, isReplayed: Bool = false) {
-    let published = changes.count
-    defer { if isReplayed { changes.removeSubrange(published...) } }
-    switch outcome {
+  mutating func append(
+    _ write: Write, _ outcome: WriteOutcome, _ outbox: OutboxID?, isReplayed: Bool = false
+  ) {
+    guard let change = outcome.change(of: write.key) else { return }
+    updates.append(CacheUpdate(key: write.key, lookup: outcome.lookup(after: write)))
+    if isReplayed { return }
+    // The writes of a call fall into a few commits.
+    if let place = batches.lastIndex(where: { $0.id == outbox }) {
+      batches[place].changes.append(change)
+    } else {
+      batches.append(OutboxBatch(id: outbox, changes: [change]))
+    }
+  }
+}
+
+extension WriteOutcome {
+  /// What the key holds after a write that has changed it.
+  fileprivate func lookup(after write: Write) -> Lookup {
+    switch self {
     case .stored(let metadata):
       guard case .put(let value, _, _) = write.mutation else {
         preconditionFailure("Only a put stores")
       }
-      let entry = Entry(metadata: metadata, value: value)
-      updates.append(CacheUpdate(key: write.key, lookup: .found(entry)))
-      changes.append(Change(key: write.key, revision: metadata.revision, kind: .put(metadata)))
-    case .deleted(let revision):
-      updates.append(CacheUpdate(key: write.key, lookup: .absent(revision)))
-      changes.append(Change(key: write.key, revision: revision, kind: .delete))
+      return .found(Entry(metadata: metadata, value: value))
+    case .deleted(let revision): return .absent(revision)
     case .notFound, .preconditionFailed, .idempotencyMismatch:
-      break
+      preconditionFailure("It has changed nothing")
     }
+  }
+}
+
+extension Batch {
+  /// The last write of each key that changed it, in the order of the batch.
+  public func lastWrites(
+    _ outcomes: [OperationOutcome]
+  ) -> [(write: Write, outcome: WriteOutcome)] {
+    var seen: Set<Key> = []
+    var last: [(write: Write, outcome: WriteOutcome)] = []
+    for (operation, outcome) in zip(operations, outcomes).reversed() {
+      guard case .write(let write) = operation, case .write(let outcome) = outcome,
+        outcome.hasWritten, seen.insert(write.key).inserted
+      else { continue }
+      last.append((write, outcome))
+    }
+    return last.reversed()
   }
 }

@@ -4,8 +4,6 @@ final class PendingWrite {
   let weight: Int
   /// Where its task waits; nil for a leader, who does not wait.
   var continuation: CheckedContinuation<WriteTurn, Never>?
-  /// The next write of the same key, which has to wait for another batch.
-  var next: PendingWrite?
 
   init(_ write: Write) {
     self.write = write

@@ -1,5 +1,7 @@
 /// What one round of relaying did.
 public struct RelayReport: Equatable, Sendable {
+  /// Commits whose changes were found unsettled.
+  public let batches: Int
   /// Changes that were found unsettled.
   public let found: Int
   /// How many of them are settled now.
@@ -8,7 +10,8 @@ public struct RelayReport: Equatable, Sendable {
   public let oldest: Timestamp?
 
   /// The result of a round.
-  public init(found: Int, settled: Int, oldest: Timestamp?) {
+  public init(batches: Int, found: Int, settled: Int, oldest: Timestamp?) {
+    self.batches = batches
     self.found = found
     self.settled = settled
     self.oldest = oldest

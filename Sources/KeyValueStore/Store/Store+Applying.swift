@@ -11,7 +11,7 @@ extension Store {
     var committed = CommittedChanges()
     for (write, result) in zip(queued, applied) {
       guard let outcome = result.outcome else { continue }
-      committed.append(write.write, outcome: outcome)
+      committed.append(write.write, outcome, result.outbox)
     }
     await publisher.publish(committed)
     return applied

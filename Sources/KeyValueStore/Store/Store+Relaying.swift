@@ -1,8 +1,8 @@
 /// What kv-worker does for changes that nobody has settled: their process died after the commit,
 /// or could not reach the cache or the feed.
 extension Store {
-  /// One round: refreshes the cache with what the keys hold now, publishes the changes, and settles
-  /// them once the feed can't lose them.
+  /// One round: refreshes the cache with what the keys hold now, publishes the changes of at most
+  /// `limit` commits, and settles them once the feed can't lose them.
   ///
   /// Without the cache, changes wait for it: whoever made them has most likely published them. But
   /// no longer than `patience`, after which the cache has forgotten by itself what it held before
@@ -12,20 +12,46 @@ extension Store {
     from database: any SharedDatabase, olderThan age: Duration, patience: Duration, limit: Int
   ) async throws(StoreError) -> RelayReport {
     let found = try await database.unpublished(olderThan: age, limit: limit)
-    guard !found.isEmpty else { return RelayReport(found: 0, settled: 0, oldest: nil) }
-    let updates = found.map { CacheUpdate(key: $0.change.key, lookup: $0.current) }
-    let isCached = await cache.update(updates)
+    let isCached = try await refreshCache(found.flatMap { $0.changes.map(\.key) }, from: database)
     let (seconds, _) = patience.components
     let now = now()
-    let ready = found.filter { isCached || $0.committedAt.adding(seconds: seconds) <= now }
-    if !ready.isEmpty {
+    var settled: [OutboxBatch] = []
+    for batch in found {
+      let isForgotten = batch.committedAt.map { $0.adding(seconds: seconds) <= now } ?? true
+      guard isCached || isForgotten else { continue }
       // Not by the feed's own way, which would leave it open when they are settled.
-      try await publisher.feed.publish(ready.map(\.change), settling: false)
+      try await publisher.feed.publish(batch.changes, settling: nil)
+      settled.append(batch)
+    }
+    if !settled.isEmpty {
       try await publisher.feed.flush()
-      try await database.settle(
-        ready.map { PublishedChanges.Row(key: $0.change.key, revision: $0.change.revision) })
+      try await database.settle(settled.compactMap(\.id))
     }
     return RelayReport(
-      found: found.count, settled: ready.count, oldest: found.map(\.committedAt).min())
+      batches: found.count, found: found.reduce(0) { $0 + $1.changes.count },
+      settled: settled.reduce(0) { $0 + $1.changes.count },
+      oldest: found.compactMap(\.committedAt).min())
   }
+
+  /// Keys that are read at once: no more values than these are held.
+  private static let refreshedMax = 100
+
+  /// Tells the cache what keys hold now. False: it is not certain that it knows.
+  private func refreshCache(
+    _ changed: [Key], from database: any SharedDatabase
+  ) async throws(StoreError) -> Bool {
+    let keys = Array(Set(changed))
+    var isCached = true
+    for start in stride(from: 0, to: keys.count, by: Store.refreshedMax) where isCached {
+      let part = Array(keys[start..<min(start + Store.refreshedMax, keys.count)])
+      let lookups = try await database.read(part)
+      isCached = await cache.update(
+        zip(part, lookups).map { CacheUpdate(key: $0, lookup: $1) })
+    }
+    return isCached
+  }
+}
+
+extension OutboxBatch {
+  fileprivate var committedAt: Timestamp? { id?.committedAt }
 }

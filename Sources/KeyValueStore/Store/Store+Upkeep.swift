@@ -43,8 +43,8 @@ extension Store {
     await publisher.publish(CommittedChanges(purged: expired))
     let removed = try await database.purgeRetained(limit: limits.purgeMax)
     let report = PurgeReport(
-      expired: expired.count, removed: removed,
-      hasMore: expired.count >= limits.purgeMax || removed >= limits.purgeMax)
+      expired: expired.changes.count, removed: removed,
+      hasMore: expired.changes.count >= limits.purgeMax || removed >= limits.purgeMax)
     observer.purged(report)
     return report
   }

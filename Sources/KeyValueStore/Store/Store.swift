@@ -148,7 +148,7 @@ public final class Store {
         return try await step()
       } catch {
         switch error {
-        case .outcomeUnknown, .unavailable, .overloaded: continue
+        case .outcomeUnknown, .unavailable, .tooSlow, .overloaded: continue
         case .idempotencyInFlight, .rejected: throw error
         }
       }
@@ -205,7 +205,7 @@ public final class Store {
       QueuedWrite(id: id, write: write, acceptedAt: acceptedAt))
     if case .applied(let applied) = receipt, let outcome = applied.outcome {
       var committed = CommittedChanges()
-      committed.append(write, outcome: outcome)
+      committed.append(write, outcome, applied.outbox)
       await publisher.publish(committed)
     }
     return Submission(id: id, receipt: receipt)

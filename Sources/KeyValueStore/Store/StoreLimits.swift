@@ -9,6 +9,8 @@ public struct StoreLimits: Equatable, Sendable {
   public var pendingWritesMax = 10_000
   /// Most bytes that wait for the next batch; a first write alone may exceed it. Default 64 MiB.
   public var pendingBytesMax = 64 << 20
+  /// Most commits that the cache and the feed are being told of at a time. Default 4.
+  public var publishingMax = 4
 
   /// Most keys in one look-up. A hundred rows a statement is where batching stops paying, and each
   /// may bring a value of the largest size. Default 128.

@@ -1,9 +1,10 @@
-/// Natural batching of writes: one batch is in flight, the next gathers meanwhile. There is no
-/// timer: an idle store commits at once, a busy one commits ever larger batches.
+/// Natural batching of writes: one batch is being committed, the next gathers meanwhile. There is
+/// no timer: an idle store commits at once, a busy one commits ever larger batches.
 ///
 /// The work is done by the writers themselves. The first that finds nobody at work leads: it
-/// carries out a batch for all who wait, answers them, and hands on to the first of those who came
-/// meanwhile. A leader whose task is cancelled carries on, because others depend on it.
+/// commits a batch for all who wait, hands on to the first of those who came meanwhile, and tells
+/// the cache and the feed while that one commits. Then it answers those of its batch. A leader
+/// whose task is cancelled carries on, because others depend on it.
 final class WriteBatcher {
   private let database: any Database
   private let publisher: CommitPublisher
@@ -12,6 +13,10 @@ final class WriteBatcher {
   private var pending = PendingWrites()
   /// Whether somebody leads. When nobody does, nobody waits.
   private var isLed = false
+  /// The last commit's place in the order of publishing.
+  private var lastTurn: PublishingTurn?
+  /// Commits that the cache and the feed are being told of.
+  private var publishing = 0
 
   init(
     database: any Database, publisher: CommitPublisher, limits: StoreLimits,
@@ -48,41 +53,65 @@ final class WriteBatcher {
     // burst would go alone and the others wait for its commit: batches of 1 and N by turns.
     await Task.yield()
     let batch = pending.takeBatch(limits: limits)
-    let results = await commit(batch)
+    let results: [Result<WriteReceipt, StoreError>]
+    switch await commit(batch.map(\.write)) {
+    case .failure(let error):
+      handOn()
+      results = batch.map { _ in .failure(error) }
+    case .success(let receipts):
+      await publish(receipts, of: batch)
+      results = receipts.map { .success($0) }
+    }
     for (follower, result) in zip(batch, results).dropFirst() {
       // Followers wait from the moment they are pending, so that each has its continuation.
       follower.continuation!.resume(returning: .answered(result))
     }
+    return results[0]
+  }
+
+  /// One commit; its failure is the failure of each of its writes.
+  private func commit(_ writes: [Write]) async -> Result<[WriteReceipt], StoreError> {
+    let bytes = writes.reduce(0) { $0 + $1.weight }
+    let start = ContinuousClock.now
+    let result: Result<[WriteReceipt], StoreError>
+    var failure: StoreError?
+    do throws(StoreError) {
+      result = .success(try await database.write(writes))
+    } catch {
+      failure = error
+      result = .failure(error)
+    }
+    observer.writeBatchEnded(
+      writes: writes.count, bytes: bytes, duration: ContinuousClock.now - start, error: failure)
+    return result
+  }
+
+  /// Tells the cache and the feed, while the next batch is committed; but when they can't keep up
+  /// with the commits, the next batch waits for them.
+  private func publish(_ receipts: [WriteReceipt], of batch: [PendingWrite]) async {
+    precondition(receipts.count == batch.count, "One receipt a write")
+    var committed = CommittedChanges()
+    for (pending, receipt) in zip(batch, receipts) {
+      committed.append(
+        pending.write, receipt.outcome, receipt.outbox, isReplayed: receipt.isReplayed)
+    }
+    let turn = PublishingTurn(after: lastTurn)
+    lastTurn = turn
+    publishing += 1
+    let isAhead = publishing < limits.publishingMax
+    if isAhead { handOn() }
+    await publisher.publish(committed, in: turn)
+    publishing -= 1
+    if !isAhead { handOn() }
+  }
+
+  /// Lets the first of those who wait lead the next batch.
+  private func handOn() {
     if let next = pending.first {
       next.continuation!.resume(returning: .lead)
       next.continuation = nil
     } else {
       isLed = false
     }
-    return results[0]
-  }
-
-  /// One commit, and what follows from it; its failure is the failure of each of its writes.
-  private func commit(_ batch: [PendingWrite]) async -> [Result<WriteReceipt, StoreError>] {
-    let writes = batch.map(\.write)
-    let bytes = batch.reduce(0) { $0 + $1.weight }
-    let start = ContinuousClock.now
-    let receipts: [WriteReceipt]
-    do {
-      receipts = try await database.write(writes)
-    } catch {
-      observer.writeBatchEnded(
-        writes: writes.count, bytes: bytes, duration: ContinuousClock.now - start, error: error)
-      return batch.map { _ in .failure(error) }
-    }
-    observer.writeBatchEnded(
-      writes: writes.count, bytes: bytes, duration: ContinuousClock.now - start, error: nil)
-    precondition(receipts.count == writes.count, "One receipt a write")
-    var committed = CommittedChanges()
-    for (write, receipt) in zip(writes, receipts) {
-      committed.append(write, outcome: receipt.outcome, isReplayed: receipt.isReplayed)
-    }
-    await publisher.publish(committed)
-    return receipts.map { .success($0) }
   }
 }

@@ -9,8 +9,8 @@ struct RelayService: Service {
   private static let interval = Duration.seconds(1)
   /// Whoever commits a change settles it within a fraction of this, unless something went wrong.
   private static let age = Duration.seconds(2)
-  /// Changes a round.
-  private static let limit = 500
+  /// Commits a round, each of as many changes as a batch of writes holds.
+  private static let limit = 20
 
   let executor: any TaskExecutor
   let makeStore: @Sendable () -> Store
@@ -38,7 +38,7 @@ struct RelayService: Service {
       let report = try await store.relay(
         from: database, olderThan: Self.age, patience: patience, limit: Self.limit)
       metrics.relayed(report)
-      return report.settled == Self.limit
+      return report.batches == Self.limit && report.settled > 0
     } catch {
       metrics.relayFailed()
       logger.debug("relaying failed; it is tried again", metadata: ["cause": "\(error.cause)"])

@@ -34,7 +34,7 @@ final class WorkerMetrics: Sendable {
     }
     batch = registry.histogram(MetricsCatalogue.appliedBatch)
     seconds = registry.histogram(MetricsCatalogue.appliedSeconds)
-    let errors = ["unavailable", "overloaded", "outcome_unknown", "rejected", "other"]
+    let errors = ["unavailable", "too_slow", "overloaded", "outcome_unknown", "rejected", "other"]
     retries = Dictionary(
       uniqueKeysWithValues: errors.map {
         ($0, registry.counter(MetricsCatalogue.applyRetries, [MetricLabel("error", $0)]))
@@ -107,6 +107,7 @@ final class WorkerMetrics: Sendable {
     let label =
       switch error {
       case .unavailable: "unavailable"
+      case .tooSlow: "too_slow"
       case .overloaded: "overloaded"
       case .outcomeUnknown: "outcome_unknown"
       case .rejected: "rejected"

@@ -12,6 +12,8 @@ enum ClusterMetrics {
       MetricSample(MetricsCatalogue.databaseConflicts, [], Double(database.retries)),
       MetricSample(MetricsCatalogue.databaseFailures, [], Double(database.connectFailures)),
       MetricSample(MetricsCatalogue.unknownOutcomes, [], Double(database.unknownOutcomes)),
+      MetricSample(MetricsCatalogue.databaseCancellations, [], Double(database.cancellations)),
+      MetricSample(MetricsCatalogue.databaseRejections, [], Double(database.rejections)),
     ]
   }
 

@@ -12,6 +12,10 @@ extension MetricsCatalogue {
     "kv_database_connection_failures_total", "Connections that could not be made, or hung.")
   package static let unknownOutcomes = MetricDescription.counter(
     "kv_database_unknown_outcomes_total", "Commits of which nobody knows whether they took place.")
+  package static let databaseCancellations = MetricDescription.counter(
+    "kv_database_cancellations_total", "Statements that took too long and were cancelled.")
+  package static let databaseRejections = MetricDescription.counter(
+    "kv_database_rejections_total", "Statements that the database refuses for good.")
 
   package static let redisLoops = MetricDescription.gauge(
     "kv_redis_loops", "Event loops that have a cache in Redis.")
@@ -39,8 +43,8 @@ extension MetricsCatalogue {
   /// All of them.
   package static let cluster = [
     databaseConnections, databaseTransactions, databaseConflicts, databaseFailures,
-    unknownOutcomes, redisLoops, redisServing, redisSentinels, redisSentinelsAnswering,
-    redisMasterCertain, redisConnects, redisTimeouts, redisBypassed, redisRepairs,
-    queueOutstanding,
+    unknownOutcomes, databaseCancellations, databaseRejections, redisLoops, redisServing,
+    redisSentinels, redisSentinelsAnswering, redisMasterCertain, redisConnects, redisTimeouts,
+    redisBypassed, redisRepairs, queueOutstanding,
   ]
 }

@@ -16,6 +16,7 @@ actor Connection {
   private var isBlocked = false
   private var writer: CheckedContinuation<Void, Never>?
   private var timer: LoopTimer?
+  private let canceller: Canceller
   private var prepared = PreparedStatements()
   /// Why it can't be used any more; nil while it can.
   private(set) var failure: String?
@@ -28,6 +29,7 @@ actor Connection {
 
   /// Takes over a connection that is established, does not block and is in pipeline mode.
   init(adopting handle: sending OpaquePointer, on loop: EventLoop) {
+    canceller = Canceller(of: handle)
     self.handle = handle
     self.loop = loop
   }
@@ -110,8 +112,7 @@ extension Connection {
         let commands = try send(statements)
         flushAtEndOfTurn()
         if isIdle { timer?.set(after: duration) }
-        pending.append(
-          Exchange(commands, deadline: .now + duration, continuation: continuation))
+        pending.append(Exchange(commands, duration: duration, continuation: continuation))
       } catch {
         continuation.resume(returning: .failure(error))
       }
@@ -137,9 +138,10 @@ extension Connection {
   }
 
   /// From now on statements may be prepared, if the session is this connection's own: `backend` is
-  /// the process that carries it out. A pooler tells its clients of a process of its own invention.
+  /// the process that carries it out. A pooler tells its clients of a process of its own invention;
+  /// CockroachDB, which has no processes, says -1.
   func allowPreparing(onBackend backend: Int64) {
-    prepared.isAllowed = backend == Int64(PQbackendPID(handle))
+    prepared.isAllowed = backend == Int64(PQbackendPID(handle)) || backend == -1
   }
 
   /// Whether statements may be prepared.
@@ -269,9 +271,7 @@ extension Connection {
       case PGRES_PIPELINE_ABORTED:
         PQclear(result)
       default:
-        // After the last statement only the commit can fail. That of a server which goes away may
-        // have taken place all the same.
-        exchange.fail(Self.refusal(result, mayBeCommitted: exchange.isCarriedOut))
+        exchange.fail(Self.refusal(result, of: exchange))
         PQclear(result)
         if PQstatus(handle) == CONNECTION_BAD { return fail(message) }
       }
@@ -286,31 +286,37 @@ extension Connection {
       answered = 0
       timer?.cancel()
     } else {
-      timer?.set(after: pending[answered].deadline - ContinuousClock.now)
+      timer?.set(after: pending[answered].duration)
     }
     for text in exchange.unprepared { prepared.ended(text, isPrepared: false) }
     exchange.end()
   }
 
-  private static func refusal(
-    _ result: OpaquePointer, mayBeCommitted: Bool
-  ) -> ExchangeError {
-    let state = PQresultErrorField(result, Int32(UInt8(ascii: "C")))  // PG_DIAG_SQLSTATE
+  private static func refusal(_ result: OpaquePointer, of exchange: Exchange) -> ExchangeError {
+    let code = PQresultErrorField(result, Int32(UInt8(ascii: "C")))  // PG_DIAG_SQLSTATE
     // The primary message alone: the details may quote keys and values.
-    let text = PQresultErrorField(result, Int32(UInt8(ascii: "M")))  // PG_DIAG_MESSAGE_PRIMARY
-    let severity = PQresultErrorField(result, Int32(UInt8(ascii: "V")))
-    let isFatal = severity.map { String(cString: $0) != "ERROR" } ?? true
-    guard let state, !(isFatal && mayBeCommitted) else {
-      return .lost(Text.line(PQresultErrorMessage(result)))
+    let message = Text.line(PQresultErrorField(result, Int32(UInt8(ascii: "M"))))
+    guard let code else { return .lost(Text.line(PQresultErrorMessage(result))) }
+    let state = SQLState(code: String(cString: code), message: message)
+    if state.code == "57014", exchange.isCancelled {
+      return .overran(isLast: exchange.isAtLast)
     }
-    return .refused(state: SQLState(code: String(cString: state)), message: Text.line(text))
+    return .refused(state: state, message: message, isLast: exchange.isAtLast)
   }
 
+  /// What takes too long is cancelled: it fails alone, and those behind it have their turn. Where
+  /// not even that is answered, the server hangs.
   private func checkDeadline() {
     guard answered < pending.count else { return }
-    let left = pending[answered].deadline - ContinuousClock.now
-    if left > .zero { return timer?.set(after: left) ?? () }
-    isHung = true
-    fail("no answer in time")
+    let first = pending[answered]
+    if first.isCancelled || !canceller.cancel() {
+      isHung = true
+      return fail("no answer in time")
+    }
+    first.isCancelled = true
+    timer?.set(after: Self.cancelTime)
   }
+
+  /// How long the server may take to cancel a statement.
+  private static let cancelTime = Duration.milliseconds(500)
 }

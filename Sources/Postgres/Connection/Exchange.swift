@@ -10,23 +10,26 @@ final class Exchange {
   }
 
   let continuation: CheckedContinuation<Result<[ResultSet], ExchangeError>, Never>
-  let deadline: ContinuousClock.Instant
+  /// How long the server may take for it, once it is its turn.
+  let duration: Duration
+  /// Whether the server was asked to cancel it.
+  var isCancelled = false
   private let commands: [Command]
   private var answered = 0
   private var results: [ResultSet] = []
   private var failure: ExchangeError?
 
   init(
-    _ commands: [Command], deadline: ContinuousClock.Instant,
+    _ commands: [Command], duration: Duration,
     continuation: CheckedContinuation<Result<[ResultSet], ExchangeError>, Never>
   ) {
     self.commands = commands
-    self.deadline = deadline
+    self.duration = duration
     self.continuation = continuation
   }
 
-  /// Whether everything is carried out, so that only the commit can still fail.
-  var isCarriedOut: Bool { answered == commands.count }
+  /// Whether everything but the last statement is carried out, so that a commit may be under way.
+  var isAtLast: Bool { answered >= commands.count - 1 }
 
   /// The text of what the next result tells to be prepared; nil: it is that of an execution.
   var prepared: String? {

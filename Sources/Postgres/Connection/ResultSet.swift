@@ -28,11 +28,6 @@ final class ResultSet: @unchecked Sendable {
     return [UInt8](UnsafeRawBufferPointer(start: value, count: count))
   }
 
-  /// A BYTEA; nil for NULL.
-  func optionalBytes(_ row: Int, _ column: Int) -> [UInt8]? {
-    isNull(row, column) ? nil : bytes(row, column)
-  }
-
   /// A TEXT.
   func text(_ row: Int, _ column: Int) -> String {
     String(decoding: bytes(row, column), as: UTF8.self)
@@ -62,5 +57,45 @@ final class ResultSet: @unchecked Sendable {
       let value = PQgetvalue(handle, Int32(row), Int32(column))
     else { return false }
     return value.pointee != 0
+  }
+
+  // MARK: Arrays
+
+  /// A BYTEA[] or TEXT[] of one dimension, with NULL as nil; empty for NULL.
+  func array(_ row: Int, _ column: Int) -> [[UInt8]?] {
+    elements(row, column) { [UInt8]($0) }
+  }
+
+  /// An INT8[] of one dimension, with NULL as nil; empty for NULL.
+  func numbers(_ row: Int, _ column: Int) -> [Int64?] {
+    elements(row, column) { bytes in
+      bytes.count == 8 ? Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)) : 0
+    }
+  }
+
+  /// The binary format of arrays: see `Parameters`.
+  private func elements<Element>(
+    _ row: Int, _ column: Int, _ read: (UnsafeRawBufferPointer) -> Element
+  ) -> [Element?] {
+    let count = Int(PQgetlength(handle, Int32(row), Int32(column)))
+    guard let value = PQgetvalue(handle, Int32(row), Int32(column)), count >= 20 else { return [] }
+    let raw = UnsafeRawBufferPointer(start: value, count: count)
+    func number(at place: Int) -> Int {
+      Int(Int32(bigEndian: raw.loadUnaligned(fromByteOffset: place, as: Int32.self)))
+    }
+    var elements: [Element?] = []
+    var place = 20
+    for _ in 0..<number(at: 12) where place + 4 <= count {
+      let length = number(at: place)
+      place += 4
+      guard length >= 0 else {
+        elements.append(nil)
+        continue
+      }
+      guard place + length <= count else { break }
+      elements.append(read(UnsafeRawBufferPointer(rebasing: raw[place..<place + length])))
+      place += length
+    }
+    return elements
   }
 }

@@ -9,3 +9,15 @@ struct Backoff {
     return step * Double.random(in: 0.5...1)
   }
 }
+
+/// The attempts of one call.
+struct Retrying {
+  private let end: ContinuousClock.Instant
+  private var backoff = Backoff()
+
+  /// Attempts begin within `duration` from now.
+  init(within duration: Duration) { end = .now + duration }
+
+  /// How long to wait before the next attempt; nil: there is no time for one.
+  mutating func next() -> Duration? { ContinuousClock.now < end ? backoff.next() : nil }
+}

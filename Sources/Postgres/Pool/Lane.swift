@@ -1,5 +1,40 @@
 import EventLoop
 
+/// Lanes of which a call takes one for itself. Not Sendable: it belongs to the pool.
+final class LaneGroup {
+  let lanes: [Lane]
+  /// Calls that wait for a lane.
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private let waitingMax: Int
+
+  init(count: Int, waitingMax: Int) {
+    lanes = (0..<count).map { _ in Lane() }
+    self.waitingMax = waitingMax
+  }
+
+  /// Takes a lane, waiting for one that is free; returns its place.
+  func take() async throws(ExchangeError) -> Int {
+    while true {
+      if let place = lanes.firstIndex(where: { !$0.isTaken }) {
+        lanes[place].isTaken = true
+        return place
+      }
+      guard waiting.count < waitingMax else {
+        throw .notSent("too many calls wait for a connection")
+      }
+      await withCheckedContinuation { waiter in
+        // Looked at again: others may have come between.
+        if lanes.allSatisfy(\.isTaken) { waiting.append(waiter) } else { waiter.resume() }
+      }
+    }
+  }
+
+  func giveBack(_ place: Int) {
+    lanes[place].isTaken = false
+    if !waiting.isEmpty { waiting.removeFirst().resume() }
+  }
+}
+
 /// A place for one connection, which is made anew whenever it ends. Not Sendable: it belongs to the
 /// pool.
 final class Lane {
@@ -10,7 +45,7 @@ final class Lane {
   /// Why there is no connection; nil while one is being made that may well work.
   private var cause: String?
   private var waiters: [CheckedContinuation<Void, Never>] = []
-  /// Whether a transaction has the lane for itself.
+  /// Whether a call has the lane for itself.
   var isTaken = false
 
   /// The connection, or the next one if it is being made: but nobody waits for a database that is

@@ -1,9 +1,11 @@
 /// Brings the tables up to date. Any number of processes may do so at once.
 struct Migrator {
   let connection: Connection
-  /// For each statement: building an index of an old, large table may take more, and is then found
-  /// done, or done by somebody else, at the next attempt.
+  /// For what reads and notes the version.
   let deadline: Duration
+  /// For each other statement: building the index of a large table takes its time.
+  private static let buildTime = Duration.seconds(600)
+  private static let attemptsMax = 60
 
   /// Returns how many steps were missing.
   func migrate() async throws(ExchangeError) -> Int {
@@ -24,7 +26,15 @@ struct Migrator {
             """, parameters)
         ], within: deadline)
     }
+    await tune()
     return Migrations.steps.count - Int(version)
+  }
+
+  /// Says what only CockroachDB knows, and only some users may say.
+  private func tune() async {
+    for statement in Migrations.tuning {
+      _ = try? await connection.exchange([Statement(statement)], within: deadline)
+    }
   }
 
   private func version() async throws(ExchangeError) -> Int64 {
@@ -33,17 +43,18 @@ struct Migrator {
     return results.first.map { $0.number(0, 0) } ?? 0
   }
 
-  /// Two processes that create the same thing at once may get in each other's way even with IF NOT
-  /// EXISTS: PostgreSQL reports a duplicate row of its catalogue (23505), CockroachDB a conflict.
+  /// Two processes that create or drop the same thing at once may get in each other's way even with
+  /// IF NOT EXISTS: PostgreSQL reports a duplicate row of its catalogue (23505), CockroachDB a
+  /// conflict, or that the other is in the middle of it (55000).
   private func run(_ text: String) async throws(ExchangeError) {
     var backoff = Backoff()
-    for attempt in 1...10 {
+    for attempt in 1...Self.attemptsMax {
       do throws(ExchangeError) {
-        _ = try await connection.exchange([Statement(text)], within: deadline * 5)
+        _ = try await connection.exchange([Statement(text)], within: Self.buildTime)
         return
       } catch {
-        guard case .refused(let state, _) = error, attempt < 10,
-          state.isConflict || ["23505", "42P07", "42710", "XX000"].contains(state.code)
+        guard case .refused(let state, _, _) = error, attempt < Self.attemptsMax,
+          state.isConflict || ["23505", "42P07", "42710", "55000", "XX000"].contains(state.code)
         else { throw error }
         try? await Task.sleep(for: backoff.next() + .milliseconds(10))
       }

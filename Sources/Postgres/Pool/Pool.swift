@@ -2,8 +2,10 @@ import EventLoop
 import KeyValueStore
 import Logging
 
-/// The connections of one loop: one that writes, one that reads, and some for transactions. All
-/// are made at the start and again whenever they end: a burst of requests never opens more.
+/// The connections of one loop. One that writes and one that looks keys up carry statements behind
+/// each other; those for transactions, and those for what may take long, belong to one call at a
+/// time. All are made at the start and again whenever they end: a burst of requests never opens
+/// more.
 actor Pool {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
@@ -12,10 +14,13 @@ actor Pool {
   private let logger: Logger
   private let writer = Lane()
   private let reader = Lane()
-  private let transactions: [Lane]
-  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private let transactions: LaneGroup
+  private let queries: LaneGroup
+  /// Whose turn it is to bring the tables up to date.
+  private let migration = LaneGroup(count: 1, waitingMax: .max)
   private var isMigrated = false
   private var isAway = false
+  private var lastRejectionLog: ContinuousClock.Instant?
   private let counters: PostgresCounters
 
   init(
@@ -26,51 +31,54 @@ actor Pool {
     self.configuration = configuration
     self.loop = loop
     self.logger = logger
-    transactions = (0..<max(1, configuration.transactionConnections)).map { _ in Lane() }
-  }
-
-  /// What a call is for.
-  enum Purpose {
-    case reading, writing
+    transactions = LaneGroup(
+      count: max(1, configuration.transactionConnections), waitingMax: configuration.waitingMax)
+    queries = LaneGroup(
+      count: max(1, configuration.queryConnections), waitingMax: configuration.waitingMax)
   }
 
   /// Names a lane; the lane itself stays in here.
-  private enum Place: Sendable {
+  fileprivate enum Place: Sendable {
     case writer, reader
     case transactions(Int)
+    case queries(Int)
   }
 
   private func lane(at place: Place) -> Lane {
     switch place {
     case .writer: writer
     case .reader: reader
-    case .transactions(let number): transactions[number]
+    case .transactions(let number): transactions.lanes[number]
+    case .queries(let number): queries.lanes[number]
     }
+  }
+
+  private var places: [Place] {
+    [.writer, .reader] + transactions.lanes.indices.map { .transactions($0) }
+      + queries.lanes.indices.map { .queries($0) }
   }
 
   /// Keeps the connections until the task is cancelled, and then closes them.
   func run() async {
     await withDiscardingTaskGroup { group in
-      for place in [.writer, .reader] + transactions.indices.map({ Place.transactions($0) }) {
-        group.addTask { await self.keep(place) }
-      }
+      for place in places { group.addTask { await self.keep(place) } }
     }
-    for lane in [writer, reader] + transactions { lane.fail("this process is leaving") }
+    for place in places { lane(at: place).fail("this process is leaving") }
   }
 }
 
 // MARK: - Using connections
 
 extension Pool {
-  /// A connection for statements that are one transaction by themselves, and the time, by the
-  /// database's clock, until which a write that is sent now may take effect.
-  func lend(
-    for purpose: Purpose
-  ) async throws(ExchangeError) -> (connection: Connection, validUntil: Int64) {
-    let lane = purpose == .writing ? writer : reader
-    let connection = try await lane.wait()
-    return (connection, validity(on: lane))
+  /// The connection for statements that write and commit by themselves, and what the database's
+  /// clock says now, in µs since 1970.
+  func writer() async throws(ExchangeError) -> (connection: Connection, clock: Int64) {
+    let connection = try await writer.wait()
+    return (connection, writer.clock.now)
   }
+
+  /// The connection for look-ups.
+  func reader() async throws(ExchangeError) -> Connection { try await reader.wait() }
 
   /// Sends statements on a connection that was lent.
   func exchange(
@@ -78,73 +86,107 @@ extension Pool {
   ) async throws(ExchangeError) -> [ResultSet] {
     counters.count { $0.exchanges += 1 }
     do throws(ExchangeError) {
-      return try await connection.exchange(statements, within: configuration.deadline)
+      return try await connection.exchange(
+        statements.map { $0.reading(configuration.clock) }, within: configuration.deadline)
     } catch {
-      if case .refused(let state, _) = error {
+      if case .refused(let state, _, _) = error {
         if state.isConflict { counters.count { $0.retries += 1 } }
+        if state.isRejection { rejected(state, error.cause) }
         if state.endsConnection { await connection.fail(error.cause) }
       }
+      if error.isOverrun { counters.count { $0.cancellations += 1 } }
       throw error
     }
   }
 
-  /// Until when a write that is sent now may take effect.
-  private func validity(on lane: Lane) -> Int64 {
-    lane.clock.now + configuration.writeValidity / .microseconds(1)
+  /// A statement that the server will never carry out. Where the statement is at fault, and not
+  /// what a client has sent, somebody must know, but not at every request.
+  private func rejected(_ state: SQLState, _ cause: String) {
+    counters.count { $0.rejections += 1 }
+    let now = ContinuousClock.now
+    guard state.isStatementsFault, lastRejectionLog.map({ now - $0 > .seconds(10) }) ?? true else {
+      return
+    }
+    lastRejectionLog = now
+    logger.error(
+      "the database refuses a statement for good: this release does not fit it",
+      metadata: ["cause": "\(cause)"])
   }
 
-  /// The database found a write too late, although it came at once: its clock was set. Connections
-  /// for transactions are left alone: somebody may be in the middle of one, where a question from
-  /// outside has no place, and what is written there is never too late.
-  func readClock() async throws(ExchangeError) {
-    for lane in [writer, reader] {
-      guard let connection = lane.connection else { continue }
-      lane.set(try await Self.clock(of: connection, configuration))
-    }
+  /// The database found a write too late, although it came at once: its clock was set. Reads it
+  /// again where it is told to statements; what others do with their connections is left alone.
+  func readClocks() async {
+    guard let connection = writer.connection else { return }
+    if let clock = try? await Self.clock(of: connection, configuration) { writer.set(clock) }
   }
 
   private static func clock(
     of connection: Connection, _ configuration: PostgresConfiguration
   ) async throws(ExchangeError) -> DatabaseClock {
     let results = try await connection.exchange(
-      [Statement("SELECT \(SQL.now)")], within: configuration.deadline)
+      [Statement("SELECT \(SQL.now)").reading(configuration.clock)],
+      within: configuration.deadline)
     return DatabaseClock(reading: results.first.map { $0.number(0, 0) } ?? 0)
   }
 
-  /// Finds out whether the session is the connection's own, and then sets it up for statements that
-  /// are planned once: they are planned while a table may still be small, and have to find their
-  /// rows by an index when it has grown. CockroachDB knows neither setting, and needs none.
+  /// Finds out whether the session is the connection's own, and then sets it up: see `settings`.
   private func setUp(_ connection: Connection) async throws(ExchangeError) {
     let backend = try await connection.exchange(
       [Statement("SELECT pg_backend_pid()::INT8")], within: configuration.deadline)
     await connection.allowPreparing(onBackend: backend.first.map { $0.number(0, 0) } ?? 0)
     guard await connection.mayPrepare else { return }
-    for setting in ["SET enable_seqscan = off", "SET jit = off"] {
+    for setting in Self.settings {
       do throws(ExchangeError) {
-        _ = try await connection.exchange([Statement(setting)], within: configuration.deadline)
+        _ = try await connection.exchange(
+          [Statement("SET \(setting)")], within: configuration.deadline)
       } catch {
         guard case .refused = error else { throw error }
       }
     }
   }
 
-  /// A connection that one transaction of several exchanges has for itself, until it gives back the
-  /// lane of this number.
+  /// What each session is told; a server that does not know a setting needs none.
+  private static let settings = [
+    // Statements are planned once, while a table may still be small, and have to find their rows by
+    // an index when it has grown.
+    "enable_seqscan = off", "jit = off",
+    // A process that hangs in the middle must not hold its locks for ever.
+    "idle_in_transaction_session_timeout = '5s'",
+    // A transaction that has locked a row and adds another one can wait in a circle with a
+    // statement that has added that one. It gives way before PostgreSQL looks for deadlocks.
+    "lock_timeout = '500ms'",
+  ]
+
+  /// A connection that a call has for itself, until it gives it back.
   struct Loan {
-    let lane: Int
+    fileprivate let place: Place
     let connection: Connection
   }
 
-  /// Lends a connection to a transaction; waits for one that is free.
+  /// Lends a connection for a transaction of several exchanges; waits for one that is free.
   func lendForTransaction() async throws(ExchangeError) -> Loan {
-    let number = try await take()
-    let lane = transactions[number]
+    try await lend(.transactions(try await transactions.take()))
+  }
+
+  /// Lends a connection for statements that may take long; waits for one that is free.
+  func lendForQuery() async throws(ExchangeError) -> Loan {
+    try await lend(.queries(try await queries.take()))
+  }
+
+  private func lend(_ place: Place) async throws(ExchangeError) -> Loan {
     do throws(ExchangeError) {
-      let connection = try await lane.wait()
-      return Loan(lane: number, connection: connection)
+      return Loan(place: place, connection: try await lane(at: place).wait())
     } catch {
-      giveBack(number)
+      giveBack(place)
       throw error
+    }
+  }
+
+  private func giveBack(_ place: Place) {
+    switch place {
+    case .transactions(let number): transactions.giveBack(number)
+    case .queries(let number): queries.giveBack(number)
+    case .writer, .reader: break
     }
   }
 
@@ -153,28 +195,7 @@ extension Pool {
     if !isClean, await loan.connection.failure == nil {
       _ = try? await exchange(on: loan.connection, [Statement("ROLLBACK")])
     }
-    giveBack(loan.lane)
-  }
-
-  private func take() async throws(ExchangeError) -> Int {
-    while true {
-      if let number = transactions.firstIndex(where: { !$0.isTaken }) {
-        transactions[number].isTaken = true
-        return number
-      }
-      guard waiting.count < configuration.waitingMax else {
-        throw .notSent("too many transactions wait for a connection")
-      }
-      await withCheckedContinuation { waiter in
-        // Looked at again: others may have come between.
-        if transactions.allSatisfy(\.isTaken) { waiting.append(waiter) } else { waiter.resume() }
-      }
-    }
-  }
-
-  private func giveBack(_ number: Int) {
-    transactions[number].isTaken = false
-    if !waiting.isEmpty { waiting.removeFirst().resume() }
+    giveBack(loan.place)
   }
 }
 
@@ -267,10 +288,7 @@ extension Pool {
   /// Brings the tables up to date before the first use, and reads the clock.
   private func prepare(_ connection: Connection, for lane: Lane, host: String) async -> Bool {
     do throws(ExchangeError) {
-      if !isMigrated {
-        _ = try await Migrator(connection: connection, deadline: configuration.deadline).migrate()
-        isMigrated = true
-      }
+      try await migrateOnce(connection)
       try await setUp(connection)
       lane.open(connection, clock: try await Self.clock(of: connection, configuration))
       if isAway {
@@ -283,6 +301,15 @@ extension Pool {
       lane.fail(error.cause)
       return false
     }
+  }
+
+  /// Only the first connection brings the tables up to date; the others wait for it.
+  private func migrateOnce(_ connection: Connection) async throws(ExchangeError) {
+    let place = try await migration.take()
+    defer { migration.giveBack(place) }
+    if isMigrated { return }
+    _ = try await Migrator(connection: connection, deadline: configuration.deadline).migrate()
+    isMigrated = true
   }
 
   private func became(away cause: String, host: String) {

@@ -13,14 +13,14 @@ public struct RabbitMQChangeFeed: ChangeFeed, Sendable {
     self.watcher = watcher
   }
 
-  /// See `ChangeFeed`. Never waits; changes gathered since the last message go into one. Settled
-  /// ones are added to the publisher's `PublishedChanges` once the stream has them.
+  /// See `ChangeFeed`. Never waits; changes gathered since the last message go into one. The commit
+  /// is added to the publisher's `PublishedChanges` once the stream has all of them.
   ///
   /// Throws `unavailable` when there is no broker or too much waits for it: the changes are not
   /// published then, and have to come from the outbox.
-  public func publish(_ changes: [Change], settling: Bool) async throws(StoreError) {
+  public func publish(_ changes: [Change], settling id: OutboxID?) async throws(StoreError) {
     if changes.isEmpty { return }
-    try publisher.publish(PendingChanges.pack(changes, settling: settling))
+    try publisher.publish(PendingChanges.pack(changes, settling: id))
   }
 
   /// See `ChangeFeed`. Throws `unavailable` after the publisher's `confirmDeadline`.

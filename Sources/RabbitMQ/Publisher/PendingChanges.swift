@@ -1,11 +1,12 @@
 import KeyValueStore
+import Synchronization
 
 /// Changes on their way to the stream: one message.
 struct PendingChanges: Sendable {
   /// As `ChangeMessage` has it.
   private(set) var body: [UInt8]
-  /// What the database may forget once the stream has it.
-  private(set) var settled: [PublishedChanges.Row] = []
+  /// What the database may forget once the stream has all pieces of it.
+  private(set) var settled: [Settlement] = []
   /// Its place among all messages of this process.
   var sequence: UInt64 = 0
   /// Whether more changes may join it.
@@ -23,7 +24,7 @@ struct PendingChanges: Sendable {
   }
 
   /// Changes in as few messages as they fit in.
-  static func pack(_ changes: [Change], settling: Bool) -> [PendingChanges] {
+  static func pack(_ changes: [Change], settling id: OutboxID?) -> [PendingChanges] {
     var pieces: [PendingChanges] = []
     var piece = PendingChanges()
     for change in changes {
@@ -41,11 +42,12 @@ struct PendingChanges: Sendable {
       } else {
         piece.body = writer.bytes
       }
-      if settling {
-        piece.settled.append(PublishedChanges.Row(key: change.key, revision: change.revision))
-      }
     }
     if piece.body.count > 1 { pieces.append(piece) }
+    if let id {
+      let settlement = Settlement(id, pieces: pieces.count)
+      for place in pieces.indices { pieces[place].settled = [settlement] }
+    }
     return pieces
   }
 
@@ -58,5 +60,21 @@ struct PendingChanges: Sendable {
     body.append(contentsOf: next.body.dropFirst())
     settled.append(contentsOf: next.settled)
     return true
+  }
+}
+
+/// What a commit's last piece settles, whichever that is: they may be confirmed in any order.
+final class Settlement: Sendable {
+  let id: OutboxID
+  private let piecesLeft: Atomic<Int>
+
+  init(_ id: OutboxID, pieces: Int) {
+    self.id = id
+    piecesLeft = Atomic(pieces)
+  }
+
+  /// A piece can't be lost any more. True: it was the last one.
+  func isLastPiece() -> Bool {
+    piecesLeft.subtract(1, ordering: .acquiringAndReleasing).newValue == 0
   }
 }

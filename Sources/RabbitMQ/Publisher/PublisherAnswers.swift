@@ -4,13 +4,15 @@ import KeyValueStore
 /// caller's loop.
 struct PublisherAnswers: Sendable {
   private var callers: [(caller: PendingWrite.Caller, answer: StoreError?)] = []
-  private var settled: [PublishedChanges.Row] = []
+  private var settled: [OutboxID] = []
 
   mutating func add(_ caller: PendingWrite.Caller, _ answer: StoreError?) {
     callers.append((caller, answer))
   }
 
-  mutating func add(_ rows: [PublishedChanges.Row]) { settled.append(contentsOf: rows) }
+  mutating func add(_ settlements: [Settlement]) {
+    for settlement in settlements where settlement.isLastPiece() { settled.append(settlement.id) }
+  }
 
   func give(_ published: PublishedChanges?) {
     // First: who waits for the flush may look for them.

@@ -52,7 +52,7 @@ final class FaultyDatabase: Database, Sendable {
     return try await wrapped.operation(id)
   }
 
-  func purgeExpired(limit: Int) async throws(StoreError) -> [Change] {
+  func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
     try await wrapped.purgeExpired(limit: limit)
   }
 

@@ -39,6 +39,11 @@ final class Gate: Sendable {
     state.withLock { $0.held.removeFirst() }.resume()
   }
 
+  /// Lets the call go that has been held shortest; the gate stays closed.
+  func releaseLast() {
+    state.withLock { $0.held.removeLast() }.resume()
+  }
+
   /// Called by what the gate holds up.
   func pass() async {
     await withCheckedContinuation { continuation in

@@ -90,7 +90,7 @@ final class GatedDatabase: Database, Sendable {
     return try await wrapped.operation(id)
   }
 
-  func purgeExpired(limit: Int) async throws(StoreError) -> [Change] {
+  func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
     try check()
     return try await wrapped.purgeExpired(limit: limit)
   }

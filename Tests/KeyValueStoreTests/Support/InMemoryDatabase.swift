@@ -13,8 +13,7 @@ final class InMemoryDatabase: Database, Sendable {
   }
 
   func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
-    precondition(Set(writes.map(\.key)).count == writes.count, "Writes of different keys only")
-    return tables.withLock { tables in writes.map { tables.writeOnce($0, at: now()) } }
+    tables.withLock { tables in writes.map { tables.writeOnce($0, at: now()) } }
   }
 
   func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
@@ -54,8 +53,8 @@ final class InMemoryDatabase: Database, Sendable {
     return record.flatMap { $0.updatedAt < retained ? nil : $0 }
   }
 
-  func purgeExpired(limit: Int) async throws(StoreError) -> [Change] {
-    tables.withLock { tables in
+  func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
+    let changes = tables.withLock { tables in
       let expired = tables.rows.values.compactMap(\.entry?.metadata)
         .filter { $0.isExpired(at: now()) }
         .sorted { ($0.expiresAt!, $0.key) < ($1.expiresAt!, $1.key) }
@@ -67,6 +66,7 @@ final class InMemoryDatabase: Database, Sendable {
         return Change(key: metadata.key, revision: revision, kind: .expire)
       }
     }
+    return OutboxBatch(id: nil, changes: changes)
   }
 
   func purgeRetained(limit: Int) async throws(StoreError) -> Int {

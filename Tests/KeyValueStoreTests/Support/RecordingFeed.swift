@@ -16,7 +16,7 @@ final class RecordingFeed: ChangeFeed, Sendable {
 
   func flush() async throws(StoreError) {}
 
-  func publish(_ changes: [Change], settling: Bool) async throws(StoreError) {
+  func publish(_ changes: [Change], settling id: OutboxID?) async throws(StoreError) {
     await beforePublish.pass()
     if let error = failure.withLock({ $0 }) { throw error }
     recorded.withLock { $0.append(changes) }

@@ -2,6 +2,8 @@ import CPostgres
 import Foundation
 import TestServices
 
+@testable import Postgres
+
 /// Asks the server directly, and waits for its answer: for what tests prepare and check.
 final class AdminConnection: @unchecked Sendable {
   // `@unchecked`: the handle is used behind the lock only.
@@ -22,14 +24,17 @@ final class AdminConnection: @unchecked Sendable {
   @discardableResult
   func run(_ sql: String) throws -> [String] {
     try lock.withLock {
-      let result = PQexec(handle, sql)
-      defer { PQclear(result) }
-      let status = PQresultStatus(result)
-      guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else {
-        throw ServiceFailure(String(cString: PQerrorMessage(handle)))
-      }
-      return (0..<PQntuples(result)).map { String(cString: PQgetvalue(result, $0, 0)) }
+      try rows(of: PQexec(handle, sql))
     }
+  }
+
+  private func rows(of result: OpaquePointer?) throws -> [String] {
+    defer { PQclear(result) }
+    let status = PQresultStatus(result)
+    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else {
+      throw ServiceFailure(String(cString: PQerrorMessage(handle)))
+    }
+    return (0..<PQntuples(result)).map { String(cString: PQgetvalue(result, $0, 0)) }
   }
 
   /// A number that SQL returns.
@@ -38,5 +43,42 @@ final class AdminConnection: @unchecked Sendable {
       throw ServiceFailure("no number: \(sql)")
     }
     return number
+  }
+}
+
+extension AdminConnection {
+  /// CockroachDB's plan of a statement, for the parameters that it has.
+  func explain(_ statement: Statement) throws -> [String] {
+    try lock.withLock {
+      let slots = statement.parameters.slots
+      let result = statement.parameters.buffer.withUnsafeBytes { buffer in
+        let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
+        let empty = UnsafeRawPointer(bitPattern: 1)?.assumingMemoryBound(to: CChar.self)
+        let values = slots.map { slot in
+          slot.range.map { range in base.map { UnsafePointer($0 + range.lowerBound) } ?? empty! }
+        }
+        return PQexecParams(
+          handle, "EXPLAIN " + statement.text, Int32(slots.count), slots.map(\.type), values,
+          slots.map { Int32($0.range?.count ?? 0) }, slots.map { _ in 1 }, 0)
+      }
+      return try rows(of: result)
+    }
+  }
+
+  /// PostgreSQL's plan of a statement for whatever parameters, as JSON.
+  func explainGenericPlan(of statement: Statement) throws -> [String] {
+    let types = try statement.parameters.slots.map { slot in
+      try run("SELECT format_type(\(slot.type), NULL)")[0]
+    }
+    let nothing = types.map { _ in "NULL" }
+    try run("SET plan_cache_mode = force_generic_plan")
+    try run("SET enable_seqscan = off")
+    try run("SET jit = off")
+    let arguments =
+      types.isEmpty
+      ? ("", "") : ("(\(types.joined(separator: ", ")))", "(\(nothing.joined(separator: ", ")))")
+    try run("PREPARE looked_at\(arguments.0) AS \(statement.text)")
+    defer { _ = try? run("DEALLOCATE looked_at") }
+    return try run("EXPLAIN (FORMAT JSON) EXECUTE looked_at\(arguments.1)")
   }
 }

@@ -11,7 +11,14 @@ final class PostgresHarness: SharedDatabaseHarness {
 
   init() throws {
     target = try TestDatabase(on: try #require(SharedServer.current))
-    node = try Node(target.url, loops: 2) { $0.deadline = .seconds(20) }
+    node = try Self.node(on: target)
+  }
+
+  private static func node(on target: TestDatabase) throws -> Node {
+    try Node(target.url, loops: 2) {
+      $0.deadline = .seconds(20)
+      $0.clock = TestDatabase.clock
+    }
   }
 
   var database: any Database { node.database }
@@ -23,7 +30,7 @@ final class PostgresHarness: SharedDatabaseHarness {
 
   func reopen() async throws {
     await node.close()
-    node = try Node(target.url, loops: 2) { $0.deadline = .seconds(20) }
+    node = try Self.node(on: target)
   }
 
   func concurrently(

@@ -1,15 +1,20 @@
+import Foundation
 import TestServices
 import Testing
 
 /// The server that all tests of a suite share, each with a database of its own.
 struct SharedServer: SuiteTrait, TestScoping {
-  @TaskLocal static var current: PostgresServer?
+  /// `KV_TEST_DATABASE=cockroach` has the same tests run on CockroachDB.
+  static let isCockroach = ProcessInfo.processInfo.environment["KV_TEST_DATABASE"] == "cockroach"
+
+  @TaskLocal static var current: (any DatabaseServer)?
 
   func provideScope(
     for test: Test, testCase: Test.Case?,
     performing function: @Sendable @concurrent () async throws -> Void
   ) async throws {
-    let server = try PostgresServer()
+    let server: any DatabaseServer =
+      SharedServer.isCockroach ? try CockroachServer() : try PostgresServer()
     defer { server.remove() }
     try await SharedServer.$current.withValue(server) { try await function() }
   }
@@ -19,6 +24,32 @@ extension Trait where Self == SharedServer {
   static var sharedServer: SharedServer { SharedServer() }
 }
 
-/// All tests that need no server of their own.
-@Suite("Postgres", .serialized, .sharedServer)
-struct OnSharedServer {}
+/// All tests that hold on every database.
+@Suite("Any database", .serialized, .sharedServer)
+struct OnAnyDatabase {}
+
+/// Tests of what CockroachDB alone does. To be run with `KV_TEST_DATABASE=cockroach`.
+@Suite("CockroachDB", .serialized, .sharedServer)
+struct OnCockroach {}
+
+/// A PostgreSQL server that all tests of a suite share.
+struct SharedPostgres: SuiteTrait, TestScoping {
+  @TaskLocal static var current: PostgresServer?
+
+  func provideScope(
+    for test: Test, testCase: Test.Case?,
+    performing function: @Sendable @concurrent () async throws -> Void
+  ) async throws {
+    let server = try PostgresServer()
+    defer { server.remove() }
+    try await SharedPostgres.$current.withValue(server) { try await function() }
+  }
+}
+
+extension Trait where Self == SharedPostgres {
+  static var sharedPostgres: SharedPostgres { SharedPostgres() }
+}
+
+/// Tests of what PostgreSQL alone has: poolers, triggers, roles, a process for each session.
+@Suite("PostgreSQL", .serialized, .sharedPostgres)
+struct OnPostgres {}

@@ -5,49 +5,66 @@ import StoreContracts
 import Synchronization
 import TestServices
 
-/// A database of its own on a server, whose clock the test can set: a function that stands before
-/// the server's own in the search path.
+/// A database of its own on a server, with a clock that the test can set.
+///
+/// CockroachDB takes seconds to make the tables: there, tests that only want an empty database have
+/// the same one after the other.
 final class TestDatabase: Sendable {
   let admin: AdminConnection
   let url: String
   let name: String
-  private let serverURL: String
+  private let server: any DatabaseServer
+  private let isKept: Bool
 
   private static let count = Atomic<Int>(0)
+  private static let keptName = "test_kept"
 
-  init(on server: PostgresServer) throws {
+  init(on server: any DatabaseServer, isFresh: Bool = false) throws {
+    self.server = server
+    isKept = server is CockroachServer && !isFresh
     let number = TestDatabase.count.wrappingAdd(1, ordering: .relaxed).newValue
-    name = "test_\(number)"
-    serverURL = server.url()
+    name = isKept ? TestDatabase.keptName : "test_\(number)"
     url = server.url(database: name)
-    let owner = try AdminConnection(serverURL)
-    try owner.run("CREATE DATABASE \(name)")
-    try owner.run("ALTER DATABASE \(name) SET search_path = public, pg_catalog")
+    let owner = try AdminConnection(server.url(database: server.defaultDatabase))
+    let isThere = try owner.number("SELECT count(*) FROM pg_database WHERE datname = '\(name)'") > 0
+    if !isThere { try owner.run("CREATE DATABASE \(name)") }
     admin = try AdminConnection(url)
-    try admin.run(
-      """
-      CREATE TABLE test_clock (ahead FLOAT8 NOT NULL);
-      INSERT INTO test_clock VALUES (0);
-      CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
-        'SELECT pg_catalog.clock_timestamp() + (SELECT make_interval(secs => ahead)
-          FROM public.test_clock)'
-      """)
+    if isThere {
+      try empty()
+      return
+    }
+    try admin.run("CREATE TABLE test_clock (ahead INTERVAL NOT NULL)")
+    try admin.run("INSERT INTO test_clock VALUES ('0 s')")
   }
+
+  /// Removes what another test has left.
+  private func empty() throws {
+    let tables = try admin.run(
+      "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+    for table in tables where table != "migrations" && table != "test_clock" {
+      try admin.run("DELETE FROM \(table)")
+    }
+    try admin.run("UPDATE test_clock SET ahead = '0 s'")
+  }
+
+  /// The clock, as SQL.
+  static let clock = "(clock_timestamp() + (SELECT ahead FROM test_clock))"
 
   /// The time by the database's clock.
   func now() throws -> Timestamp {
     Timestamp(
       microseconds: try admin.number(
-        "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::INT8"))
+        "SELECT (extract(epoch FROM \(TestDatabase.clock)) * 1000000)::INT8"))
   }
 
   /// Sets the clock.
   func advance(seconds: Int64) throws {
-    try admin.run("UPDATE test_clock SET ahead = ahead + \(seconds)")
+    try admin.run("UPDATE test_clock SET ahead = ahead + '\(seconds) s'::INTERVAL")
   }
 
   /// Removes the database, whoever still uses it.
   func drop() throws {
-    try AdminConnection(serverURL).run("DROP DATABASE \(name) WITH (FORCE)")
+    if isKept { return }
+    try AdminConnection(server.url(database: server.defaultDatabase)).run(server.dropping(name))
   }
 }

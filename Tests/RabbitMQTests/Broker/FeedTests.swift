@@ -20,11 +20,14 @@ extension BrokerTests {
     func settled() async throws {
       let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
       let (feed, _, running) = try feed(node)
-      try await feed.publish([Change("a"), Change("b")], settling: true)
-      try await feed.publish([Change("c")], settling: false)
-      try await feed.publish([Change("d")], settling: true)
+      try await feed.publish([Change("a"), Change("b")], settling: .numbered(1))
+      try await feed.publish([Change("c")], settling: nil)
+      try await feed.publish([Change("d")], settling: .numbered(2))
+      // More than one message holds.
+      let many = (0..<3_000).map { Change("a-rather-long-key-so-that-it-takes-several-\($0)") }
+      try await feed.publish(many, settling: .numbered(3))
       try await feed.flush()
-      #expect(node.published.take(limit: 10).map(\.key) == [Key("a"), Key("b"), Key("d")])
+      #expect(node.published.take(limit: 10) == [.numbered(1), .numbered(2), .numbered(3)])
       #expect(node.publisher.outstanding.changeBytes == 0)
       try await feed.flush()
       await running.stop()

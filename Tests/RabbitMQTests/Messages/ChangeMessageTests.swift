@@ -28,12 +28,10 @@ struct ChangeMessageTests {
         $0, expiresAt: $0 % 2 == 0 ? .max : nil,
         type: String(repeating: "é", count: $0 * 100))
     }
-    let pieces = PendingChanges.pack(changes, settling: true)
+    let pieces = PendingChanges.pack(changes, settling: .numbered(1))
     #expect(pieces.count == 1)
     #expect(ChangeMessage(decoding: pieces[0].body) == .changes(changes))
-    #expect(
-      pieces[0].settled
-        == changes.map { PublishedChanges.Row(key: $0.key, revision: $0.revision) })
+    #expect(pieces[0].settled.map(\.id) == [.numbered(1)])
   }
 
   @Test("A message ends at 64 KiB, and a longer change has one to itself")
@@ -42,24 +40,26 @@ struct ChangeMessageTests {
     var changes = (0..<3_000).map { ChangeMessageTests.sample($0) }
     changes.insert(ChangeMessageTests.sample(2, type: long), at: 1_500)
     changes.append(ChangeMessageTests.sample(5, type: long))
-    let pieces = PendingChanges.pack(changes, settling: true)
+    let pieces = PendingChanges.pack(changes, settling: .numbered(1))
     for piece in pieces {
       let count = ChangeMessage(decoding: piece.body).changes.count
       #expect(piece.body.count <= ChangeMessage.bytesMax || count == 1)
-      #expect(piece.settled.count == count)
     }
+    // Whichever is the last to be confirmed settles the commit.
+    let last = pieces.shuffled().map { $0.settled[0].isLastPiece() }
+    #expect(last == Array(repeating: false, count: pieces.count - 1) + [true])
     #expect(pieces.flatMap { ChangeMessage(decoding: $0.body).changes } == changes)
     #expect(pieces.count < 10)
   }
 
   @Test("Later changes join a message that waits, until it is full or closed")
   func joining() throws {
-    var piece = try #require(PendingChanges.pack([Change("a")], settling: true).first)
-    let next = try #require(PendingChanges.pack([Change("b")], settling: false).first)
+    var piece = try #require(PendingChanges.pack([Change("a")], settling: .numbered(1)).first)
+    let next = try #require(PendingChanges.pack([Change("b")], settling: nil).first)
     var hasJoined = piece.join(next)
     #expect(hasJoined)
     #expect(ChangeMessage(decoding: piece.body) == .changes([Change("a"), Change("b")]))
-    #expect(piece.settled.map(\.key) == [Key("a")])
+    #expect(piece.settled.map(\.id) == [.numbered(1)])
     hasJoined = piece.join(PendingChanges(marker: 1))
     #expect(!hasJoined)
     while piece.join(next) {}
@@ -71,7 +71,7 @@ struct ChangeMessageTests {
 
   @Test("No changes are no message")
   func nothing() {
-    #expect(PendingChanges.pack([], settling: true).isEmpty)
+    #expect(PendingChanges.pack([], settling: .numbered(1)).isEmpty)
   }
 
   @Test("A marker is no change", arguments: [0, 1, UInt64.max])
@@ -86,7 +86,7 @@ struct ChangeMessageTests {
     let seed = UInt64.random(in: .min ... .max)
     var random = SeededGenerator(seed: seed)
     let changes = (0..<20).map { ChangeMessageTests.sample($0, expiresAt: 1) }
-    let body = PendingChanges.pack(changes, settling: false)[0].body
+    let body = PendingChanges.pack(changes, settling: nil)[0].body
     for length in 0..<body.count {
       let message = ChangeMessage(decoding: Array(body[..<length]))
       #expect(message.changes.count < changes.count, "seed \(seed)")

@@ -9,7 +9,7 @@ final class FeedRingTests {
 
   private func message(_ offset: Int64, _ key: String = "k") -> StreamMessage {
     StreamMessage(
-      offset: offset, body: PendingChanges.pack([Change(key)], settling: false)[0].body)
+      offset: offset, body: PendingChanges.pack([Change(key)], settling: nil)[0].body)
   }
 
   private func receive(_ message: StreamMessage) -> FeedRing.Arrival { ring.receive(message) }

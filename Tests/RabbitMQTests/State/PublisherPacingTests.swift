@@ -19,7 +19,8 @@ final class PublisherPacingTests {
   /// Publishes the deletion of a key; says whether the thread must be woken.
   private func publish(_ key: String, at now: ContinuousClock.Instant) -> Bool {
     let change = Change(key: Key(key), revision: Revision(1), kind: .delete)
-    let (refusal, mustWake) = state.add(PendingChanges.pack([change], settling: true), at: now)
+    let (refusal, mustWake) = state.add(
+      PendingChanges.pack([change], settling: .numbered(1)), at: now)
     #expect(refusal == nil)
     return mustWake
   }

@@ -46,3 +46,10 @@ extension OutgoingMessage {
       }, body: body)
   }
 }
+
+extension OutboxID {
+  /// A different commit for each number.
+  static func numbered(_ number: Int64) -> OutboxID {
+    OutboxID(committedAt: Timestamp(microseconds: 1), number: number)
+  }
+}

@@ -1,0 +1,28 @@
+/// Names the changes of one commit that a database remembers until they are settled.
+public struct OutboxID: Hashable, Sendable {
+  /// When they were committed, by the database's clock or close to it: what is old is searched by
+  /// it.
+  public let committedAt: Timestamp
+  /// Tells those of one moment apart; random.
+  public let number: Int64
+
+  /// The name of one commit's changes.
+  public init(committedAt: Timestamp, number: Int64) {
+    self.committedAt = committedAt
+    self.number = number
+  }
+}
+
+/// The changes of one commit, in its order.
+public struct OutboxBatch: Equatable, Sendable {
+  /// What settles them; nil: nothing has to, because no other process could finish the work.
+  public let id: OutboxID?
+  /// What happened.
+  public var changes: [Change]
+
+  /// Changes that were committed together.
+  public init(id: OutboxID?, changes: [Change]) {
+    self.id = id
+    self.changes = changes
+  }
+}

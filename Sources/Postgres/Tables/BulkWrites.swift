@@ -1,0 +1,146 @@
+import KeyValueStore
+
+/// Writes of different keys that one statement decides and carries out, commits by itself, and puts
+/// into the outbox.
+enum BulkWrites {
+  /// What a statement can decide.
+  enum Kind {
+    /// Puts without a condition.
+    case puts
+    /// Puts where there is no entry.
+    case creations
+    /// Puts and deletes where there is an entry, any or of one revision.
+    case replacements
+
+    /// How a write is carried out in bulk; nil: it takes `Decisions`.
+    init?(_ write: Write) {
+      if write.idempotency != nil { return nil }
+      switch (write.condition.ifMatch, write.condition.ifNoneMatch, write.stored != nil) {
+      case (nil, nil, true): self = .puts
+      case (nil, .any, true): self = .creations
+      case (nil, nil, false), (.any, nil, _): self = .replacements
+      case (.revisions(let revisions), nil, _) where revisions.count == 1: self = .replacements
+      default: return nil
+      }
+    }
+  }
+
+  /// One statement for writes of different keys in byte order, so that no two wait for each other
+  /// in a circle. What begins after `validUntil`, by the database's clock, is not carried out.
+  ///
+  /// Rows: see `receipt`; none for what was not carried out.
+  static func statement(
+    _ kind: Kind, _ writes: some Collection<Write>, validUntil: Int64, as id: OutboxID
+  ) -> Statement {
+    var parameters = Parameters(reserving: writes.reduce(256) { $0 + $1.weight + 64 })
+    parameters.add(array: writes.map { $0.key.bytes })
+    parameters.add(array: writes.map { $0.stored?.value })
+    parameters.add(texts: writes.map { $0.stored?.contentType ?? "" })
+    parameters.add(numbers: writes.map { $0.stored?.microsecondsToLive })
+    parameters.add(timestamp: validUntil)
+    Outbox.add(id, to: &parameters)
+    switch kind {
+    case .puts: return Statement(putting, parameters)
+    case .creations: return Statement(creating, parameters)
+    case .replacements:
+      parameters.add(numbers: writes.map { $0.condition.ifMatch?.revision })
+      return Statement(replacing, parameters)
+    }
+  }
+
+  private static let putting = """
+    WITH \(SQL.clock), written AS (
+      \(insertion)
+      ON CONFLICT (key) DO UPDATE SET
+        value = excluded.value, content_type = excluded.content_type,
+        revision = greatest(entries.revision + 1, excluded.revision),
+        version = CASE WHEN \(isDead) THEN 1 ELSE entries.version + 1 END,
+        created_at = CASE WHEN \(isDead) THEN excluded.created_at ELSE entries.created_at END,
+        updated_at = excluded.updated_at, expires_at = excluded.expires_at
+      WHERE clock_timestamp() <= $5
+      \(Outbox.returning)),
+    \(Outbox.boxed(parametersFrom: 6))
+    \(written)
+    """
+
+  private static let creating = """
+    WITH \(SQL.clock), written AS (
+      \(insertion)
+      ON CONFLICT (key) DO UPDATE SET
+        value = excluded.value, content_type = excluded.content_type,
+        revision = greatest(entries.revision + 1, excluded.revision), version = 1,
+        created_at = excluded.created_at, updated_at = excluded.updated_at,
+        expires_at = excluded.expires_at
+      WHERE clock_timestamp() <= $5 AND \(isDead)
+      \(Outbox.returning)),
+    \(Outbox.boxed(parametersFrom: 6))
+    \(written)
+    """
+
+  /// PostgreSQL locks rows in the order in which an UPDATE's plan meets them: they are locked
+  /// before, in the order of their keys.
+  private static let replacing = """
+    WITH \(SQL.clock), locked AS (
+      SELECT u.key, u.value, u.content_type, u.life, u.expected
+      FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[], $9::INT8[])
+        AS u(key, value, content_type, life, expected)
+      JOIN entries AS old ON old.key = u.key ORDER BY u.key FOR UPDATE OF old),
+    written AS (
+      UPDATE entries SET
+        value = locked.value, content_type = locked.content_type,
+        revision = greatest(entries.revision + 1, clock.now),
+        version = CASE WHEN locked.value IS NULL THEN 0 ELSE entries.version + 1 END,
+        updated_at = clock.now, expires_at = clock.now + locked.life
+      FROM locked, clock
+      WHERE entries.key = locked.key AND NOT \(SQL.isDead(at: "clock.now"))
+        AND entries.revision = coalesce(locked.expected, entries.revision)
+        AND clock_timestamp() <= $5
+      \(Outbox.returning)),
+    \(Outbox.boxed(parametersFrom: 6))
+    \(written)
+    """
+
+  private static let insertion = """
+    INSERT INTO entries \(SQL.insertedColumns)
+      SELECT u.key, u.value, u.content_type, clock.now, 1, clock.now, clock.now, clock.now + u.life
+      FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[])
+        AS u(key, value, content_type, life), clock
+      WHERE clock_timestamp() <= $5 ORDER BY u.key
+    """
+
+  private static let isDead = SQL.isDead(at: "excluded.updated_at")
+
+  private static let written =
+    "SELECT key, revision, version, created_at, updated_at, expires_at FROM written"
+
+  /// The key of a row.
+  static func key(_ rows: ResultSet, _ row: Int) -> Key { Key(trusted: rows.bytes(row, 0)) }
+
+  /// What a row says of the write that made it.
+  static func outcome(_ rows: ResultSet, _ row: Int, of write: Write) -> WriteOutcome {
+    let revision = Revision(rows.number(row, 1))
+    guard let stored = write.stored else { return .deleted(revision) }
+    return .stored(
+      Metadata(
+        key: write.key, revision: revision, version: rows.number(row, 2), size: stored.value.count,
+        contentType: stored.contentType,
+        createdAt: Timestamp(microseconds: rows.number(row, 3)),
+        updatedAt: Timestamp(microseconds: rows.number(row, 4)),
+        expiresAt: rows.optionalNumber(row, 5).map { Timestamp(microseconds: $0) }))
+  }
+}
+
+extension Write {
+  /// What a put stores; nil for a delete.
+  var stored: (value: [UInt8], contentType: String, microsecondsToLive: Int64?)? {
+    guard case .put(let value, let contentType, let seconds) = mutation else { return nil }
+    return (value, contentType, seconds.map { $0 * 1_000_000 })
+  }
+}
+
+extension Condition.Match {
+  /// The one revision that is named; nil: any.
+  fileprivate var revision: Int64? {
+    if case .revisions(let revisions) = self { revisions.first?.number } else { nil }
+  }
+}

@@ -1,0 +1,213 @@
+import KeyValueStore
+
+/// What a transaction has read under lock, and what it has decided: writes in, outcomes and the
+/// statements that carry them out. No I/O, no clock. A copy is a snapshot to go back to.
+struct Decisions {
+  /// When everything takes effect, by the database's clock.
+  let now: Timestamp
+  /// How long the outcomes of idempotency keys are kept, in seconds.
+  let retentionSeconds: Int64
+
+  private let before: [Key: KeyState]
+  private let kept: [String: Idempotency.Kept]
+  private var states: [Key: KeyState]
+  /// What was put, and what was read.
+  private var values: [Key: [UInt8]] = [:]
+  private var records: [OperationID: OperationRecord]
+  private var newRecords: [OperationRecord] = []
+  private var outcomes: [Idempotency.Row] = []
+  /// What was changed, in order.
+  private(set) var changes: [Change] = []
+
+  init(
+    now: Timestamp, retentionSeconds: Int64, states: [KeyState],
+    kept: [(name: String, kept: Idempotency.Kept)], records: [OperationRecord]
+  ) {
+    self.now = now
+    self.retentionSeconds = retentionSeconds
+    before = Dictionary(uniqueKeysWithValues: states.map { ($0.key, $0) })
+    self.states = before
+    self.kept = Dictionary(uniqueKeysWithValues: kept.map { ($0.name, $0.kept) })
+    self.records = Dictionary(uniqueKeysWithValues: records.map { ($0.id, $0) })
+  }
+
+  /// Whether there is something to be written.
+  var isEmpty: Bool { changes.isEmpty && newRecords.isEmpty && outcomes.isEmpty }
+
+  // MARK: Deciding
+
+  /// Carries out a write, unless the outcome of the same request is kept already.
+  mutating func writeOnce(_ write: Write) -> WriteReceipt {
+    if let key = write.idempotency {
+      switch find(key) {
+      case .mismatch: return WriteReceipt(outcome: .idempotencyMismatch)
+      case .replay(let bytes):
+        // The outcome of a batch is that of another request.
+        guard let outcome = WriteOutcome(encoded: bytes) else {
+          return WriteReceipt(outcome: .idempotencyMismatch)
+        }
+        return WriteReceipt(outcome: outcome, isReplayed: true)
+      case .new: break
+      }
+    }
+    let outcome = carryOut(write)
+    if let change = outcome.change(of: write.key) { changes.append(change) }
+    if let key = write.idempotency { outcomes.append((key, outcome.encoded())) }
+    return WriteReceipt(outcome: outcome)
+  }
+
+  /// Carries out a batch, unless the outcome of the same request is kept already.
+  mutating func executeOnce(_ batch: Batch) -> BatchReceipt {
+    guard let key = batch.idempotency else { return BatchReceipt(outcome: execute(batch)) }
+    switch find(key) {
+    case .mismatch: return BatchReceipt(outcome: .idempotencyMismatch)
+    case .replay(let bytes):
+      guard let outcome = BatchOutcome(encoded: bytes) else {
+        return BatchReceipt(outcome: .idempotencyMismatch)
+      }
+      return BatchReceipt(outcome: outcome, isReplayed: true)
+    case .new:
+      let outcome = execute(batch)
+      outcomes.append((key, outcome.encoded()))
+      return BatchReceipt(outcome: outcome)
+    }
+  }
+
+  /// Applies a queued write, unless it is on record already.
+  mutating func apply(_ queued: QueuedWrite) -> AppliedWrite {
+    if let record = records[queued.id] { return AppliedWrite(record: record, outcome: nil) }
+    let applied = withState(of: queued.write) { [now] in $0.apply(queued, at: now) }
+    if let change = applied.outcome?.change(of: queued.write.key) { changes.append(change) }
+    records[queued.id] = applied.record
+    newRecords.append(applied.record)
+    return applied
+  }
+
+  /// Turns an entry whose time is over into a tombstone.
+  mutating func expire(_ key: Key) -> Change? {
+    guard let change = states[key]?.expire(at: now) else { return nil }
+    changes.append(change)
+    return change
+  }
+
+  private mutating func carryOut(_ write: Write) -> WriteOutcome {
+    withState(of: write) { [now] in $0.apply(write, at: now) }
+  }
+
+  private mutating func withState<Result>(
+    of write: Write, _ decide: (inout KeyState) -> Result
+  ) -> Result {
+    var state = states[write.key] ?? KeyState(key: write.key)
+    let revision = state.revision
+    let result = decide(&state)
+    if state.revision != revision, let stored = write.stored, state.entry != nil {
+      values[write.key] = stored.value
+    }
+    states[write.key] = state
+    return result
+  }
+
+  // MARK: Batches
+
+  /// The keys whose present values the gets of a batch will return, as many as it may return.
+  func keysToRead(for batch: Batch) -> [Key] {
+    var trial = self
+    var keys: Set<Key> = []
+    var bytesLeft = batch.readBytesMax
+    for operation in batch.operations {
+      switch operation {
+      case .write(let write): _ = trial.carryOut(write)
+      case .get(let key):
+        guard let entry = trial.states[key]?.live(at: now), entry.size <= bytesLeft else {
+          continue
+        }
+        bytesLeft -= entry.size
+        if trial.values[key] == nil { keys.insert(key) }
+      }
+    }
+    return keys.sorted()
+  }
+
+  /// Values that were read for a batch.
+  mutating func add(_ read: [(key: Key, value: [UInt8])]) {
+    for (key, value) in read { values[key] = value }
+  }
+
+  private mutating func execute(_ batch: Batch) -> BatchOutcome {
+    let snapshot = self
+    var outcomes: [OperationOutcome] = []
+    outcomes.reserveCapacity(batch.operations.count)
+    var bytesLeft = batch.readBytesMax
+    for (index, operation) in batch.operations.enumerated() {
+      switch operation {
+      case .get(let key):
+        outcomes.append(read(key, &bytesLeft))
+      case .write(let write):
+        let outcome = carryOut(write)
+        if batch.isAtomic, case .preconditionFailed(let current) = outcome {
+          self = snapshot
+          return .preconditionFailed(index: index, current: current)
+        }
+        outcomes.append(.write(outcome))
+      }
+    }
+    // The states in between were never visible: nobody is to hear of them.
+    changes += batch.lastWrites(outcomes).compactMap { $0.outcome.change(of: $0.write.key) }
+    return .completed(outcomes)
+  }
+
+  private func read(_ key: Key, _ bytesLeft: inout Int) -> OperationOutcome {
+    guard let state = states[key] else { return .read(.absent(.none)) }
+    guard let entry = state.live(at: now) else { return .read(.absent(state.revision)) }
+    guard entry.size <= bytesLeft, let value = values[key] else { return .readTooLarge }
+    bytesLeft -= entry.size
+    return .read(.found(Entry(metadata: entry, value: value)))
+  }
+
+  // MARK: Idempotency
+
+  private enum Found {
+    case new, mismatch
+    case replay([UInt8])
+  }
+
+  private func find(_ key: IdempotencyKey) -> Found {
+    if let row = outcomes.first(where: { $0.key.name == key.name }) {
+      return row.key.fingerprint == key.fingerprint ? .replay(row.outcome) : .mismatch
+    }
+    guard let kept = kept[key.name], kept.createdAt > now.adding(seconds: -retentionSeconds) else {
+      return .new
+    }
+    return kept.fingerprint == key.fingerprint ? .replay(kept.outcome) : .mismatch
+  }
+
+  // MARK: Writing back
+
+  /// What carries out all that was decided: a handful of statements, whatever it was.
+  func statements(outbox id: OutboxID) -> [Statement] {
+    var (inserted, updated): ([LockedEntries.Row], [LockedEntries.Row]) = ([], [])
+    var advanced: [KeyState] = []
+    for state in states.values.sorted(by: { $0.key < $1.key }) where state != before[state.key] {
+      if state.revision == .none { continue }
+      let row = (state: state, value: state.entry == nil ? nil : values[state.key])
+      if before[state.key] == nil {
+        inserted.append(row)
+      } else if let entry = state.entry, entry == before[state.key]?.entry {
+        advanced.append(state)
+      } else {
+        updated.append(row)
+      }
+    }
+    var statements: [Statement] = []
+    if !inserted.isEmpty { statements.append(LockedEntries.insert(inserted, at: now)) }
+    if !updated.isEmpty { statements.append(LockedEntries.update(updated, at: now)) }
+    if !advanced.isEmpty { statements.append(LockedEntries.advance(advanced)) }
+    if !newRecords.isEmpty { statements.append(Operations.insert(newRecords)) }
+    let outdated = outcomes.filter { kept[$0.key.name] != nil }
+    let fresh = outcomes.filter { kept[$0.key.name] == nil }
+    if !fresh.isEmpty { statements.append(Idempotency.insert(fresh, at: now)) }
+    if !outdated.isEmpty { statements.append(Idempotency.update(outdated, at: now)) }
+    if !changes.isEmpty { statements.append(Outbox.insertion(changes, as: id, at: now)) }
+    return statements
+  }
+}

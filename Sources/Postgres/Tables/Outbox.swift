@@ -1,0 +1,175 @@
+import KeyValueStore
+
+/// The outbox: a row for each commit, with its changes as arrays, until these are settled.
+enum Outbox {
+  /// A name for the changes of a commit that begins now, by the database's clock.
+  static func makeID(at now: Int64) -> OutboxID {
+    OutboxID(
+      committedAt: Timestamp(microseconds: now), number: Int64.random(in: 0...Int64.max))
+  }
+
+  private static let columns = """
+    (bucket, committed_at, number, keys, revisions, versions, sizes, content_types, created,
+      updated, expiring)
+    """
+
+  // MARK: Adding
+
+  /// The end of a statement that writes entries, `written AS (… RETURNING …)`: puts what it holds
+  /// into the outbox, named by the parameters from `first` on (see `add`), in the same commit.
+  /// CockroachDB wants a data-modifying WITH to return something.
+  static func boxed(parametersFrom first: Int) -> String {
+    """
+    boxed AS (
+      INSERT INTO outbox_batches \(columns)
+      SELECT $\(first), $\(first + 1), $\(first + 2), array_agg(key), array_agg(revision),
+        array_agg(version), array_agg(size), array_agg(content_type), array_agg(created_at),
+        array_agg(updated_at), array_agg(expires_at)
+      FROM written HAVING count(*) > 0 RETURNING 1)
+    """
+  }
+
+  /// The columns that `boxed` needs and a writer is told.
+  static let returning =
+    "RETURNING \(SQL.columns), coalesce(octet_length(entries.value), 0)::INT8 AS size"
+
+  /// The parameters that name a row.
+  static func add(_ id: OutboxID, to parameters: inout Parameters) {
+    parameters.add(bucket(of: id))
+    parameters.add(id.committedAt.microseconds)
+    parameters.add(id.number)
+  }
+
+  private static func bucket(of id: OutboxID) -> Int64 { id.number % SQL.buckets }
+
+  /// Adds changes that were decided here.
+  static func insertion(_ changes: [Change], as id: OutboxID, at now: Timestamp) -> Statement {
+    var parameters = Parameters(reserving: changes.reduce(256) { $0 + $1.key.bytes.count + 128 })
+    add(id, to: &parameters)
+    let entries = changes.map(\.entry)
+    parameters.add(array: changes.map { $0.key.bytes })
+    parameters.add(numbers: changes.map { $0.revision.number })
+    parameters.add(numbers: changes.map(\.version))
+    parameters.add(numbers: entries.map { Int64($0?.size ?? 0) })
+    parameters.add(texts: entries.map { $0?.contentType ?? "" })
+    parameters.add(numbers: entries.map { ($0?.createdAt ?? now).microseconds })
+    parameters.add(numbers: entries.map { ($0?.updatedAt ?? now).microseconds })
+    parameters.add(numbers: entries.map { $0?.expiresAt?.microseconds })
+    return Statement(
+      """
+      INSERT INTO outbox_batches \(columns)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+      """, parameters)
+  }
+
+  // MARK: Reading
+
+  /// The oldest rows of each bucket that were committed within a span of time. CockroachDB scans
+  /// the deleted rows of a queue until they are collected: without the lower bound, all of a day's.
+  static func oldest(after least: Int64, until most: Int64, limit: Int) -> [Statement] {
+    (0..<SQL.buckets).map { bucket in
+      var parameters = Parameters()
+      parameters.add(bucket)
+      parameters.add(least)
+      parameters.add(most)
+      parameters.add(Int64(limit))
+      return Statement(reading, parameters)
+    }
+  }
+
+  private static let reading = """
+    SELECT committed_at, number, keys, revisions, versions, sizes, content_types, created, updated,
+      expiring
+    FROM outbox_batches
+    WHERE bucket = $1 AND committed_at > $2 AND committed_at <= $3
+    ORDER BY committed_at LIMIT $4
+    """
+
+  /// A row of `oldest`.
+  static func batch(_ rows: ResultSet, _ row: Int) -> OutboxBatch {
+    let id = OutboxID(
+      committedAt: Timestamp(microseconds: rows.number(row, 0)), number: rows.number(row, 1))
+    let (keys, types) = (rows.array(row, 2), rows.array(row, 6))
+    let numbers = [3, 4, 5, 7, 8, 9].map { rows.numbers(row, $0) }
+    let changes = keys.indices.map { place in
+      let key = Key(trusted: keys[place] ?? [])
+      let revision = Revision(numbers[0][place] ?? 0)
+      return Change(
+        key: key, revision: revision,
+        kind: kind(version: numbers[1][place] ?? 0) { version in
+          Metadata(
+            key: key, revision: revision, version: version, size: Int(numbers[2][place] ?? 0),
+            contentType: String(decoding: types[place] ?? [], as: UTF8.self),
+            createdAt: Timestamp(microseconds: numbers[3][place] ?? 0),
+            updatedAt: Timestamp(microseconds: numbers[4][place] ?? 0),
+            expiresAt: numbers[5][place].map { Timestamp(microseconds: $0) })
+        })
+    }
+    return OutboxBatch(id: id, changes: changes)
+  }
+
+  /// What the column `versions` says of a change.
+  private static func kind(version: Int64, _ entry: (Int64) -> Metadata) -> Change.Kind {
+    switch version {
+    case Change.expiredVersion: .expire
+    case Change.deletedVersion: .delete
+    default: .put(entry(version))
+    }
+  }
+
+  // MARK: Settling
+
+  /// Forgets commits.
+  static func settlement(_ ids: [OutboxID]) -> Statement {
+    var parameters = Parameters()
+    parameters.add(numbers: ids.map { bucket(of: $0) })
+    parameters.add(numbers: ids.map { $0.committedAt.microseconds })
+    parameters.add(numbers: ids.map { $0.number })
+    return Statement(
+      """
+      DELETE FROM outbox_batches WHERE (bucket, committed_at, number) IN (
+        SELECT u.bucket, u.committed_at, u.number
+        FROM unnest($1::INT8[], $2::INT8[], $3::INT8[]) AS u(bucket, committed_at, number))
+      """, parameters)
+  }
+
+  // MARK: Release 0.1
+
+  /// Takes over what a process of release 0.1 has left in its outbox, which had a row for each
+  /// change. Rows: one for each that was taken.
+  static func adoption(until most: Int64, as id: OutboxID) -> Statement {
+    var parameters = Parameters()
+    parameters.add(most)
+    add(id, to: &parameters)
+    return Statement(
+      """
+      WITH written AS (
+        DELETE FROM outbox WHERE (revision, key) IN (
+          SELECT revision, key FROM outbox WHERE updated_at <= $1
+          ORDER BY revision, key LIMIT 500)
+        RETURNING key, revision, content_type, created_at, updated_at, expires_at, size,
+          CASE kind WHEN 1 THEN version WHEN 2 THEN \(Change.expiredVersion)
+            ELSE \(Change.deletedVersion) END AS version),
+      \(boxed(parametersFrom: 2))
+      SELECT key FROM written
+      """, parameters)
+  }
+}
+
+extension Change {
+  /// What stands for the version of a put where it was none.
+  fileprivate static let deletedVersion: Int64 = 0
+  fileprivate static let expiredVersion: Int64 = -1
+
+  fileprivate var entry: Metadata? {
+    if case .put(let metadata) = kind { metadata } else { nil }
+  }
+
+  fileprivate var version: Int64 {
+    switch kind {
+    case .put(let metadata): metadata.version
+    case .delete: Change.deletedVersion
+    case .expire: Change.expiredVersion
+    }
+  }
+}
