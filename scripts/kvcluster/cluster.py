@@ -20,6 +20,8 @@ from .redis import REPLICAS, SENTINELS, Redis, Sentinel
 from .start import Start
 
 SCALABLE = {"kv-api": API, "kv-worker": Worker}
+NO_COCKROACH = "there is no cockroach on the PATH; KV_COCKROACH may name one"
+DATABASES = {"postgres": "PostgreSQL", "cockroach": "CockroachDB"}
 
 
 class Cluster:
@@ -35,6 +37,7 @@ class Cluster:
         is_quiet=True,
         tls=None,
         rate=None,
+        database=None,
     ):
         """
         path: the folder for everything; by default `.cluster` in the repository.
@@ -44,6 +47,8 @@ class Cluster:
         tls: whether Nginx serves TLS on a port of its own, too; by default as at the last `up`.
         rate: requests a second that each client may send; 0: any number. By default as at the last
             `up`, or as in deploy/nginx/limits.conf.
+        database: "postgres" or "cockroach"; by default as at the first `up`, which takes CockroachDB
+            where its program is to be had.
         has_autoscaler: whether it scales itself; by default as after the last `up`, or not.
         """
         self.folder = Folder(path or REPOSITORY / ".cluster")
@@ -62,13 +67,44 @@ class Cluster:
         self.starting = set()
         self._leaving = set()
         self._is_quiet = is_quiet
-        kind = plan.get("database") or ("cockroach" if programs.cockroach() else "postgres")
-        self._fixed = self._make_fixed(kind)
+        # CockroachDB's program, as `up` has found it: other shells may not know where it is.
+        self._cockroach = plan.get("cockroach")
+        self.database = self._choose_database(database, plan.get("database"))
+        self._fixed = self._make_fixed(self.database)
         if base and base != plan.get("base", base) and any(s.is_alive for s in self.services):
             raise ClusterError(
                 f"this cluster runs with the base port {plan['base']}: end it first "
                 f"(scripts/cluster down), or give the other one a folder of its own (--dir)"
             )
+
+    def _choose_database(self, chosen, known):
+        """The kind of its database. The data of one are not there for the other."""
+        if chosen and known and chosen != known:
+            raise ClusterError(
+                f"this cluster has its data in {DATABASES[known]}: scripts/cluster down --purge "
+                f"removes them, and one in a folder of its own (--dir) may stand beside it"
+            )
+        if chosen not in (None, *DATABASES):
+            raise ClusterError(f"{chosen} is none of {', '.join(DATABASES)}")
+        if known:
+            return known
+        has_cockroach = programs.cockroach() is not None
+        if chosen == "cockroach" and not has_cockroach:
+            raise ClusterError(NO_COCKROACH)
+        return chosen or ("cockroach" if has_cockroach else "postgres")
+
+    @property
+    def cockroach(self):
+        """The path of CockroachDB's program."""
+        path = self._cockroach or programs.cockroach()
+        if path is None:
+            raise ClusterError(NO_COCKROACH)
+        if not programs.is_program(path):
+            raise ClusterError(
+                f"CockroachDB's program was {path}, and is no longer there: name another one in "
+                f"KV_COCKROACH, and run scripts/cluster up"
+            )
+        return path
 
     def _make_fixed(self, database):
         return [
@@ -141,6 +177,8 @@ class Cluster:
     def up(self, only=None):
         """Starts what is missing, all of it or the services named. Returns their names."""
         with self._changing():
+            if self.database == "cockroach":
+                self._cockroach = programs.cockroach(self._cockroach) or self._cockroach
             if not self.has_autoscaler:
                 Autoscaler(self).stop()
             self._save_plan()
@@ -225,7 +263,8 @@ class Cluster:
         self.folder.plan = {
             "base": self.ports.base,
             "binaries": str(self.binaries) if self.binaries else None,
-            "database": self.of_kind("database")[0].kind,
+            "database": self.database,
+            "cockroach": self._cockroach,
             "replicas": self.replicas,
             "tls": self.tls,
             "rate": self.rate,

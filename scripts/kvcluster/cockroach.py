@@ -7,7 +7,7 @@ loopback address only.
 
 import subprocess
 
-from . import probes, programs
+from . import probes
 from .service import Service
 
 NODES = 3
@@ -39,7 +39,7 @@ class Cockroach(Service):
 
     def command(self):
         folder = self.folder.make(self.name)
-        return [programs.cockroach(), "start", "--insecure", f"--store={folder / 'data'}"] + [
+        return [self.cluster.cockroach, "start", "--insecure", f"--store={folder / 'data'}"] + [
             f"--listen-addr=127.0.0.1:{self.ports['SQL']}",
             f"--http-addr=127.0.0.1:{self.ports['console']}",
             f"--join={self.addresses}",
@@ -75,7 +75,8 @@ class Cockroach(Service):
         host = f"--host=127.0.0.1:{self.ports['SQL']}"
         try:
             done = subprocess.run(
-                [programs.cockroach(), verb, "--insecure", host, *words],
+                [self.cluster.cockroach, verb, "--insecure", host, *words],
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

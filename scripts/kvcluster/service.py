@@ -144,9 +144,13 @@ class Service:
             # Parts of a dead predecessor would hold its ports and files.
             processes.kill(self.identity)
         self.prepare()
-        identity = processes.spawn(
-            self.command(), self.environment(), str(self.folder.log(self.name))
-        )
+        command = self.command()
+        try:
+            log = str(self.folder.log(self.name))
+            identity = processes.spawn(command, self.environment(), log)
+        except OSError as error:
+            reason = error.strerror
+            raise ClusterError(f"{self.name}: {command[0]} can't be run: {reason}") from None
         self.folder.write(self._record, json.dumps(vars(identity)) + "\n", 0o644)
 
     def wait(self, seconds=None):
