@@ -5,7 +5,7 @@ import time
 
 from . import listeners, programs, rabbitmq
 from .cockroach import NODES as COCKROACH_NODES
-from .cockroach import Cockroach
+from .cockroach import Cockroach, wait_until_replicated
 from .errors import ClusterError
 from .exporters import NodeExporter, RedisExporter
 from .folder import REPOSITORY, Folder
@@ -65,7 +65,7 @@ class Cluster:
         # Those that are being started belong to the cluster already, those that are being ended
         # no longer.
         self.starting = set()
-        self._leaving = set()
+        self.leaving = set()
         self._is_quiet = is_quiet
         # CockroachDB's program, as `up` has found it: other shells may not know where it is.
         self._cockroach = plan.get("cockroach")
@@ -144,7 +144,7 @@ class Cluster:
         return [
             service
             for service in self.of_kind(kind)
-            if service.name not in self._leaving
+            if service.name not in self.leaving
             and (service.is_member or service.name in self.starting)
         ]
 
@@ -215,12 +215,12 @@ class Cluster:
             # In the order of a request: the door first, what is behind it last. But before that,
             # who might change things.
             door = {"nginx", "prometheus"}
-            for kinds in [{"kv-autoscaler"}, door, set(SCALABLE), {"rabbitmq"}, None]:
-                stage = [s for s in services if kinds is None or s.kind in kinds]
-                for service in stage:
-                    service.ask_to_stop()
-                for service in stage:
-                    service.finish_stopping()
+            self.leaving = {service.name for service in services}
+            try:
+                for kinds in [{"kv-autoscaler"}, door, set(SCALABLE), {"rabbitmq"}, None]:
+                    self._end([s for s in services if kinds is None or s.kind in kinds])
+            finally:
+                self.leaving = set()
             if purge:
                 self.folder.purge()
 
@@ -288,6 +288,7 @@ class Cluster:
         try:
             Start([service for service in services if service.state != "ready"], progress).run()
             self._check_formation(progress)
+            wait_until_replicated(self, progress)
             self._announce()
         finally:
             self.starting = set()
@@ -295,18 +296,23 @@ class Cluster:
 
     def _stop(self, services, becoming=None):
         """Ends services after those in front of them have been told."""
-        self._leaving = {service.name for service in services}
+        self.leaving = {service.name for service in services}
         try:
             if becoming:
                 self.replicas[becoming[0]] = becoming[1]
                 self._save_plan()
             self._announce()
-            for service in services:
-                service.ask_to_stop()
-            for service in services:
-                service.finish_stopping()
+            self._end(services)
         finally:
-            self._leaving = set()
+            self.leaving = set()
+
+    @staticmethod
+    def _end(services):
+        """All of them at once."""
+        for service in services:
+            service.ask_to_stop()
+        for service in services:
+            service.finish_stopping()
 
     def _announce(self):
         """Tells Nginx and Prometheus who is there."""
