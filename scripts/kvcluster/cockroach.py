@@ -16,13 +16,13 @@ NODES = 3
 QUORUM = NODES // 2 + 1
 
 ENVIRONMENT = {
-    # Nobody's makers have to hear of every cluster of a test.
+    # Else each cluster reports itself to CockroachDB's makers.
     "COCKROACH_SKIP_ENABLING_DIAGNOSTIC_REPORTING": "true",
     # Else each node sets 1 GiB of the disk aside, in case that it becomes full.
     "COCKROACH_AUTO_BALLAST": "false",
-    # A new range is one replica that its node finds in passing, and has copied to the other nodes.
-    # At the usual pace, once in ten minutes and a second for each range when there are few, a new
-    # cluster loses data with the first node that dies within its first minute.
+    # A new cluster has one replica of most ranges, and each node looks for what is missing as it
+    # passes over them: within ten minutes, and a second for each when they are few. Until then the
+    # first node that dies takes a part of the store with it.
     "COCKROACH_SCAN_INTERVAL": "5s",
     "COCKROACH_SCAN_MAX_IDLE_TIME": "50ms",
 }
