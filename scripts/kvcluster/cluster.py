@@ -210,8 +210,7 @@ class Cluster:
         with self._changing():
             services = self._all_ever()
             if purge:
-                for service in services:
-                    service.kill()
+                self._kill(services)
             # In the order of a request: the door first, what is behind it last. But before that,
             # who might change things.
             door = {"nginx", "prometheus"}
@@ -237,8 +236,7 @@ class Cluster:
 
     def kill(self, names):
         """SIGKILL to all processes of the services: a crash, which nobody is told of."""
-        for service in self.select(names):
-            service.kill()
+        self._kill(self.select(names))
 
     def pause(self, names):
         """SIGSTOP to all processes of the services: they hang."""
@@ -305,6 +303,13 @@ class Cluster:
             self._end(services)
         finally:
             self.leaving = set()
+
+    @staticmethod
+    def _kill(services):
+        """The last ones first: a RabbitMQ node that misses its epmd for a moment starts another one,
+        which would stay behind."""
+        for service in reversed(services):
+            service.kill()
 
     @staticmethod
     def _end(services):
