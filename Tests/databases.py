@@ -1,5 +1,5 @@
-"""The databases that a suite runs on: PostgreSQL always, and CockroachDB as well where its program is
-to be had. What was not run is said in the last lines; it is never a test that passes as skipped."""
+"""The databases that a suite runs on: PostgreSQL always, and CockroachDB as well where its program
+is to be had. What was not run is said in the last lines; it never passes as a skipped test."""
 
 import os
 import sys

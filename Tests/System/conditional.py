@@ -145,7 +145,7 @@ class Conditional:
         raise Violation(f"no answer that says anything, at last {answer}")
 
     def _write_until_known(self, client, key):
-        """The same request until it is answered for good, as often as that takes: it counts once."""
+        """The same request until it is answered for good, however often: it counts once."""
         name = f'"{uuid.uuid4()}"'
         number = key.attempts + 1
         end = time.monotonic() + PATIENCE_SECONDS

@@ -6,8 +6,8 @@ import subprocess
 import running
 from kvcluster import Cluster, cockroach, probes
 
-# After a node's death its leases run out within nine seconds, and another node takes them when it is
-# asked for what they cover.
+# After a node's death its leases run out within nine seconds, and another node takes them when it
+# is asked for what they cover.
 LEASE_SECONDS = 30
 WHOLE = f"sees {cockroach.NODES} of {cockroach.NODES}"
 

@@ -1,6 +1,5 @@
-"""CockroachDB's own ways to fail, on real nodes under load whose every answer is checked: a node dies,
-hangs or drains, the quorum is lost, statements are cancelled, transactions have to be repeated. What
-a client may see meanwhile is said in the design, and that no promise is broken in any case."""
+"""CockroachDB's own ways to fail, on real nodes under load whose every answer is checked: a node
+dies, hangs or drains, the quorum is lost, statements are cancelled, transactions begin anew."""
 
 import collections
 import contextlib

@@ -47,8 +47,8 @@ class Cluster:
         tls: whether Nginx serves TLS on a port of its own, too; by default as at the last `up`.
         rate: requests a second that each client may send; 0: any number. By default as at the last
             `up`, or as in deploy/nginx/limits.conf.
-        database: "postgres" or "cockroach"; by default as at the first `up`, which takes CockroachDB
-            where its program is to be had.
+        database: "postgres" or "cockroach"; by default that of the last `up`, or CockroachDB where
+            its program is to be had.
         has_autoscaler: whether it scales itself; by default as after the last `up`, or not.
         """
         self.folder = Folder(path or REPOSITORY / ".cluster")
@@ -306,8 +306,8 @@ class Cluster:
 
     @staticmethod
     def _kill(services):
-        """The last ones first: a RabbitMQ node that misses its epmd for a moment starts another one,
-        which would stay behind."""
+        """The last ones first: a RabbitMQ node that misses its epmd for a moment starts another
+        one, which would stay behind."""
         for service in reversed(services):
             service.kill()
 
