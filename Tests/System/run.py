@@ -3,8 +3,8 @@
     python3 run.py FOLDER-OF-BINARIES [--database postgres|cockroach] [NAME …]
 
 Names choose single tests, as in `Cache.test_killed` or `Queued`. The cluster is started on ports
-of its own (KV_TEST_BASE, 23000) and taken down again: one on PostgreSQL, and where CockroachDB is to
-be had then one on that.
+of its own (KV_TEST_BASE, 23000) and taken down again: first one on PostgreSQL, then one on
+CockroachDB where it is to be had.
 """
 
 import argparse
