@@ -103,12 +103,15 @@ CONNECTIONS = [
     Lines(
         "Trouble",
         "A second. Conflicts are tried again; of unknown outcomes nobody knows whether they were "
-        "committed.",
+        "committed; a statement is cancelled after 2 s, and one that is refused for good does not "
+        "fit the server.",
         "ops",
         [
             counted("kv_database_conflicts_total", "conflicts"),
             counted("kv_database_connection_failures_total", "failed connections"),
             counted("kv_database_unknown_outcomes_total", "unknown outcomes"),
+            counted("kv_database_cancellations_total", "cancelled"),
+            counted("kv_database_rejections_total", "refused for good"),
         ],
     ),
     Lines(
