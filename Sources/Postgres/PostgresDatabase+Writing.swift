@@ -49,10 +49,10 @@ extension PostgresDatabase {
     let writes = part.places.count == writes.count ? writes : part.places.map { writes[$0] }
     guard let kind = part.kind else { return try await decide(writes) }
     var receipts = [WriteReceipt?](repeating: nil, count: writes.count)
-    let order = writes.indices.sorted { writes[$0].key < writes[$1].key }
+    let groups = Self.groupedByKey(writes)
     // Mostly one piece: see `bulkMax`.
-    for start in stride(from: 0, to: order.count, by: bulkMax) {
-      let piece = order[start..<min(start + bulkMax, order.count)]
+    for start in stride(from: 0, to: groups.count, by: bulkMax) {
+      let piece = groups[start..<min(start + bulkMax, groups.count)]
       do throws(StoreError) {
         try await carryOut(kind, writes, piece, &receipts)
       } catch {
@@ -63,36 +63,55 @@ extension PostgresDatabase {
     return receipts.map { $0! }
   }
 
-  /// Carries out the writes at `places`, in the order of their keys.
+  /// The places of each key's writes, in their order; keys in byte order.
+  private static func groupedByKey(_ writes: [Write]) -> [[Int]] {
+    let order = writes.indices.sorted {
+      writes[$0].key == writes[$1].key ? $0 < $1 : writes[$0].key < writes[$1].key
+    }
+    var groups: [[Int]] = []
+    groups.reserveCapacity(order.count)
+    for place in order {
+      if let last = groups.last?.last, writes[last].key == writes[place].key {
+        groups[groups.count - 1].append(place)
+      } else {
+        groups.append([place])
+      }
+    }
+    return groups
+  }
+
+  /// Carries out the writes at places that are grouped by key.
   private func carryOut(
-    _ kind: BulkWrites.Kind, _ writes: [Write], _ places: ArraySlice<Int>,
+    _ kind: BulkWrites.Kind, _ writes: [Write], _ groups: ArraySlice<[Int]>,
     _ receipts: inout [WriteReceipt?]
   ) async throws(StoreError) {
-    var places = Array(places)
+    var groups = Array(groups)
     var retrying = Retrying(within: configuration.deadline)
     while true {
       let (rows, id) = try await persist { ticket in
         BulkWrites.statement(
-          kind, places.map { writes[$0] }, validUntil: ticket.validUntil, as: ticket.outbox)
+          kind, groups.map { places in places.map { writes[$0] } }, validUntil: ticket.validUntil,
+          as: ticket.outbox)
       }
       var found = 0
       for row in 0..<rows.count {
         // Both are in the order of the keys, mostly.
         let key = BulkWrites.key(rows, row)
-        if found >= places.count || writes[places[found]].key != key {
-          found = places.firstIndex { writes[$0].key == key }!
+        if found >= groups.count || writes[groups[found][0]].key != key {
+          found = groups.firstIndex { writes[$0[0]].key == key }!
         }
-        let place = places[found]
-        receipts[place] = WriteReceipt(
-          outcome: BulkWrites.outcome(rows, row, of: writes[place]), outbox: id)
+        for (steps, place) in groups[found].reversed().enumerated() {
+          let outcome = BulkWrites.outcome(rows, row, of: writes[place], steps: Int64(steps))
+          receipts[place] = WriteReceipt(outcome: outcome, outbox: id)
+        }
         found += 1
       }
-      places.removeAll { receipts[$0] != nil }
-      if !places.isEmpty, kind != .puts {
-        try await explain(places, of: writes, &receipts)
-        places.removeAll { receipts[$0] != nil }
+      groups.removeAll { receipts[$0[0]] != nil }
+      if !groups.isEmpty, kind != .puts {
+        try await explain(groups.map { $0[0] }, of: writes, &receipts)
+        groups.removeAll { receipts[$0[0]] != nil }
       }
-      if places.isEmpty { return }
+      if groups.isEmpty { return }
       // They came too late for the database: its clock was set. Or a row has changed since.
       await pool.readClocks()
       try await pause(
@@ -168,15 +187,18 @@ struct WriteParts {
 
   private(set) var all: [Part] = []
 
-  /// A write goes into a statement where that can decide it and no other write of the call is of
-  /// the same key: the order of those matters.
+  /// A write goes into a statement where that can decide it and the key's others of the call, if
+  /// there are any: that is, if all of them are puts without a condition.
   init(_ writes: [Write]) {
-    var counts: [Key: Int] = [:]
-    counts.reserveCapacity(writes.count)
-    for write in writes { counts[write.key, default: 0] += 1 }
+    var kinds: [Key: BulkWrites.Kind?] = [:]
+    kinds.reserveCapacity(writes.count)
+    for write in writes {
+      let kind = BulkWrites.Kind(write)
+      let others = kinds.updateValue(kind, forKey: write.key)
+      if let others, others != .puts || kind != .puts { kinds[write.key] = .some(nil) }
+    }
     for (place, write) in writes.enumerated() {
-      let isAlone = counts.count == writes.count || counts[write.key] == 1
-      let kind = isAlone ? BulkWrites.Kind(write) : nil
+      let kind = kinds[write.key] ?? nil
       if let part = all.firstIndex(where: { $0.kind == kind }) {
         all[part].places.append(place)
       } else {

@@ -71,8 +71,9 @@ struct SQLState: Equatable {
 
   private var group: Substring { code.prefix(2) }
 
-  /// Another transaction was in the way: this one was undone and can be tried again.
-  var isConflict: Bool { ["40001", "40P01", "55P03"].contains(code) || isStalePlan }
+  /// Another transaction was in the way: this one was undone and can be tried again. CockroachDB has
+  /// no code (XXUUU) for what fails within it, such as a range that moves for too long.
+  var isConflict: Bool { ["40001", "40P01", "55P03", "XXUUU"].contains(code) || isStalePlan }
 
   /// A prepared statement is gone, or does not fit any more; nothing was carried out.
   private var isStalePlan: Bool { code == "26000" || isOutdatedPlan }

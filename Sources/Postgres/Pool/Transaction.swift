@@ -29,22 +29,27 @@ final class Transaction {
   /// Begins, and locks what is there of `scope`.
   func begin(_ scope: Scope) async throws(ExchangeError) -> Decisions {
     let isolation = scope.isSerializable ? "SERIALIZABLE" : "READ COMMITTED"
-    let results = try await pool.exchange(
-      on: connection,
-      [
-        Statement("BEGIN ISOLATION LEVEL \(isolation)"),
-        LockedEntries.lock(scope.keys.sorted()),
-        Idempotency.lock(scope.names.sorted()),
-        Operations.all(scope.operations.sorted { $0.text < $1.text }),
-        // Behind the locks: what others wrote before this is older.
-        Statement("SELECT \(SQL.now)"),
-      ])
-    let (entries, names, operations, clock) = (results[1], results[2], results[3], results[4])
+    var statements = [
+      Statement("BEGIN ISOLATION LEVEL \(isolation)"), LockedEntries.lock(scope.keys.sorted()),
+    ]
+    if !scope.names.isEmpty { statements.append(Idempotency.lock(scope.names.sorted())) }
+    if !scope.operations.isEmpty {
+      statements.append(Operations.all(scope.operations.sorted { $0.text < $1.text }))
+    }
+    // Behind the locks: what others wrote before this is older.
+    statements.append(Statement("SELECT \(SQL.now)"))
+    var results = try await pool.exchange(on: connection, statements)[...].dropFirst()
+    let entries = results.removeFirst()
+    let names = scope.names.isEmpty ? nil : results.removeFirst()
+    let operations = scope.operations.isEmpty ? nil : results.removeFirst()
     return Decisions(
-      now: Timestamp(microseconds: clock.number(0, 0)), retentionSeconds: retentionSeconds,
+      now: Timestamp(microseconds: results.removeFirst().number(0, 0)),
+      retentionSeconds: retentionSeconds,
       states: (0..<entries.count).map { LockedEntries.state(entries, $0) },
-      kept: (0..<names.count).map { Idempotency.row(names, $0) },
-      records: (0..<operations.count).compactMap { Operations.record(operations, $0) })
+      kept: names.map { rows in (0..<rows.count).map { Idempotency.row(rows, $0) } } ?? [],
+      records: operations.map { rows in
+        (0..<rows.count).compactMap { Operations.record(rows, $0) }
+      } ?? [])
   }
 
   /// Values of keys that are locked.

@@ -1,7 +1,7 @@
 import KeyValueStore
 
-/// Writes of different keys that one statement decides and carries out, commits by itself, and puts
-/// into the outbox.
+/// Writes that one statement decides and carries out, commits by itself, and puts into the outbox: a
+/// row for each key. Several puts of a key are one change of its row, which counts each of them.
 enum BulkWrites {
   /// What a statement can decide.
   enum Kind {
@@ -25,47 +25,63 @@ enum BulkWrites {
     }
   }
 
-  /// One statement for writes of different keys in byte order, so that no two wait for each other
-  /// in a circle. What begins after `validUntil`, by the database's clock, is not carried out.
+  /// One statement for writes of keys in byte order, so that no two wait for each other in a circle;
+  /// those of a key in their order: several only of `puts`. What begins after `validUntil`, by the
+  /// database's clock, is not carried out.
   ///
-  /// Rows: see `receipt`; none for what was not carried out.
+  /// Rows: see `outcome`; none for keys that nothing was carried out of.
   static func statement(
-    _ kind: Kind, _ writes: some Collection<Write>, validUntil: Int64, as id: OutboxID
+    _ kind: Kind, _ writes: [[Write]], validUntil: Int64, as id: OutboxID
   ) -> Statement {
-    var parameters = Parameters(reserving: writes.reduce(256) { $0 + $1.weight + 64 })
-    parameters.add(array: writes.map { $0.key.bytes })
-    parameters.add(array: writes.map { $0.stored?.value })
-    parameters.add(texts: writes.map { $0.stored?.contentType ?? "" })
-    parameters.add(numbers: writes.map { $0.stored?.microsecondsToLive })
+    let last = writes.compactMap(\.last)
+    var parameters = Parameters(reserving: last.reduce(256) { $0 + $1.weight + 64 })
+    parameters.add(array: last.map { $0.key.bytes })
+    parameters.add(array: last.map { $0.stored?.value })
+    parameters.add(texts: last.map { $0.stored?.contentType ?? "" })
+    parameters.add(numbers: last.map { $0.stored?.microsecondsToLive })
     parameters.add(timestamp: validUntil)
     Outbox.add(id, to: &parameters)
     switch kind {
-    case .puts: return Statement(putting, parameters)
+    case .puts:
+      parameters.add(numbers: writes.map { Int64($0.count) })
+      Outbox.add(earlier: writes, to: &parameters)
+      return Statement(putting, parameters)
     case .creations: return Statement(creating, parameters)
     case .replacements:
-      parameters.add(numbers: writes.map { $0.condition.ifMatch?.revision })
+      parameters.add(numbers: last.map { $0.condition.ifMatch?.revision })
       return Statement(replacing, parameters)
     }
   }
 
+  /// `excluded.version` is the number of puts, and `excluded.revision` that of the last of them, if
+  /// the first one is written now.
   private static let putting = """
     WITH \(SQL.clock), written AS (
-      \(insertion)
+      INSERT INTO entries \(SQL.insertedColumns)
+      SELECT u.key, u.value, u.content_type, clock.now + u.count - 1, u.count, clock.now, clock.now,
+        clock.now + u.life
+      FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[], $9::INT8[])
+        AS u(key, value, content_type, life, count), clock
+      WHERE clock_timestamp() <= $5 ORDER BY u.key
       ON CONFLICT (key) DO UPDATE SET
         value = excluded.value, content_type = excluded.content_type,
-        revision = greatest(entries.revision + 1, excluded.revision),
-        version = CASE WHEN \(isDead) THEN 1 ELSE entries.version + 1 END,
+        revision = greatest(entries.revision + excluded.version, excluded.revision),
+        version = CASE WHEN \(isDead) THEN 0 ELSE entries.version END + excluded.version,
         created_at = CASE WHEN \(isDead) THEN excluded.created_at ELSE entries.created_at END,
         updated_at = excluded.updated_at, expires_at = excluded.expires_at
       WHERE clock_timestamp() <= $5
       \(Outbox.returning)),
-    \(Outbox.boxed(parametersFrom: 6))
+    \(Outbox.boxed(parametersFrom: 6, earlierFrom: 10))
     \(written)
     """
 
   private static let creating = """
     WITH \(SQL.clock), written AS (
-      \(insertion)
+      INSERT INTO entries \(SQL.insertedColumns)
+      SELECT u.key, u.value, u.content_type, clock.now, 1, clock.now, clock.now, clock.now + u.life
+      FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[])
+        AS u(key, value, content_type, life), clock
+      WHERE clock_timestamp() <= $5 ORDER BY u.key
       ON CONFLICT (key) DO UPDATE SET
         value = excluded.value, content_type = excluded.content_type,
         revision = greatest(entries.revision + 1, excluded.revision), version = 1,
@@ -100,33 +116,28 @@ enum BulkWrites {
     \(written)
     """
 
-  private static let insertion = """
-    INSERT INTO entries \(SQL.insertedColumns)
-      SELECT u.key, u.value, u.content_type, clock.now, 1, clock.now, clock.now, clock.now + u.life
-      FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[])
-        AS u(key, value, content_type, life), clock
-      WHERE clock_timestamp() <= $5 ORDER BY u.key
-    """
-
   private static let isDead = SQL.isDead(at: "excluded.updated_at")
 
   private static let written =
-    "SELECT key, revision, version, created_at, updated_at, expires_at FROM written"
+    "SELECT key, revision, version, created_at, updated_at FROM written"
 
   /// The key of a row.
   static func key(_ rows: ResultSet, _ row: Int) -> Key { Key(trusted: rows.bytes(row, 0)) }
 
-  /// What a row says of the write that made it.
-  static func outcome(_ rows: ResultSet, _ row: Int, of write: Write) -> WriteOutcome {
-    let revision = Revision(rows.number(row, 1))
+  /// What a row says of a write that has made it; `steps`: so many others of its key came after it.
+  static func outcome(
+    _ rows: ResultSet, _ row: Int, of write: Write, steps: Int64 = 0
+  ) -> WriteOutcome {
+    let revision = Revision(rows.number(row, 1) - steps)
     guard let stored = write.stored else { return .deleted(revision) }
+    let updatedAt = rows.number(row, 4)
     return .stored(
       Metadata(
-        key: write.key, revision: revision, version: rows.number(row, 2), size: stored.value.count,
-        contentType: stored.contentType,
+        key: write.key, revision: revision, version: rows.number(row, 2) - steps,
+        size: stored.value.count, contentType: stored.contentType,
         createdAt: Timestamp(microseconds: rows.number(row, 3)),
-        updatedAt: Timestamp(microseconds: rows.number(row, 4)),
-        expiresAt: rows.optionalNumber(row, 5).map { Timestamp(microseconds: $0) }))
+        updatedAt: Timestamp(microseconds: updatedAt),
+        expiresAt: stored.microsecondsToLive.map { Timestamp(microseconds: updatedAt + $0) }))
   }
 }
 

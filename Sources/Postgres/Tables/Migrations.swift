@@ -52,6 +52,8 @@ enum Migrations {
         keys BYTEA[] NOT NULL, revisions INT8[] NOT NULL, versions INT8[] NOT NULL,
         sizes INT8[] NOT NULL, content_types TEXT[] NOT NULL, created INT8[] NOT NULL,
         updated INT8[] NOT NULL, expiring INT8[] NOT NULL,
+        earlier_keys BYTEA[], earlier_steps INT8[], earlier_sizes INT8[], earlier_types TEXT[],
+        earlier_lives INT8[],
         PRIMARY KEY (bucket, committed_at, number))
       """,
       // Indexes on a time alone made the last range hot: see `SQL.buckets`.

@@ -16,17 +16,38 @@ enum Outbox {
   // MARK: Adding
 
   /// The end of a statement that writes entries, `written AS (… RETURNING …)`: puts what it holds
-  /// into the outbox, named by the parameters from `first` on (see `add`), in the same commit.
-  /// CockroachDB wants a data-modifying WITH to return something.
-  static func boxed(parametersFrom first: Int) -> String {
-    """
-    boxed AS (
-      INSERT INTO outbox_batches \(columns)
-      SELECT $\(first), $\(first + 1), $\(first + 2), array_agg(key), array_agg(revision),
-        array_agg(version), array_agg(size), array_agg(content_type), array_agg(created_at),
-        array_agg(updated_at), array_agg(expires_at)
-      FROM written HAVING count(*) > 0 RETURNING 1)
-    """
+  /// into the outbox, in the same commit, named by the parameters from `first` on (see `add`), with
+  /// the puts that were overwritten at once by those from `earlier` on. CockroachDB wants a
+  /// data-modifying WITH to return something.
+  static func boxed(parametersFrom first: Int, earlierFrom earlier: Int? = nil) -> String {
+    let added = earlier.map { from in
+      (from..<from + 5).map { ", $\($0)" }.joined()
+    }
+    return """
+      boxed AS (
+        INSERT INTO outbox_batches \(added == nil ? columns : columnsWithEarlier)
+        SELECT $\(first), $\(first + 1), $\(first + 2), array_agg(key), array_agg(revision),
+          array_agg(version), array_agg(size), array_agg(content_type), array_agg(created_at),
+          array_agg(updated_at), array_agg(expires_at)\(added ?? "")
+        FROM written HAVING count(*) > 0 RETURNING 1)
+      """
+  }
+
+  private static let columnsWithEarlier =
+    String(columns.dropLast())
+    + ", earlier_keys, earlier_steps, earlier_sizes, earlier_types, earlier_lives)"
+
+  /// The puts that others of their key have overwritten at once: the row of the outbox has them
+  /// beside what became of the key. Nobody was to read them, but their events are to be published.
+  static func add(earlier writes: [[Write]], to parameters: inout Parameters) {
+    let earlier = writes.flatMap { ofKey in
+      ofKey.dropLast().enumerated().map { (write: $1, steps: Int64(ofKey.count - 1 - $0)) }
+    }
+    parameters.add(array: earlier.map { $0.write.key.bytes })
+    parameters.add(numbers: earlier.map { $0.steps })
+    parameters.add(numbers: earlier.map { Int64($0.write.stored?.value.count ?? 0) })
+    parameters.add(texts: earlier.map { $0.write.stored?.contentType ?? "" })
+    parameters.add(numbers: earlier.map { $0.write.stored?.microsecondsToLive })
   }
 
   /// The columns that `boxed` needs and a writer is told.
@@ -79,22 +100,25 @@ enum Outbox {
 
   private static let reading = """
     SELECT committed_at, number, keys, revisions, versions, sizes, content_types, created, updated,
-      expiring
+      expiring, earlier_keys, earlier_steps, earlier_sizes, earlier_types, earlier_lives
     FROM outbox_batches
     WHERE bucket = $1 AND committed_at > $2 AND committed_at <= $3
     ORDER BY committed_at LIMIT $4
     """
 
-  /// A row of `oldest`.
+  /// A row of `oldest`. Whatever it holds, it must not end the process: of arrays of unequal length
+  /// only what all have is taken.
   static func batch(_ rows: ResultSet, _ row: Int) -> OutboxBatch {
     let id = OutboxID(
       committedAt: Timestamp(microseconds: rows.number(row, 0)), number: rows.number(row, 1))
     let (keys, types) = (rows.array(row, 2), rows.array(row, 6))
     let numbers = [3, 4, 5, 7, 8, 9].map { rows.numbers(row, $0) }
-    let changes = keys.indices.map { place in
+    let count = min(keys.count, types.count, numbers.map(\.count).min() ?? 0)
+    let earlier = earlierPuts(rows, row)
+    let changes = (0..<count).flatMap { place in
       let key = Key(trusted: keys[place] ?? [])
       let revision = Revision(numbers[0][place] ?? 0)
-      return Change(
+      let last = Change(
         key: key, revision: revision,
         kind: kind(version: numbers[1][place] ?? 0) { version in
           Metadata(
@@ -104,8 +128,48 @@ enum Outbox {
             updatedAt: Timestamp(microseconds: numbers[4][place] ?? 0),
             expiresAt: numbers[5][place].map { Timestamp(microseconds: $0) })
         })
+      return (earlier[key] ?? []).compactMap { $0.change(before: last) } + [last]
     }
     return OutboxBatch(id: id, changes: changes)
+  }
+
+  /// A put that was overwritten at once.
+  private struct EarlierPut {
+    /// So many others of its key came after it.
+    let steps: Int64
+    let size: Int64
+    let contentType: String
+    let microsecondsToLive: Int64?
+
+    func change(before last: Change) -> Change? {
+      guard case .put(let metadata) = last.kind else { return nil }
+      let revision = Revision(last.revision.number - steps)
+      return Change(
+        key: last.key, revision: revision,
+        kind: .put(
+          Metadata(
+            key: last.key, revision: revision, version: metadata.version - steps, size: Int(size),
+            contentType: contentType, createdAt: metadata.createdAt, updatedAt: metadata.updatedAt,
+            expiresAt: microsecondsToLive.map {
+              Timestamp(microseconds: metadata.updatedAt.microseconds + $0)
+            })))
+    }
+  }
+
+  /// Those of each key, in their order.
+  private static func earlierPuts(_ rows: ResultSet, _ row: Int) -> [Key: [EarlierPut]] {
+    let (keys, types) = (rows.array(row, 10), rows.array(row, 13))
+    let (steps, sizes) = (rows.numbers(row, 11), rows.numbers(row, 12))
+    let lives = rows.numbers(row, 14)
+    var puts: [Key: [EarlierPut]] = [:]
+    for place in 0..<min(keys.count, types.count, steps.count, sizes.count, lives.count) {
+      puts[Key(trusted: keys[place] ?? []), default: []].append(
+        EarlierPut(
+          steps: steps[place] ?? 0, size: sizes[place] ?? 0,
+          contentType: String(decoding: types[place] ?? [], as: UTF8.self),
+          microsecondsToLive: lives[place]))
+    }
+    return puts
   }
 
   /// What the column `versions` says of a change.

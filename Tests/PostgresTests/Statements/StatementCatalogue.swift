@@ -51,7 +51,7 @@ enum StatementCatalogue {
     Item(
       file: "BulkWrites", name: "\(kind)",
       statement: BulkWrites.statement(
-        kind, keys.map { Write(key: $0, mutation: .delete) }, validUntil: now, as: id))
+        kind, keys.map { [Write(key: $0, mutation: .delete)] }, validUntil: now, as: id))
   }
 
   private static let states = keys.map { KeyState(key: $0, revision: Revision(now)) }
