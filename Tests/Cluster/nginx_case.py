@@ -5,9 +5,11 @@ import json
 import unittest
 
 import support
+from databases import once
 from upstream import Upstream
 
 
+@once
 class NginxCase(unittest.TestCase):
     """An Nginx in front of two kv-api that the tests play."""
 

@@ -16,10 +16,14 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from kvcluster import Cluster, listeners, ports  # noqa: E402
 
+# What the clusters of the tests keep their entries in; set by run.py.
+DATABASE = "postgres"
+
 
 def free_base():
     """A base port whose whole range is free, away from where a person's cluster stands."""
-    for base in range(24000, ports.FIRST_EPHEMERAL - ports.SPAN, ports.SPAN):
+    first = int(os.environ.get("KV_TEST_BASE", "24000"))
+    for base in range(first, ports.FIRST_EPHEMERAL - ports.SPAN, ports.SPAN):
         if not any(listeners.is_taken(port) for port in range(base, base + ports.SPAN)):
             return base
     raise AssertionError("there are no hundred free ports")
@@ -31,6 +35,7 @@ def temporary_cluster(**settings):
     with tempfile.TemporaryDirectory(prefix="kv-cluster-", ignore_cleanup_errors=True) as folder:
         # PostgreSQL's user has to get in.
         os.chmod(folder, 0o755)
+        settings = {"database": DATABASE} | settings
         cluster = Cluster(Path(folder) / "cluster", free_base(), **settings)
         try:
             yield cluster
@@ -38,18 +43,31 @@ def temporary_cluster(**settings):
             cluster.down(purge=True)
 
 
-def script(*words, cluster=None):
-    """Runs scripts/cluster. Returns its exit code, output and errors."""
+def script(*words, cluster=None, environment=None):
+    """Runs scripts/cluster, in a shell with these variables only if there are any. Returns its exit
+    code, output and errors."""
     verb, *rest = map(str, words)
     place = ["--dir", str(cluster.folder.path)] if cluster else []
     done = subprocess.run(
         [SCRIPT, verb, *place, *rest],
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def shell(**variables):
+    """The variables of a shell that knows no `cockroach`, with further ones."""
+    path = [
+        folder
+        for folder in os.environ["PATH"].split(os.pathsep)
+        if not os.access(Path(folder) / "cockroach", os.X_OK)
+    ]
+    others = {name: text for name, text in os.environ.items() if name != "KV_COCKROACH"}
+    return others | {"PATH": os.pathsep.join(path)} | variables
 
 
 def wait_for(what, is_true, seconds=30):

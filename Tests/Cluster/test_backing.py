@@ -8,6 +8,7 @@ import time
 import unittest
 
 import support
+from databases import once
 from kvcluster import ClusterError, probes, processes
 
 BACKING = ["backing", "nginx", "prometheus"]
@@ -18,12 +19,15 @@ class Backing(unittest.TestCase):
     def setUpClass(cls):
         cls.cluster = cls.enterClassContext(support.temporary_cluster())
         start = time.monotonic()
+        words = ["--base", cls.cluster.ports.base, "--database", support.DATABASE]
         code, _, errors = support.script(
-            "up", "--base", cls.cluster.ports.base, "--only", ",".join(BACKING), cluster=cls.cluster
+            "up", *words, "--only", ",".join(BACKING), cluster=cls.cluster
         )
         cls.start_seconds = time.monotonic() - start
         assert code == 0, errors
         cls.progress = errors
+        # The one that is maltreated where it is one of several.
+        cls.database = cls.cluster.of_kind("database")[-1].name
 
     def setUp(self):
         """Each test starts with all services ready, however the last one has left them."""
@@ -42,7 +46,7 @@ class Backing(unittest.TestCase):
 
     def test_it_stands_within_two_minutes_and_says_what_it_waits_for(self):
         self.assertLess(self.start_seconds, 120)
-        for name in ("postgres", "redis-3", "sentinel-2", "rabbitmq-1", "nginx", "prometheus"):
+        for name in (self.database, "redis-3", "sentinel-2", "rabbitmq-1", "nginx", "prometheus"):
             self.assertRegex(self.progress, rf"  {name} ready after \d+\.\d s\n")
 
     def test_status_lists_everything(self):
@@ -53,7 +57,8 @@ class Backing(unittest.TestCase):
             self.assertRegex(output, rf"(?m)^{service.name} +ready +{service.pid} +2\d{{4}}")
         self.assertRegex(output, r"(?m)^kv-api-1 +stopped +2\d{4}$")
         self.assertRegex(output, r"(?m)^redis-\d .*master$")
-        self.assertRegex(output, r"(?m)^rabbitmq-2 .*sees 3 of 3$")
+        for node in ("rabbitmq-2", *(n.name for n in self.cluster.of_kind("cockroach"))):
+            self.assertRegex(output, rf"(?m)^{node} .*sees 3 of 3$")
 
     def test_a_second_up_changes_nothing(self):
         before = {name: row["pid"] for name, row in self.rows().items()}
@@ -97,8 +102,9 @@ class Backing(unittest.TestCase):
         settings = dict(line.split("=", 1) for line in output.splitlines())
         self.assertEqual(settings["KV_REDIS_SENTINELS"].count(","), 2)
         self.assertEqual(settings["KV_AMQP_URLS"].count("amqp://kv:"), 3)
-        self.assertTrue(settings["KV_DATABASE_URL"].startswith("postgresql://kv:"))
+        self.assertEqual(settings["KV_DATABASE_URL"], self.cluster[self.database].url)
 
+    @once
     def test_a_taken_port_is_named_with_its_use_its_holder_and_a_way_out(self):
         self.cluster.stop(["redis-2"])
         (port,) = self.cluster["redis-2"].ports.values()
@@ -111,10 +117,11 @@ class Backing(unittest.TestCase):
     def test_an_unknown_name_is_answered_with_the_known_ones(self):
         code, _, errors = self.script("kill", "redis-9")
         self.assertEqual(code, 1)
-        self.assertIn("there is no redis-9; there are postgres, redis-1", errors)
+        first = self.cluster.of_kind("database")[0].name
+        self.assertIn(f"there is no redis-9; there are {first}, ", errors)
 
     def test_each_service_comes_back_after_it_was_killed(self):
-        for name in ("postgres", "redis-2", "sentinel-3", "rabbitmq-2", "nginx", "prometheus"):
+        for name in (self.database, "redis-2", "sentinel-3", "rabbitmq-2", "nginx", "prometheus"):
             with self.subTest(name=name):
                 before = self.cluster[name].identity.members()
                 self.assertEqual(self.script("kill", name)[0], 0)
@@ -125,7 +132,7 @@ class Backing(unittest.TestCase):
                 self.assertEqual(self.cluster[name].state, "ready")
 
     def test_each_service_comes_back_after_it_was_stopped(self):
-        for name in ("postgres", "redis-2", "sentinel-3", "rabbitmq-3", "nginx", "prometheus"):
+        for name in (self.database, "redis-2", "sentinel-3", "rabbitmq-3", "nginx", "prometheus"):
             with self.subTest(name=name):
                 self.assertEqual(self.script("stop", name)[0], 0)
                 self.assertEqual(self.cluster[name].state, "stopped")
@@ -133,7 +140,7 @@ class Backing(unittest.TestCase):
                 self.assertEqual(self.cluster[name].state, "ready")
 
     def test_a_paused_service_hangs_as_a_whole_and_goes_on(self):
-        for name in ("postgres", "redis-3", "rabbitmq-1", "nginx"):
+        for name in (self.database, "redis-3", "rabbitmq-1", "nginx"):
             with self.subTest(name=name):
                 service = self.cluster[name]
                 self.assertEqual(self.script("pause", name)[0], 0)
@@ -148,12 +155,13 @@ class Backing(unittest.TestCase):
                 support.wait_for(f"readiness of {name}", lambda: service.state == "ready", 60)
 
     def test_a_paused_service_can_be_stopped(self):
-        self.cluster.pause(["postgres"])
+        self.cluster.pause([self.database])
         start = time.monotonic()
-        self.cluster.stop(["postgres"])
+        self.cluster.stop([self.database])
         self.assertLess(time.monotonic() - start, 10)
-        self.assertEqual(self.cluster["postgres"].state, "stopped")
+        self.assertEqual(self.cluster[self.database].state, "stopped")
 
+    @once
     def test_another_redis_takes_over_and_the_old_master_comes_back_as_a_replica(self):
         old = self.master()
         self.cluster.kill([old.name])
@@ -178,11 +186,13 @@ class Backing(unittest.TestCase):
                 return server
         return None
 
+    @once
     def test_rabbitmq_is_one_cluster_of_three(self):
         nodes = {f"rabbitmq-{number}@localhost" for number in (1, 2, 3)}
         for node in self.cluster.of_kind("rabbitmq"):
             self.assertEqual(set(node.running_nodes()), nodes)
 
+    @once
     def test_a_rabbitmq_node_that_hung_for_long_rejoins_by_itself(self):
         self.cluster.pause(["rabbitmq-2"])
         others = self.cluster["rabbitmq-1"], self.cluster["rabbitmq-3"]
@@ -192,6 +202,7 @@ class Backing(unittest.TestCase):
         self.cluster.resume(["rabbitmq-2"])
         support.wait_for("return of rabbitmq-2", lambda: len(others[0].running_nodes()) == 3, 90)
 
+    @once
     def test_a_rabbitmq_node_that_ends_while_it_starts_is_started_again(self):
         node = self.cluster["rabbitmq-2"]
         self.cluster.stop([node.name])
@@ -213,7 +224,9 @@ class Backing(unittest.TestCase):
 
     def test_prometheus_finds_its_targets(self):
         prometheus = self.cluster["prometheus"]
-        support.wait_for("targets", lambda: prometheus.detail() == "7 of 7 targets up", 60)
+        count = 7 + len(self.cluster.of_kind("cockroach"))
+        wanted = f"{count} of {count} targets up"
+        support.wait_for("targets", lambda: prometheus.detail() == wanted, 60)
 
 
 if __name__ == "__main__":

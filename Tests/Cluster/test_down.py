@@ -4,19 +4,19 @@ import os
 import unittest
 
 import support
+from databases import once, only_on
 from kvcluster import listeners, processes
 
 # The quick ones; how the others end is the same code.
-SOME = "postgres,redis,sentinel,nginx,prometheus,epmd"
+SOME = "database,redis,sentinel,nginx,prometheus,epmd"
 
 
 class Down(unittest.TestCase):
     def test_it_leaves_nothing_behind(self):
         with support.temporary_cluster() as cluster:
             folder = str(cluster.folder.path)
-            code, _, errors = support.script(
-                "up", "--base", cluster.ports.base, "--only", SOME, cluster=cluster
-            )
+            words = ["--base", cluster.ports.base, "--database", support.DATABASE]
+            code, _, errors = support.script("up", *words, "--only", SOME, cluster=cluster)
             self.assertEqual(code, 0, errors)
             members = [
                 pid
@@ -26,14 +26,15 @@ class Down(unittest.TestCase):
             ]
             self.assertGreater(len(members), 10)
             cluster.pause(["redis-2"])
-            cluster.kill(["postgres"])
+            database = cluster.of_kind("database")[0]
+            cluster.kill([database.name])
 
             self.assertEqual(support.script("down", cluster=cluster)[0], 0)
             left = [stat for stat in map(processes.stat, members) if stat and stat.is_alive]
             self.assertEqual(left, [])
             ports = range(cluster.ports.base, cluster.ports.base + 100)
             self.assertEqual([port for port in ports if listeners.is_taken(port)], [])
-            self.assertTrue((cluster.folder / "postgres" / "data" / "PG_VERSION").exists())
+            self.assertTrue(list((cluster.folder / database.name / "data").iterdir()))
             self.assertEqual([s.state for s in cluster.services if s.state != "stopped"], [])
 
             self.assertEqual(support.script("down", cluster=cluster)[0], 0)
@@ -44,6 +45,7 @@ class Down(unittest.TestCase):
             lines = [processes.command_line(process.pid) for process in processes.everything()]
             self.assertEqual([line for line in lines if folder in line], [])
 
+    @only_on("postgres")
     def test_postgres_runs_where_its_user_can_not_enter(self):
         with support.temporary_cluster() as cluster:
             os.chmod(cluster.folder.path.parent, 0o700)
@@ -55,14 +57,15 @@ class Down(unittest.TestCase):
 
     def test_data_and_passwords_outlive_it(self):
         with support.temporary_cluster() as cluster:
-            cluster.up(["postgres", "redis", "sentinel"])
+            cluster.up(["database", "redis", "sentinel"])
             passwords = cluster.folder.passwords
             cluster.kill(["redis-1"])
             support.wait_for(
                 "failover", lambda: cluster["sentinel-1"].master != cluster.ports.redis(1)
             )
             cluster.down()
-            self.assertEqual(len(cluster.up(["postgres", "redis", "sentinel"])), 7)
+            again = cluster.up(["database", "redis", "sentinel"])
+            self.assertEqual(len(again), 6 + len(cluster.of_kind("database")))
             self.assertEqual(cluster.folder.passwords, passwords)
             # All three remember the same master, though not the one of the last time.
             roles = [server.role for server in cluster.of_kind("redis")]
@@ -70,6 +73,7 @@ class Down(unittest.TestCase):
             masters = {sentinel.master for sentinel in cluster.of_kind("sentinel")}
             self.assertEqual(masters, {cluster.ports.redis(roles.index("master") + 1)})
 
+    @once
     def test_another_program_with_the_same_number_is_left_alone(self):
         with support.temporary_cluster() as cluster:
             cluster.up(["redis-1"])

@@ -1,55 +1,66 @@
 """Tests of the whole system on real services; the exit code counts.
 
-    python3 run.py FOLDER-OF-BINARIES [NAME …]
+    python3 run.py FOLDER-OF-BINARIES [--database postgres|cockroach] [NAME …]
 
 Names choose single tests, as in `Cache.test_killed` or `Queued`. The cluster is started on ports
-of its own (KV_TEST_BASE, 23000) and taken down again.
+of its own (KV_TEST_BASE, 23000) and taken down again: first one on PostgreSQL, then one on
+CockroachDB where it is to be had.
 """
 
+import argparse
+import contextlib
 import os
 import sys
 import tempfile
 import unittest
+from pathlib import Path
 
 import running
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-def flat(suite):
-    """All tests of a suite, however nested."""
-    for test in suite:
-        if isinstance(test, unittest.TestSuite):
-            yield from flat(test)
-        else:
-            yield test
+import databases  # noqa: E402
+
+MODULES = [
+    "test_promises",
+    "test_faults",
+    "test_cockroach",
+    "test_rolling",
+    "test_setup",
+    "test_autoscaler",
+]
 
 
 def main():
-    binaries, *names = sys.argv[1:]
-    loader = unittest.defaultTestLoader
-    modules = [
-        "test_promises",
-        "test_faults",
-        "test_rolling",
-        "test_setup",
-        "test_autoscaler",
+    parser = argparse.ArgumentParser(usage=__doc__)
+    databases.add_option(parser)
+    parser.add_argument("binaries")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_intermixed_args()
+    suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromName, MODULES))
+    tests = [
+        test
+        for test in databases.flat(suite)
+        if not options.names
+        or any(test.id().partition(".")[2].startswith(name) for name in options.names)
     ]
-    suite = unittest.TestSuite(loader.loadTestsFromName(module) for module in modules)
-    if names:
-        suite = unittest.TestSuite(
-            test
-            for test in flat(suite)
-            if any(test.id().partition(".")[2].startswith(name) for name in names)
-        )
-    with tempfile.TemporaryDirectory(prefix="kv-cluster-tests-") as folder:
-        os.chmod(folder, 0o755)
-        running.CLUSTER = running.Cluster(
-            folder, int(os.environ.get("KV_TEST_BASE", "23000")), binaries)
-        try:
-            running.CLUSTER.up()
-            result = unittest.TextTestRunner(verbosity=2, failfast=False).run(suite)
-        finally:
-            running.CLUSTER.down()
-    sys.exit(0 if result.wasSuccessful() else 1)
+
+    @contextlib.contextmanager
+    def on(database):
+        with tempfile.TemporaryDirectory(prefix="kv-cluster-tests-") as folder:
+            # PostgreSQL's user has to get in.
+            os.chmod(folder, 0o755)
+            base = int(os.environ.get("KV_TEST_BASE", "23000"))
+            running.CLUSTER = running.Cluster(folder, base, options.binaries, database)
+            try:
+                running.CLUSTER.up()
+                yield
+            finally:
+                running.CLUSTER.down()
+
+    succeeded = databases.run(tests, options.database, on)
+    databases.report("Tests/System", options.database)
+    sys.exit(0 if succeeded else 1)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 class Cluster:
     """`scripts/cluster`, as a person would use it."""
 
-    def __init__(self, folder, base, binaries):
+    def __init__(self, folder, base, binaries, database):
         self.folder = Path(folder)
         self.base = str(base)
         self.binaries = binaries
+        # "postgres" or "cockroach".
+        self.database = database
 
     def command(self, *words, check=True):
         """Runs a verb and returns what it prints."""
@@ -37,7 +39,9 @@ class Cluster:
         return result.stdout
 
     def up(self):
-        self.command("up", "--base", self.base, "--binaries", self.binaries)
+        self.command(
+            "up", "--base", self.base, "--binaries", self.binaries, "--database", self.database
+        )
         members = json.loads(self.command("status", "--json"))
         self.ports = {member["name"]: member["ports"] for member in members}
 

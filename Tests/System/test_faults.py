@@ -60,10 +60,10 @@ class Cache(Faults):
 
 
 class Database(Faults):
-    """The database away: writes are queued, what is cached is read, the rest is a 503."""
+    """All of the database away: writes are queued, what is cached is read, the rest is a 503."""
 
     def unavailable(self, way):
-        load, during = self.survive("postgres", way, tolerated=10**9)
+        load, during = self.survive("database", way, tolerated=10**9)
         self.assertGreater(during.get(("PUT", 202), 0), 10, during)
         self.assertEqual(load.seen("unreachable"), 0, load.errors[:5])
         puts = load.statuses["PUT", 503]
@@ -86,7 +86,7 @@ class Database(Faults):
     def test_strict(self):
         """Without it, `handling=strict` and uncached reads are a 503 with Retry-After."""
         self.client.put(self.key("cached"), "1")
-        with self.cluster.without("postgres", "stop"):
+        with self.cluster.without("database", "stop"):
             running.wait_until(
                 lambda: self.cluster.health(self.cluster.nodes[0])["database"] == "unhealthy",
                 20, "unhealthy database")

@@ -134,7 +134,7 @@ class Queued(running.Case):
         keys = [self.key(number) for number in range(20)]
         for key in keys:
             self.assertEqual(self.client.put(key, "0").status, 201)
-        self.cluster.command("pause", "postgres")
+        self.cluster.command("pause", "database")
         try:
             clients = [self.cluster.client(timeout=30) for _ in keys]
             answers = [None] * len(keys)
@@ -153,7 +153,7 @@ class Queued(running.Case):
             later = [self.client.put(key, "2") for key in keys]
             self.assertEqual({answer.status for answer in later}, {202})
         finally:
-            self.cluster.command("resume", "postgres")
+            self.cluster.command("resume", "database")
         for answer in later:
             self.assertEqual(self.wait_for(answer.operation)["status"], "applied")
         for key in keys:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import document
 import running
+from databases import once, only_on
 from client import Client, Unreachable
 
 
@@ -23,12 +24,14 @@ class Setup(running.Case):
         folder = self.enterContext(tempfile.TemporaryDirectory(prefix="kv-setup-"))
         return document.Desk(folder, self.cluster)
 
+    @once
     def test_every_marked_block_is_run(self):
         """Each block of SETUP.md that says it is tested is run by a test of this file."""
         text = Path(__file__).read_text()
         for name in document.names():
             self.assertIn(f'.run("{name}")', text)
 
+    @once
     def test_settings(self):
         """Settings and tokens are checked without a start."""
         self.assertIn("The settings are fine.", self.desk.run("check"))
@@ -79,6 +82,7 @@ class Setup(running.Case):
         except Unreachable:
             return False
 
+    @once
     def test_embedded_backup(self):
         """A store by itself is backed up under writes, lost, and restored."""
         values = {f"key-{number}": os.urandom(2_000) for number in range(500)}
@@ -125,6 +129,7 @@ class Setup(running.Case):
         with self.store():
             self.assertEqual(self.desk.run("embedded-backup"), "ok\n")
 
+    @only_on("postgres")
     def test_postgres_backup(self):
         """The cluster's database is backed up under writes, and the store taken back to it."""
         kept, changed, late = (self.key(name) for name in ("kept", "changed", "late"))

@@ -5,7 +5,7 @@ import time
 
 from . import listeners, programs, rabbitmq
 from .cockroach import NODES as COCKROACH_NODES
-from .cockroach import Cockroach
+from .cockroach import Cockroach, wait_until_replicated
 from .errors import ClusterError
 from .exporters import NodeExporter, RedisExporter
 from .folder import REPOSITORY, Folder
@@ -20,6 +20,8 @@ from .redis import REPLICAS, SENTINELS, Redis, Sentinel
 from .start import Start
 
 SCALABLE = {"kv-api": API, "kv-worker": Worker}
+NO_COCKROACH = "there is no cockroach on the PATH; KV_COCKROACH may name one"
+DATABASES = {"postgres": "PostgreSQL", "cockroach": "CockroachDB"}
 
 
 class Cluster:
@@ -35,6 +37,7 @@ class Cluster:
         is_quiet=True,
         tls=None,
         rate=None,
+        database=None,
     ):
         """
         path: the folder for everything; by default `.cluster` in the repository.
@@ -44,6 +47,8 @@ class Cluster:
         tls: whether Nginx serves TLS on a port of its own, too; by default as at the last `up`.
         rate: requests a second that each client may send; 0: any number. By default as at the last
             `up`, or as in deploy/nginx/limits.conf.
+        database: "postgres" or "cockroach"; by default that of the last `up`, or CockroachDB where
+            its program is to be had.
         has_autoscaler: whether it scales itself; by default as after the last `up`, or not.
         """
         self.folder = Folder(path or REPOSITORY / ".cluster")
@@ -60,15 +65,46 @@ class Cluster:
         # Those that are being started belong to the cluster already, those that are being ended
         # no longer.
         self.starting = set()
-        self._leaving = set()
+        self.leaving = set()
         self._is_quiet = is_quiet
-        kind = plan.get("database") or ("cockroach" if programs.cockroach() else "postgres")
-        self._fixed = self._make_fixed(kind)
+        # CockroachDB's program, as `up` has found it: other shells may not know where it is.
+        self._cockroach = plan.get("cockroach")
+        self.database = self._choose_database(database, plan.get("database"))
+        self._fixed = self._make_fixed(self.database)
         if base and base != plan.get("base", base) and any(s.is_alive for s in self.services):
             raise ClusterError(
                 f"this cluster runs with the base port {plan['base']}: end it first "
                 f"(scripts/cluster down), or give the other one a folder of its own (--dir)"
             )
+
+    def _choose_database(self, chosen, known):
+        """The kind of its database. The data of one are not there for the other."""
+        if chosen and known and chosen != known:
+            raise ClusterError(
+                f"this cluster has its data in {DATABASES[known]}: scripts/cluster down --purge "
+                f"removes them, and one in a folder of its own (--dir) may stand beside it"
+            )
+        if chosen not in (None, *DATABASES):
+            raise ClusterError(f"{chosen} is none of {', '.join(DATABASES)}")
+        if known:
+            return known
+        has_cockroach = programs.cockroach() is not None
+        if chosen == "cockroach" and not has_cockroach:
+            raise ClusterError(NO_COCKROACH)
+        return chosen or ("cockroach" if has_cockroach else "postgres")
+
+    @property
+    def cockroach(self):
+        """The path of CockroachDB's program."""
+        path = self._cockroach or programs.cockroach()
+        if path is None:
+            raise ClusterError(NO_COCKROACH)
+        if not programs.is_program(path):
+            raise ClusterError(
+                f"CockroachDB's program was {path}, and is no longer there: name another one in "
+                f"KV_COCKROACH, and run scripts/cluster up"
+            )
+        return path
 
     def _make_fixed(self, database):
         return [
@@ -108,7 +144,7 @@ class Cluster:
         return [
             service
             for service in self.of_kind(kind)
-            if service.name not in self._leaving
+            if service.name not in self.leaving
             and (service.is_member or service.name in self.starting)
         ]
 
@@ -141,6 +177,8 @@ class Cluster:
     def up(self, only=None):
         """Starts what is missing, all of it or the services named. Returns their names."""
         with self._changing():
+            if self.database == "cockroach":
+                self._cockroach = programs.cockroach(self._cockroach) or self._cockroach
             if not self.has_autoscaler:
                 Autoscaler(self).stop()
             self._save_plan()
@@ -172,17 +210,16 @@ class Cluster:
         with self._changing():
             services = self._all_ever()
             if purge:
-                for service in services:
-                    service.kill()
+                self._kill(services)
             # In the order of a request: the door first, what is behind it last. But before that,
             # who might change things.
             door = {"nginx", "prometheus"}
-            for kinds in [{"kv-autoscaler"}, door, set(SCALABLE), {"rabbitmq"}, None]:
-                stage = [s for s in services if kinds is None or s.kind in kinds]
-                for service in stage:
-                    service.ask_to_stop()
-                for service in stage:
-                    service.finish_stopping()
+            self.leaving = {service.name for service in services}
+            try:
+                for kinds in [{"kv-autoscaler"}, door, set(SCALABLE), {"rabbitmq"}, None]:
+                    self._end([s for s in services if kinds is None or s.kind in kinds])
+            finally:
+                self.leaving = set()
             if purge:
                 self.folder.purge()
 
@@ -199,8 +236,7 @@ class Cluster:
 
     def kill(self, names):
         """SIGKILL to all processes of the services: a crash, which nobody is told of."""
-        for service in self.select(names):
-            service.kill()
+        self._kill(self.select(names))
 
     def pause(self, names):
         """SIGSTOP to all processes of the services: they hang."""
@@ -225,7 +261,8 @@ class Cluster:
         self.folder.plan = {
             "base": self.ports.base,
             "binaries": str(self.binaries) if self.binaries else None,
-            "database": self.of_kind("database")[0].kind,
+            "database": self.database,
+            "cockroach": self._cockroach,
             "replicas": self.replicas,
             "tls": self.tls,
             "rate": self.rate,
@@ -249,6 +286,7 @@ class Cluster:
         try:
             Start([service for service in services if service.state != "ready"], progress).run()
             self._check_formation(progress)
+            wait_until_replicated(self, progress)
             self._announce()
         finally:
             self.starting = set()
@@ -256,18 +294,30 @@ class Cluster:
 
     def _stop(self, services, becoming=None):
         """Ends services after those in front of them have been told."""
-        self._leaving = {service.name for service in services}
+        self.leaving = {service.name for service in services}
         try:
             if becoming:
                 self.replicas[becoming[0]] = becoming[1]
                 self._save_plan()
             self._announce()
-            for service in services:
-                service.ask_to_stop()
-            for service in services:
-                service.finish_stopping()
+            self._end(services)
         finally:
-            self._leaving = set()
+            self.leaving = set()
+
+    @staticmethod
+    def _kill(services):
+        """The last ones first: a RabbitMQ node that misses its epmd for a moment starts another
+        one, which would stay behind."""
+        for service in reversed(services):
+            service.kill()
+
+    @staticmethod
+    def _end(services):
+        """All of them at once."""
+        for service in services:
+            service.ask_to_stop()
+        for service in services:
+            service.finish_stopping()
 
     def _announce(self):
         """Tells Nginx and Prometheus who is there."""

@@ -7,18 +7,18 @@ import subprocess
 import sys
 
 from .build import build
-from .cluster import SCALABLE, Cluster
+from .cluster import DATABASES, SCALABLE, Cluster
 from .errors import ClusterError
 from .folder import REPOSITORY, Folder
 from .node import Node, backing_settings
 from .ports import DEFAULT_BASE
 
 DESCRIPTION = """\
-Runs the whole system on this machine, without containers: a database (PostgreSQL, or three nodes
-of CockroachDB where a `cockroach` is on the PATH or named by KV_COCKROACH), Redis with two replicas
-and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and Prometheus with
-exporters for Redis and the machine. All of it listens on 127.0.0.1 only. KV_… settings of the shell
-are passed on to our own programs."""
+Runs the whole system on this machine, without containers: a database (three nodes of CockroachDB
+where a `cockroach` is on the PATH or named by KV_COCKROACH, PostgreSQL elsewhere), Redis with two
+replicas and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and
+Prometheus with exporters for Redis and the machine. All of it listens on 127.0.0.1 only. KV_…
+settings of the shell are passed on to our own programs."""
 
 EPILOG = """\
 NAME is one of those that `status` lists, or a kind or group of them: redis, sentinel, rabbitmq,
@@ -66,6 +66,12 @@ def parser():
         default=None,
         help="have kv-autoscaler scale kv-api and kv-worker, or no longer (default: as it was; at "
         "first, not)",
+    )
+    up.add_argument(
+        "--database",
+        choices=list(DATABASES),
+        help="where entries are kept (default: as before; at first cockroach where its program is "
+        "to be had, else postgres)",
     )
     choice = up.add_mutually_exclusive_group()
     choice.add_argument("--release", action="store_true", help="build a release (the default)")
@@ -138,7 +144,10 @@ def _up(options):
         has_autoscaler=options.autoscaler,
         tls=options.tls,
         rate=options.rate,
+        database=options.database,
     )
+    if cluster.database == "postgres":
+        groups.append("postgres")
     chosen = cluster.select(only) if only else cluster.services
     products = sorted({service.kind for service in chosen if isinstance(service, Node)})
     wants_binaries = bool(products)

@@ -10,6 +10,22 @@ from .folder import REPOSITORY
 from .service import Service
 
 
+# Variables with our prefix that scripts and tests read, and none of our programs.
+FOREIGN_NAMES = {"KV_COCKROACH", "KV_TOKEN"}
+FOREIGN_PREFIXES = ("KV_DOCKER_", "KV_TEST_")
+
+
+def given_settings():
+    """Settings that the shell has for our programs. A mistyped one is among them: they say so."""
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if name.startswith("KV_")
+        and name not in FOREIGN_NAMES
+        and not name.startswith(FOREIGN_PREFIXES)
+    }
+
+
 def backing_settings(cluster):
     """Where the services behind a process are: the same for kv-api and kv-worker."""
     passwords = cluster.folder.passwords
@@ -40,8 +56,8 @@ class Node(Service):
         """What differs from the settings' defaults. The rest may come from the shell."""
         given = {
             name: text
-            for name, text in os.environ.items()
-            if name.startswith("KV_") and not name.startswith("KV_AUTOSCALER_")
+            for name, text in given_settings().items()
+            if not name.startswith("KV_AUTOSCALER_")
         }
         listen = {"KV_LISTEN": f"127.0.0.1:{self.port}"}
         return given | backing_settings(self.cluster) | listen | self.cluster.settings
@@ -99,11 +115,10 @@ class Autoscaler(Node):
         return {"HTTP": self.cluster.ports.autoscaler}
 
     def settings(self):
-        given = {name: text for name, text in os.environ.items() if name.startswith("KV_")}
         script, folder = (
             shlex.quote(str(path)) for path in (REPOSITORY / "scripts/cluster", self.folder.path)
         )
-        return given | {
+        return given_settings() | {
             "KV_LISTEN": f"127.0.0.1:{self.port}",
             "KV_AUTOSCALER_PROMETHEUS_URL": f"http://127.0.0.1:{self.cluster.ports.prometheus}",
             "KV_AUTOSCALER_COMMAND": f"{script} scale --dir {folder} {{service}} {{replicas}}",

@@ -34,7 +34,7 @@ class Postgres(Service):
 
     @staticmethod
     def _program(name):
-        return programs.find(name, f"/usr/lib/postgresql/*/bin/{name}")
+        return programs.find(name, f"/usr/lib/postgresql/*/bin/{name}", group="postgres")
 
     @staticmethod
     def _as_user():

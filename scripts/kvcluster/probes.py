@@ -67,13 +67,59 @@ def amqp(port):
 
 def postgres(port, user, database):
     """Whether PostgreSQL asks for the password: until it is ready, it answers with an error."""
-    parameters = f"user\0{user}\0database\0{database}\0\0".encode()
     try:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
             connection.settimeout(SECONDS)
-            # Protocol 3.0.
-            head = struct.pack("!ii", len(parameters) + 8, 3 << 16)
-            connection.sendall(head + parameters)
+            connection.sendall(_startup(user, database))
             return connection.recv(1) == b"R"
     except OSError:
         return False
+
+
+def _startup(user, database):
+    """The first message of PostgreSQL's protocol, 3.0."""
+    parameters = f"user\0{user}\0database\0{database}\0\0".encode()
+    return struct.pack("!ii", len(parameters) + 8, 3 << 16) + parameters
+
+
+def sql(port, statement, user="root", database="system", seconds=5.0):
+    """Rows of a statement as lists of texts, from a server that trusts who connects, as CockroachDB
+    does in insecure mode; None without an answer, or with an error."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), seconds) as connection:
+            connection.settimeout(seconds)
+            connection.sendall(_startup(user, database))
+            with connection.makefile("rb") as file:
+                if _rows(file) is None:
+                    return None
+                text = statement.encode() + b"\0"
+                connection.sendall(b"Q" + struct.pack("!i", len(text) + 4) + text)
+                return _rows(file)
+    except (OSError, ValueError, struct.error):
+        return None
+
+
+def _rows(file):
+    """All rows until the server is ready for the next statement; None after an error."""
+    rows, is_error = [], False
+    while True:
+        kind, length = struct.unpack("!ci", file.read(5))
+        body = file.read(length - 4)
+        if kind == b"Z":
+            return None if is_error else rows
+        if kind == b"E":
+            is_error = True
+        if kind == b"D":
+            rows.append(_columns(body))
+
+
+def _columns(row):
+    texts, place = [], 2
+    for _ in range(struct.unpack_from("!h", row)[0]):
+        (length,) = struct.unpack_from("!i", row, place)
+        place += 4
+        # NULL has the length -1.
+        end = place + max(length, 0)
+        texts.append(None if length < 0 else row[place:end].decode("utf-8", "replace"))
+        place = end
+    return texts

@@ -7,8 +7,9 @@ import shutil
 from .errors import ClusterError
 
 
-def find(name, *places):
-    """The path of a program: on the PATH, or the newest that one of the patterns finds."""
+def find(name, *places, group="cluster"):
+    """The path of a program: on the PATH, or the newest that one of the patterns finds. `group` is
+    what scripts/packages calls those that it belongs to."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     found = shutil.which(name, path=path)
     for pattern in places:
@@ -16,7 +17,7 @@ def find(name, *places):
         found = matches[-1] if matches else found
     if found is None:
         raise ClusterError(
-            f"there is no {name} here. On Debian: scripts/packages cluster; elsewhere, install "
+            f"there is no {name} here. On Debian: scripts/packages {group}; elsewhere, install "
             f"what your system calls it"
         )
     return found
@@ -26,9 +27,18 @@ def _version(path):
     return [int(part) if part.isdigit() else 0 for part in path.split("/")]
 
 
-def cockroach():
-    """CockroachDB's program, from KV_COCKROACH or the PATH; None if there is none."""
+def is_program(path):
+    """Whether this is a file that may be run."""
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def cockroach(remembered=None):
+    """The absolute path of CockroachDB's program, which Debian does not have: from KV_COCKROACH, as
+    it is remembered, or from the PATH; None if there is none."""
     named = os.environ.get("KV_COCKROACH")
-    if named and not os.access(named, os.X_OK):
+    if named and not is_program(named):
         raise ClusterError(f"KV_COCKROACH is {named}, and that is no program")
-    return named or shutil.which("cockroach")
+    if not named and remembered and is_program(remembered):
+        named = remembered
+    found = named or shutil.which("cockroach")
+    return os.path.abspath(found) if found else None

@@ -38,6 +38,7 @@ class Service:
         self.folder = cluster.folder
         self.number = number
         self.name = self.kind if number is None else f"{self.kind}-{number}"
+        self._asked_to_stop = None
 
     def __repr__(self):
         return f"<{self.name}>"
@@ -144,9 +145,13 @@ class Service:
             # Parts of a dead predecessor would hold its ports and files.
             processes.kill(self.identity)
         self.prepare()
-        identity = processes.spawn(
-            self.command(), self.environment(), str(self.folder.log(self.name))
-        )
+        command = self.command()
+        try:
+            log = str(self.folder.log(self.name))
+            identity = processes.spawn(command, self.environment(), log)
+        except OSError as error:
+            reason = error.strerror
+            raise ClusterError(f"{self.name}: {command[0]} can't be run: {reason}") from None
         self.folder.write(self._record, json.dumps(vars(identity)) + "\n", 0o644)
 
     def wait(self, seconds=None):
@@ -165,18 +170,21 @@ class Service:
     def ask_to_stop(self):
         """Sends the signal for an orderly end, also to a service that is paused."""
         identity = self.identity
+        self._asked_to_stop = time.monotonic()
         if identity and identity.find():
             processes.send([identity.pid], self.stop_signal)
             processes.send(identity.members(), signal.SIGCONT)
 
     def finish_stopping(self):
-        """Waits for the end that was asked for, or brings it about."""
+        """Waits for the end that was asked for, or brings it about. The time counts from when it
+        was asked for: what is stopped together has ended together."""
         identity = self.identity
         if identity is None:
             return
         # Its helpers go with it. PostgreSQL's backends and epmd's clients take a moment longer.
         members = identity.members()
-        processes.wait_until_gone(members, self.stop_seconds)
+        waited = time.monotonic() - (self._asked_to_stop or time.monotonic())
+        processes.wait_until_gone(members, max(0, self.stop_seconds - waited))
         processes.kill(identity)
         self._record.unlink(missing_ok=True)
 

@@ -67,8 +67,10 @@ def running(options):
     with tempfile.TemporaryDirectory(prefix="kv-model-", ignore_cleanup_errors=True) as folder:
         # PostgreSQL's user has to get in.
         os.chmod(folder, 0o755)
+        # The bytes of an entry are asked in PostgreSQL's own way.
         cluster = Cluster(Path(folder) / "cluster", options.base, os.path.abspath(binaries),
-                          settings={"KV_LOG_LEVEL": "warning"}, is_quiet=False)
+                          settings={"KV_LOG_LEVEL": "warning"}, is_quiet=False,
+                          database="postgres")
         try:
             cluster.up()
             yield cluster
