@@ -60,6 +60,37 @@ struct WriteBatchingTests {
     #expect(try await loop.get(key("a")).text == "3")
   }
 
+  @Test("Where commits take long, a batch waits for those who have just been answered")
+  func returning() async throws {
+    var limits = StoreLimits()
+    limits.gatheringLeast = .zero
+    limits.gatheringShare = 1e9
+    limits.gatheringMost = .seconds(30)
+    let loop = Loop(backing, limits: limits)
+    backing.database.beforeWrite.close()
+    let first = await loop.start(writes: [put("a"), put("b")])
+    await backing.database.beforeWrite.untilHeld()
+    let second = await loop.start(writes: [put("c")])
+    await loop.until(writesWaiting: 1)
+    backing.database.beforeWrite.open()
+    for task in first { _ = try await task.value.get() }
+    // "c" could go by itself, but its batch waits for as many as were at work.
+    let third = await loop.start(writes: [put("a", "2"), put("b", "2")])
+    for task in second + third { _ = try await task.value.get() }
+    #expect(batches == [["a", "b"], ["c", "a", "b"]])
+  }
+
+  @Test("A batch of as many as there are writers waits for nobody")
+  func alone() async throws {
+    var limits = StoreLimits()
+    limits.gatheringLeast = .zero
+    limits.gatheringShare = 1e9
+    limits.gatheringMost = .seconds(30)
+    let loop = Loop(backing, limits: limits)
+    for number in 0..<3 { _ = try await loop.write(put("a", "\(number)")) }
+    #expect(batches == [["a"], ["a"], ["a"]])
+  }
+
   @Test("A batch holds at most so many writes")
   func writesMax() async throws {
     var limits = StoreLimits()

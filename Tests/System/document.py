@@ -1,5 +1,6 @@
 """The commands of SETUP.md, run as they stand there."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -31,12 +32,18 @@ def names():
 
 
 class Desk:
-    """A folder to run them in, as a reader would in the repository: kv-api is on the PATH, and
-    scripts/cluster means the cluster of the tests."""
+    """A folder to run them in, as a reader would in the repository: kv-api is on the PATH, and so
+    is the cluster's CockroachDB; scripts/cluster and .cluster mean the cluster of the tests."""
 
     def __init__(self, folder, cluster):
         self.folder = Path(folder)
         self.binaries = Path(cluster.binaries).resolve()
+        self._programs = self.folder / "programs"
+        self._programs.mkdir()
+        if cluster.database == "cockroach":
+            plan = json.loads((cluster.folder / "cluster.json").read_text())
+            (self._programs / "cockroach").symlink_to(plan["cockroach"])
+        (self.folder / ".cluster").symlink_to(cluster.folder.resolve())
         (self.folder / "scripts").mkdir()
         script = self.folder / "scripts" / "cluster"
         script.write_text(
@@ -46,8 +53,9 @@ class Desk:
 
     def run(self, name):
         """Runs a block; fails if a command of it does. Returns what it prints."""
+        path = f'PATH="{self._programs}:{self.binaries}:$PATH"\n'
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", f'PATH="{self.binaries}:$PATH"\n{block(name)}'],
+            ["bash", "-euo", "pipefail", "-c", path + block(name)],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

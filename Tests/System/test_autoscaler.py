@@ -30,9 +30,9 @@ SETTINGS = {
     "KV_AUTOSCALER_WORKER_MAX": "3",
     "KV_AUTOSCALER_WORKER_BACKLOG": "1",
     "KV_AUTOSCALER_WORKER_BACKLOG_MIN": "100",
-    # Workers take one message at a time, so that a queue empties slowly enough to be seen.
-    "KV_WORKER_PREFETCH": "1",
 }
+# How many messages a worker takes at a time: so few that a queue empties slowly enough to be seen.
+PREFETCH = {"postgres": "1", "cockroach": "20"}
 
 
 class Queueing:
@@ -94,11 +94,12 @@ class Autoscaler(running.Case):
     @contextlib.contextmanager
     def environment(cls):
         """The settings of these tests, for what is started meanwhile."""
-        os.environ.update(SETTINGS)
+        settings = SETTINGS | {"KV_WORKER_PREFETCH": PREFETCH[running.CLUSTER.database]}
+        os.environ.update(settings)
         try:
             yield
         finally:
-            for name in SETTINGS:
+            for name in settings:
                 del os.environ[name]
 
     # What is there

@@ -103,12 +103,15 @@ CONNECTIONS = [
     Lines(
         "Trouble",
         "A second. Conflicts are tried again; of unknown outcomes nobody knows whether they were "
-        "committed.",
+        "committed; a statement is cancelled after 2 s, and one that is refused for good does not "
+        "fit the server.",
         "ops",
         [
             counted("kv_database_conflicts_total", "conflicts"),
             counted("kv_database_connection_failures_total", "failed connections"),
             counted("kv_database_unknown_outcomes_total", "unknown outcomes"),
+            counted("kv_database_cancellations_total", "cancelled"),
+            counted("kv_database_rejections_total", "refused for good"),
         ],
     ),
     Lines(
@@ -158,6 +161,13 @@ COCKROACH = [
         decimals=0,
     ),
     Lines(
+        "Clock offset",
+        "How far the clock of a node is from the others, by node. At 0.4 s it ends itself.",
+        "s",
+        [Query("abs(clock_offset_meannanos) / 1e9", "{{instance}}")],
+        thresholds=rising(0.1, 0.4),
+    ),
+    Lines(
         "Latency in the server",
         "p99 of SQL statements, by node.",
         "ns",
@@ -168,6 +178,45 @@ COCKROACH = [
                 "{{instance}}",
             )
         ],
+    ),
+    Lines(
+        "Writing the log",
+        "p99 of the time until entries of the log are on the disk of a node. A write waits for the "
+        "majority.",
+        "ns",
+        [
+            Query(
+                "histogram_quantile(0.99, sum by (instance, le) "
+                "(rate(raft_process_logcommit_latency_bucket[$__rate_interval])))",
+                "{{instance}}",
+            )
+        ],
+        thresholds=rising(5e7, 1e8),
+    ),
+    Lines(
+        "Stuck requests",
+        "Waiting for tens of seconds: for a lease, a majority, or each other.",
+        "short",
+        [
+            Query("sum by (instance) (requests_slow_lease)", "{{instance}}: lease"),
+            Query("sum by (instance) (requests_slow_raft)", "{{instance}}: majority"),
+            Query("sum by (instance) (requests_slow_latch)", "{{instance}}: each other"),
+        ],
+        thresholds=nothing_above(1),
+        decimals=0,
+    ),
+    Lines(
+        "Slow operations of disks",
+        "Those that took longer than 10 seconds (slow) or 30 (stalled), by node.",
+        "short",
+        [
+            Query(
+                f"sum by (instance) (increase(storage_disk_{kind}[$__rate_interval]))",
+                f"{{{{instance}}}}: {kind}",
+            )
+            for kind in ("slow", "stalled")
+        ],
+        thresholds=nothing_above(1),
     ),
     Lines(
         "Connections of a node",

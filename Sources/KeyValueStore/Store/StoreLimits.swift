@@ -9,6 +9,12 @@ public struct StoreLimits: Equatable, Sendable {
   public var pendingWritesMax = 10_000
   /// Most bytes that wait for the next batch; a first write alone may exceed it. Default 64 MiB.
   public var pendingBytesMax = 64 << 20
+  /// Commits that take less than this are not waited with. Default 5 ms.
+  public var gatheringLeast = Duration.milliseconds(5)
+  /// How much of a commit's time the next one waits for writers, at the most. Default an eighth.
+  public var gatheringShare = 0.125
+  /// Longest wait for writers. Default 10 ms.
+  public var gatheringMost = Duration.milliseconds(10)
   /// Most commits that the cache and the feed are being told of at a time. Default 4.
   public var publishingMax = 4
 

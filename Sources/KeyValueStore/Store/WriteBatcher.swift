@@ -1,5 +1,5 @@
-/// Natural batching of writes: one batch is being committed, the next gathers meanwhile. There is
-/// no timer: an idle store commits at once, a busy one commits ever larger batches.
+/// Natural batching of writes: one batch is being committed, the next gathers meanwhile. An idle
+/// store commits at once, a busy one commits ever larger batches.
 ///
 /// The work is done by the writers themselves. The first that finds nobody at work leads: it
 /// commits a batch for all who wait, hands on to the first of those who came meanwhile, and tells
@@ -17,6 +17,10 @@ final class WriteBatcher {
   private var lastTurn: PublishingTurn?
   /// Commits that the cache and the feed are being told of.
   private var publishing = 0
+  /// How long the last commit took.
+  private var lastDuration = Duration.zero
+  /// Writers of the last batch, and those who waited at its end: who may be about to write again.
+  private var activeWriters = 0
 
   init(
     database: any Database, publisher: CommitPublisher, limits: StoreLimits,
@@ -49,9 +53,7 @@ final class WriteBatcher {
 
   /// Carries out the batch whose first write is the leader's own, and hands on.
   private func lead() async -> Result<WriteReceipt, StoreError> {
-    // Lets all requests that are runnable in this turn of the loop join. Without it, the first of a
-    // burst would go alone and the others wait for its commit: batches of 1 and N by turns.
-    await Task.yield()
+    await gather()
     let batch = pending.takeBatch(limits: limits)
     let results: [Result<WriteReceipt, StoreError>]
     switch await commit(batch.map(\.write)) {
@@ -69,6 +71,22 @@ final class WriteBatcher {
     return results[0]
   }
 
+  /// Lets all requests that are runnable in this turn of the loop join. Without it, the first of a
+  /// burst would go alone and the others wait for its commit: batches of 1 and N by turns.
+  ///
+  /// Where commits take long, those who have just been answered are waited for, too, for a fraction
+  /// of that time: the database does much the same work for few writes as for many, and clients
+  /// that write again and again would fall into two halves, each waiting for the other's commit.
+  private func gather() async {
+    await Task.yield()
+    guard lastDuration >= limits.gatheringLeast else { return }
+    let awaited = min(activeWriters, limits.batchWritesMax)
+    let end = ContinuousClock.now + min(lastDuration * limits.gatheringShare, limits.gatheringMost)
+    while pending.count < awaited, ContinuousClock.now < end {
+      guard (try? await Task.sleep(for: .milliseconds(1))) != nil else { return }
+    }
+  }
+
   /// One commit; its failure is the failure of each of its writes.
   private func commit(_ writes: [Write]) async -> Result<[WriteReceipt], StoreError> {
     let bytes = writes.reduce(0) { $0 + $1.weight }
@@ -81,8 +99,10 @@ final class WriteBatcher {
       failure = error
       result = .failure(error)
     }
+    lastDuration = ContinuousClock.now - start
+    activeWriters = writes.count + pending.count
     observer.writeBatchEnded(
-      writes: writes.count, bytes: bytes, duration: ContinuousClock.now - start, error: failure)
+      writes: writes.count, bytes: bytes, duration: lastDuration, error: failure)
     return result
   }
 

@@ -9,6 +9,12 @@ struct Migrator {
 
   /// Returns how many steps were missing.
   func migrate() async throws(ExchangeError) -> Int {
+    let count = try await bringUpToDate()
+    await tune()
+    return count
+  }
+
+  private func bringUpToDate() async throws(ExchangeError) -> Int {
     // Mostly there is nothing to do: creating what exists would take locks for nothing.
     if let version = try? await version(), version >= Migrations.steps.count { return 0 }
     try await run(Migrations.table)
@@ -26,11 +32,11 @@ struct Migrator {
             """, parameters)
         ], within: deadline)
     }
-    await tune()
     return Migrations.steps.count - Int(version)
   }
 
-  /// Says what only CockroachDB knows, and only some users may say.
+  /// Says what only CockroachDB knows, and only some users may say; at every start, as restoring a
+  /// database loses it.
   private func tune() async {
     for statement in Migrations.tuning {
       _ = try? await connection.exchange([Statement(statement)], within: deadline)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import yaml
 
+import databases
+from databases import only_on
 from project import REPOSITORY, free_port, make_certificate
 
 OVERRIDE = ["-f", "docker-compose.yml", "-f", "docker-compose.postgres.yml"]
@@ -253,6 +255,56 @@ class StartScripts(InTemporaryFolder):
             """
         )
         self.assertEqual(output.split(), ["400", "1"])
+
+    @only_on("cockroach")
+    def test_cockroach_founds_a_cluster_and_makes_the_database(self):
+        """Its user can do what the tables need, by a verified connection; so can Prometheus."""
+        with_image = f"""
+          hostname cockroach-1
+          image=/tmp/image && mkdir $image && mount -t tmpfs none $image
+          mkdir $image/certs $image/database $image/cockroach $image/usr $image/etc $image/tmp
+          for name in bin sbin lib lib64; do
+            if [[ -L /$name ]]; then
+              cp -P /$name $image
+            elif [[ -d /$name ]]; then
+              mkdir $image/$name && mount --bind /$name $image/$name
+            fi
+          done
+          mkdir $image/proc $image/dev && mount -t proc proc $image/proc
+          mount --bind /usr $image/usr && mount --rbind /dev $image/dev
+          printf '127.0.0.1 localhost cockroach-1 cockroach-2 cockroach-3\n' >$image/etc/hosts
+          cp -r $deploy $image/kv
+          touch $image/cockroach/cockroach
+          mount --bind {databases.programs.cockroach()} $image/cockroach/cockroach
+          export HOSTNAME=cockroach-1 KV_DATABASE_PASSWORD=0123
+          nodes='cockroach-1 cockroach-2 cockroach-3'
+        """
+        output = self.inside(
+            with_image
+            + """
+            for _ in 1 2; do chroot $image /kv/cockroach/certificates $nodes; done
+            chroot $image /kv/cockroach/start cockroach-1 >/tmp/cockroach.log 2>&1 &
+            until_ready chroot $image /kv/cockroach/init cockroach-1:26257 ||
+              { cat /tmp/cockroach.log; exit 1; }
+            chroot $image /kv/cockroach/init cockroach-1:26257 2>/dev/null
+            address=cockroach-1:26257/kv?sslmode=verify-full
+            chroot $image /cockroach/cockroach sql \
+              --url "postgresql://kv:0123@$address&sslrootcert=/database/ca.crt" \
+              --execute='CREATE TABLE queue (id INT8 PRIMARY KEY)' \
+              --execute='ALTER TABLE queue CONFIGURE ZONE USING gc.ttlseconds = 600' \
+              --execute='ALTER TABLE queue ADD COLUMN kind INT8' \
+              --execute='CREATE INDEX ON queue (kind)'
+            chroot $image /usr/bin/curl -fsS --cacert /database/ca.crt \
+              https://cockroach-1:8080/_status/vars | grep ^liveness_livenodes
+            """
+        )
+        self.assertEqual(
+            output.splitlines(),
+            2 * ["the certificates are there"]
+            + 2 * ["the database kv is there"]
+            + ["CREATE TABLE", "CONFIGURE ZONE 1", "ALTER TABLE", "CREATE INDEX"]
+            + ["liveness_livenodes 1"],
+        )
 
 
 if __name__ == "__main__":

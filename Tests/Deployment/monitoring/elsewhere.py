@@ -3,18 +3,23 @@
 Everything else has to have values.
 """
 
-# CockroachDB's own metrics: the cluster has PostgreSQL where there is no `cockroach`. These are the
-# names that CockroachDB 22.1 and later export at /_status/vars ("Essential Metrics" and "Metrics"
-# in its documentation); one that is spelt otherwise in a dashboard or rule is an error. With a
-# `cockroach` they have to have values like all others.
+# CockroachDB's own metrics, which a cluster on PostgreSQL has not. On CockroachDB they have to have
+# values like all others.
 COCKROACHDB = {
     "capacity",
     "capacity_available",
+    "clock_offset_meannanos",
     "liveness_livenodes",
+    "raft_process_logcommit_latency_bucket",
     "ranges_unavailable",
     "ranges_underreplicated",
+    "requests_slow_latch",
+    "requests_slow_lease",
+    "requests_slow_raft",
     "sql_conns",
     "sql_service_latency_bucket",
+    "storage_disk_slow",
+    "storage_disk_stalled",
     "txn_restarts_count",
 }
 

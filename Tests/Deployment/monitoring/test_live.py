@@ -10,6 +10,7 @@ from pathlib import Path
 
 import elsewhere
 import files
+from databases import only_on
 from prometheus import Prometheus, QueryError
 from traffic import Traffic
 
@@ -19,8 +20,18 @@ from kvcluster import Cluster, probes  # noqa: E402
 
 # Of those that there are two of, so that everything goes on without it.
 VICTIM = "kv-worker-2"
+# Alerts that can be made true by ending nodes.
+OF_COCKROACHDB = (
+    "KVDatabaseNodeDown",
+    "KVDatabaseQuorumLost",
+    "KVDatabaseRangesUnderReplicated",
+    "KVDatabaseRequestsStuck",
+)
 # Longer than the 30 s after which its absence is an alert.
 PATIENCE_SECONDS = 90
+
+# Which database; set by run.py.
+DATABASE = "postgres"
 
 
 class Live(unittest.TestCase):
@@ -35,7 +46,9 @@ class Live(unittest.TestCase):
         os.chmod(folder, 0o755)
         base = int(os.environ.get("KV_TEST_BASE", "23200"))
         binaries = Path(os.environ["KV_TEST_BINARIES"]).absolute()
-        cls.cluster = Cluster(Path(folder) / "cluster", base, binaries, **cls.autoscaler())
+        cls.cluster = Cluster(
+            Path(folder) / "cluster", base, binaries, database=DATABASE, **cls.autoscaler()
+        )
         cls.addClassCleanup(cls.cluster.down, purge=True)
         cls.cluster.up()
         cls.is_missing = staticmethod(elsewhere.missing_series(cls.cluster))
@@ -62,8 +75,9 @@ class Live(unittest.TestCase):
         cls.cluster.pause(["database"])
         try:
             cls.traffic.request("PUT", "/kv/monitoring/late", "x", {"Prefer": "respond-async"})
-            # A write with a condition can't be queued, and nobody knows what became of it.
-            status = cls.traffic.request("PUT", "/kv/monitoring/never", "x", {"If-Match": '"1"'})
+            # Neither sent nor queued, or sent and nobody knows what became of it.
+            refused = {"If-Match": '"1"', "Prefer": "handling=strict"}
+            status = cls.traffic.request("PUT", "/kv/monitoring/never", "x", refused)
             assert status == 503, status
             cls.held_seconds = max(map(cls.oldest_held, cls.cluster.of_kind("kv-worker")))
         finally:
@@ -130,6 +144,8 @@ class Live(unittest.TestCase):
         jobs = {job for job, _, _ in self.prometheus.targets()}
         known = {"kv-api", "kv-worker", "rabbitmq", "rabbitmq-queues", "redis", "sentinel", "node"}
         optional = {kind for kind in ("kv-autoscaler",) if self.cluster.of_kind(kind)}
+        if self.cluster.database == "cockroach":
+            optional.add("cockroachdb")
         self.assertLessEqual(known | {"prometheus"} | optional, jobs)
         down = [
             (job, name, health)
@@ -209,6 +225,54 @@ class Live(unittest.TestCase):
         self.assertIn(("KVReplicaDown", VICTIM), alerts)
         # The errors that were made to happen are reported if the tests take long enough.
         self.assertLessEqual(alerts, {("KVReplicaDown", VICTIM), ("KVErrorRateHigh", None)})
+
+    @only_on("postgres")
+    def test_nothing_is_measured_of_cockroachdb(self):
+        """So that its alerts rest, and none is there because a metric is missing."""
+        for name in elsewhere.COCKROACHDB:
+            self.assertEqual(self.prometheus.values(name), [], name)
+
+    def alert(self, name):
+        """What the expression of an alert has now, however long it has been true."""
+        (rule,) = [rule for rule in self.prometheus.rules("alert") if rule["name"] == name]
+        return [value for _, value in self.prometheus.values(rule["query"])]
+
+    def look_until(self, condition, tell):
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError(f"after {PATIENCE_SECONDS} s: {tell()}")
+            time.sleep(0.5)
+
+    def is_database_well(self):
+        """Whether CockroachDB has nothing to complain of."""
+        return not any(map(self.alert, OF_COCKROACHDB))
+
+    def tell(self):
+        return {name: self.alert(name) for name in OF_COCKROACHDB}
+
+    # The last by its name: the others want to see all nodes.
+    @only_on("cockroach")
+    def test_when_nodes_of_the_database_die_alerts_become_true(self):
+        self.look_until(self.is_database_well, self.tell)
+        self.cluster.kill(["cockroach-3"])
+        self.look_until(
+            lambda: self.alert("KVDatabaseNodeDown") == [1]
+            and self.alert("KVDatabaseRangesUnderReplicated")
+            and not self.alert("KVDatabaseQuorumLost"),
+            self.tell,
+        )
+        self.cluster.pause(["cockroach-2"])
+        try:
+            self.look_until(
+                lambda: self.alert("KVDatabaseQuorumLost")
+                and self.alert("KVDatabaseRequestsStuck"),
+                self.tell,
+            )
+        finally:
+            self.cluster.resume(["cockroach-2"])
+        self.cluster.start(["cockroach-3"])
+        self.look_until(self.is_database_well, self.tell)
 
 
 if __name__ == "__main__":

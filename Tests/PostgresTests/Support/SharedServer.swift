@@ -28,8 +28,10 @@ extension Trait where Self == SharedServer {
 @Suite("Any database", .serialized, .sharedServer)
 struct OnAnyDatabase {}
 
-/// Tests of what CockroachDB alone does. To be run with `KV_TEST_DATABASE=cockroach`.
-@Suite("CockroachDB", .serialized, .sharedServer)
+/// Tests of what CockroachDB alone does; `scripts/test` runs them where there is one.
+@Suite(
+  "CockroachDB", .serialized, .enabled(if: SharedServer.isCockroach, "KV_TEST_DATABASE=cockroach"),
+  .sharedServer)
 struct OnCockroach {}
 
 /// A PostgreSQL server that all tests of a suite share.
