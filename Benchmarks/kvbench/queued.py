@@ -102,6 +102,9 @@ def drained(measures):
             f"{statistics.median(run.behind_microseconds for run in runs):.1f}",
         )
         results = sum((Counter(run.results) for run in runs), Counter())
+        retries = sum(run.retries for run in runs)
+        if retries:
+            results["batches tried again"] = retries
         rows.append(judged(row, f"≤ {goal:g} s", f"{median:.1f} s", median <= goal))
         rows.append(Row("  what became of them, all runs", told(results)))
     measures.add(rows)
@@ -128,6 +131,7 @@ class Drain:
             self.seconds = time.monotonic() - start
             starting.result()
         self.behind_microseconds = clock.microseconds_each(WRITES)
+        self.retries = int(cluster.counted("kv_worker_retries_total", cluster.worker_ports))
         # New processes: what they have used is theirs alone.
         self.cpu_microseconds = sum(one.cpu_seconds() for one in cluster.workers) / WRITES * 1e6
         self._check()
