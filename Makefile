@@ -33,7 +33,7 @@ fuzz: ## Fuzz the HTTP parser for FUZZ_SECONDS (60)
 load: ## Put load on a running store (LOAD="all --url http://127.0.0.1:21000"; --help)
 	@load-tests/run $(or $(LOAD),mixed)
 
-bench: ## Measure against other servers (BENCH="--cluster", "--all", "--quick", "--soak 300")
+bench: ## Measure against other servers (BENCH="--cluster", "--database postgres", "--quick")
 	@scripts/bench $(BENCH)
 
 settings: ## Write the table of settings in SETUP.md anew, from the programs' own catalogues

@@ -1,7 +1,8 @@
 """Measures kv-api beside what else there is for the job, in one run, and prints one table.
 
 By default the single node beside webdis, nginx, Redis and SQLite; with --cluster the cluster beside
-webdis, pgbench, librabbitmq and the same API in FastAPI; with --all both. Contenders take turns
+webdis, pgbench, librabbitmq and the same API in FastAPI; with --all both. The cluster's database is
+CockroachDB where there is one, else PostgreSQL; --database says which. Contenders take turns
 (A B C A B C …), because a machine's speed drifts; a figure is the median of its rounds. Processor
 time is that of the serving processes, from /proc; `behind` is that of what they call upon.
 """
@@ -18,8 +19,9 @@ import time
 from dataclasses import asdict
 
 from kvbench import embedded, memory
-from kvbench.comparison import bench_cluster
+from kvbench.comparison import MEASURES, bench_cluster
 from kvbench.report import save, table
+from kvbench.running import database_named
 
 
 def arguments():
@@ -32,8 +34,16 @@ def arguments():
     parser.add_argument("--soak", type=int, help="seconds of mixed load (60; quick: 20)")
     parser.add_argument("--profile", action="store_true", help="profile also what met its goal")
     parser.add_argument("--base", type=int, default=27000, help="the cluster's first port (27000)")
-    parser.add_argument("--only", help="of the cluster's: cached, uncached, writes, queued")
+    parser.add_argument("--only", help=f"of the cluster's: {', '.join(MEASURES)}")
+    parser.add_argument(
+        "--database",
+        choices=["postgres", "cockroach"],
+        help="the cluster's (CockroachDB where KV_COCKROACH or the PATH has one, else PostgreSQL)",
+    )
     options = parser.parse_args()
+    unknown = set(options.only.split(",") if options.only else ()) - set(MEASURES)
+    if unknown:
+        parser.error(f"--only knows {', '.join(MEASURES)}, and not {', '.join(sorted(unknown))}")
     options.seconds, options.rounds = (2, 3) if options.quick else (5, 5)
     options.soak = options.soak or (20 if options.quick else 60)
     # nginx takes relative paths for paths below its own prefix.
@@ -50,16 +60,18 @@ def main():
     # Beside the results, so on the disk that holds the checkout: /tmp may be memory.
     os.makedirs(options.results, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="bench-", dir=options.results)
-    rows, samples, profiles = [], [], {}
+    rows, samples, profiles, places = [], [], {}, [f"{os.cpu_count()} cores", "loopback"]
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if options.all or options.cluster:
+            places.append(database_named(options, folder))
         if options.all or not options.cluster:
             rows, samples = embedded.bench(options, folder)
         if options.all or options.cluster:
             cluster_rows, profiles = bench_cluster(options, folder)
             rows += [*([None] if rows else []), *cluster_rows]
     title = (
-        f"{os.cpu_count()} cores, loopback, 64 connections, 100-byte values,"
+        f"{', '.join(places)}, 64 connections, 100-byte values,"
         f" {options.rounds} rounds of {options.seconds} s,"
         f" {platform.system()} {platform.release()}"
     )

@@ -17,7 +17,10 @@ class Cluster:
     Passwords stay in the environment of the programs that are started: command lines are public.
     """
 
-    def __init__(self, settings, api_ports, worker_ports, nginx_port):
+    def __init__(self, control, settings, api_ports, worker_ports, nginx_port):
+        """control: what starts and ends its services, a `kvcluster.Cluster`."""
+        self.control = control
+        self.database_kind = control.database
         self.database = urlsplit(settings["KV_DATABASE_URL"])
         self.redis_password = settings.get("KV_REDIS_PASSWORD", "")
         self.sentinel_password = settings.get("KV_REDIS_SENTINEL_PASSWORD", "")
@@ -37,16 +40,16 @@ class Cluster:
         return f"http://127.0.0.1:{self.api_ports[0]}/"
 
     @property
-    def database_port(self):
-        """The first of several hosts, as libpq would try them."""
-        return int(re.search(r":(\d+)(?:[,/?]|$)", self.database.netloc).group(1))
+    def database_ports(self):
+        """One for each node of the database."""
+        return _ports(self.database.netloc.rpartition("@")[2])
 
     @property
     def database_environment(self):
-        """What libpq's programs read."""
+        """What libpq's programs read, to connect to the first node."""
         return {
             "PGHOST": "127.0.0.1",
-            "PGPORT": str(self.database_port),
+            "PGPORT": str(self.database_ports[0]),
             "PGUSER": self.database.username or "",
             "PGPASSWORD": self.database.password or "",
             "PGDATABASE": self.database.path.lstrip("/"),
@@ -84,17 +87,28 @@ class Cluster:
 
     @cached_property
     def databases(self):
-        return [listening("PostgreSQL", self.database_port)]
+        return [listening("the database", port) for port in self.database_ports]
 
     @cached_property
     def brokers(self):
         return [listening("RabbitMQ", urlsplit(url).port or 5672) for url in self.amqp_urls]
 
     @cached_property
+    def workers(self):
+        return [listening("kv-worker", port) for port in self.worker_ports]
+
+    @property
     def backing(self):
         """All that a kv-api calls upon, and the workers."""
-        workers = [listening("kv-worker", port) for port in self.worker_ports]
-        return [*self.databases, *self.redis, *self.brokers, *workers]
+        return [*self.databases, *self.redis, *self.brokers, *self.workers]
+
+    def stop_workers(self):
+        self.control.stop(["kv-worker"])
+        # Their successors are other processes.
+        self.__dict__.pop("workers", None)
+
+    def start_workers(self):
+        self.control.start(["kv-worker"])
 
     # Requests
 
@@ -108,10 +122,11 @@ class Cluster:
         finally:
             connection.close()
 
-    def counted(self, name, **labels):
-        """A counter of all kv-api together, over the series that have these labels."""
+    def counted(self, name, ports=None, **labels):
+        """A counter of all kv-api together, or of the processes that listen on these ports, over
+        the series that have these labels."""
         total = 0.0
-        for port in self.api_ports:
+        for port in ports or self.api_ports:
             text = self.request("GET", "/metrics", port=port)[1].decode()
             for line in text.splitlines():
                 if re.match(rf"{name}(\{{| )", line) and all(

@@ -1,14 +1,16 @@
 """The cluster beside its peers: starts what it is compared with, and runs the measurements."""
 
 import contextlib
+import functools
 import os
 import subprocess
 
+from . import queued, reads, writes
 from .broker import Broker
 from .contenders import Nginx, Webdis
 from .measures import Measures
 from .peer import Peer, PeerWorker, installed
-from .postgres import Pgbench
+from .pgbench import Pgbench
 from .profile import profiled
 from .report import Row
 from .running import running_cluster
@@ -19,6 +21,18 @@ PEER_PACKAGES = ".build/fastapi"
 PEER_WORKERS = 2
 # The table stays a table.
 REASON_CHARACTERS_MAX = 100
+
+# By the names that --only takes, in the order of the table.
+MEASURES = {
+    "cached": reads.cached,
+    "uncached": reads.uncached,
+    "writes": writes.distinct,
+    "single": writes.single,
+    "contended": writes.contended,
+    "conditional": writes.conditional,
+    "queued": queued.accepted,
+    "drained": queued.drained,
+}
 
 
 def bench_cluster(options, folder):
@@ -37,12 +51,8 @@ def compare(cluster, options, folder):
     with contextlib.ExitStack() as stack:
         services = peers(cluster, options, folder, stack)
         measures = Measures(cluster, services, options.seconds, options.rounds)
-        steps = {
-            "rows": services["pgbench"].prepare,
-            "cached": measures.cached_reads,
-            "uncached": measures.uncached_reads,
-            "writes": measures.writes,
-            "queued": measures.queued_writes,
+        steps = {"rows": services["pgbench"].prepare} | {
+            name: functools.partial(measure, measures) for name, measure in MEASURES.items()
         }
         for name, step in steps.items():
             if options.only and name not in ["rows", *options.only.split(",")]:

@@ -4,9 +4,11 @@ import os
 import re
 import subprocess
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 CONNECTIONS = 64
+THREADS = 2
 SCRIPTS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "wrk")
 
 
@@ -15,11 +17,14 @@ class Run:
     """One run of one contender: its rate, and the processor time for each request.
 
     `cpu_microseconds` is what serves the requests, `behind_microseconds` what that calls upon.
+    `failed` is how many were not answered as they should be, by what they met: the rate is that
+    of the others.
     """
 
     per_second: float
     cpu_microseconds: float
     behind_microseconds: float = 0
+    failed: dict = field(default_factory=dict)
 
 
 class Clock:
@@ -36,9 +41,23 @@ class Clock:
         return (self.total() - self.before) / max(1, count) * 1e6
 
 
-def wrk(url, seconds, cpu_of, behind=(), script=None, arguments=(), allows_errors=False):
-    """Runs wrk against a URL that the processes `cpu_of` serve with the help of those `behind`."""
-    command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s"]
+def wrk(
+    url,
+    seconds,
+    cpu_of,
+    behind=(),
+    script=None,
+    arguments=(),
+    allows_errors=False,
+    connections=CONNECTIONS,
+    wanted=(200, 201),
+):
+    """Runs wrk against a URL that the processes `cpu_of` serve with the help of those `behind`.
+
+    Where a script counts statuses, `wanted` says which are those of a success; else they are all
+    below 400. Without `allows_errors` anything else is an error.
+    """
+    command = ["wrk", f"-t{min(THREADS, connections)}", f"-c{connections}", f"-d{seconds}s"]
     if script:
         command += ["-s", os.path.join(SCRIPTS, script)]
     clock, clock_behind = Clock(cpu_of), Clock(behind)
@@ -50,15 +69,44 @@ def wrk(url, seconds, cpu_of, behind=(), script=None, arguments=(), allows_error
         text=True,
     ).stdout
     requests = int(re.search(r"(\d+) requests in", output).group(1))
-    run = Run(
-        float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)),
+    bad = _bad_answers(output, wanted)
+    failed = {**bad, **_socket_errors(output)}
+    if failed and not allows_errors:
+        raise RuntimeError(f"{cpu_of[0].name}: {requests} requests, of them {told(failed)}")
+    good = max(0, requests - sum(bad.values())) / max(1, requests)
+    return Run(
+        float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)) * good,
         clock.microseconds_each(requests),
         clock_behind.microseconds_each(requests),
+        failed,
     )
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: .*", output)
-    if failed and not allows_errors:
-        raise RuntimeError(f"{cpu_of[0].name}: {failed.group(0)} of {requests} requests")
-    return run
+
+
+def _bad_answers(output, wanted):
+    """Answers that are no success, by status where the script has counted them."""
+    statuses = Counter()
+    for status, count in re.findall(r"^Status (\d+): (\d+)$", output, re.M):
+        statuses[int(status)] += int(count)
+    if statuses:
+        return {
+            str(status): count
+            for status, count in sorted(statuses.items())
+            if status not in wanted
+        }
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    return {"status ≥ 400": int(failed.group(1))} if failed else {}
+
+
+def _socket_errors(output):
+    """What was not answered at all, or after more than 2 s."""
+    failed = re.search(r"Socket errors: (.*)", output)
+    errors = re.findall(r"(\w+) (\d+)", failed.group(1)) if failed else []
+    return {name: int(count) for name, count in errors if int(count)}
+
+
+def told(failed):
+    """Counts by name, as text."""
+    return ", ".join(f"{name}: {count:,}" for name, count in failed.items())
 
 
 def redis_benchmark(redis, seconds):

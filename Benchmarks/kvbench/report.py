@@ -3,6 +3,7 @@
 import json
 import os
 import statistics
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 
@@ -37,6 +38,11 @@ class Series:
     @property
     def behind_microseconds(self):
         return statistics.median(run.behind_microseconds for run in self.runs)
+
+    @property
+    def failed(self):
+        """What failed in all runs together, by what it met."""
+        return sum((Counter(run.failed) for run in self.runs), Counter())
 
     def row(self):
         rates = [run.per_second for run in self.runs]

@@ -7,27 +7,32 @@ import sys
 from .cluster import Cluster
 from .turns import say
 
-SCRIPTS = os.path.join(os.path.dirname(__file__), "..", "..", "scripts")
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "scripts"))
+
+import kvcluster
+from kvcluster.cluster import DATABASES
+from kvcluster.node import backing_settings
+
+
+def database_named(options, folder):
+    """What the cluster's database will be, in words. Ends the program where there is none."""
+    try:
+        cluster = _cluster(options, folder)
+    except kvcluster.ClusterError as error:
+        sys.exit(str(error))
+    nodes = len(cluster.of_kind("database"))
+    return DATABASES[cluster.database] + (f" on {nodes} nodes" if nodes > 1 else "")
 
 
 @contextlib.contextmanager
 def running_cluster(options, folder):
     """Starts what `scripts/cluster up` starts, and removes it all afterwards."""
-    sys.path.insert(0, os.path.abspath(SCRIPTS))
-    import kvcluster
-    from kvcluster.node import backing_settings
-
     say("Starting a cluster")
-    started = kvcluster.Cluster(
-        os.path.join(folder, "cluster"),
-        base=options.base,
-        binaries=options.binaries,
-        settings={"KV_LOG_LEVEL": "warning"},
-        is_quiet=False,
-    )
+    started = _cluster(options, folder)
     try:
         started.up()
         yield Cluster(
+            started,
             backing_settings(started),
             [api.port for api in started.of_kind("kv-api")],
             [worker.port for worker in started.of_kind("kv-worker")],
@@ -36,3 +41,14 @@ def running_cluster(options, folder):
     finally:
         say("Ending the cluster")
         started.down(purge=True)
+
+
+def _cluster(options, folder):
+    return kvcluster.Cluster(
+        os.path.join(folder, "cluster"),
+        base=options.base,
+        binaries=options.binaries,
+        settings={"KV_LOG_LEVEL": "warning"},
+        is_quiet=False,
+        database=options.database,
+    )

@@ -1,3 +1,3 @@
 \set number random(1, :rows)
 SELECT value, content_type, revision, version, created_at, updated_at, expires_at
-FROM entries WHERE key = ('cold/' || :number)::bytea;
+FROM entries WHERE key = :number;

@@ -2,13 +2,8 @@
 -- replaced rows both occur, as in the SQLite baseline. The requests are made before the run: the
 -- cores are shared, and what wrk takes is missing to the server.
 -- With an argument, that is what they prefer.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "statuses.lua")
 local keys_max = 50000
-local threads = 0
-
-function setup(thread)
-  threads = threads + 1
-  thread:set("id", threads)
-end
 
 function init(arguments)
   local value = string.rep("v", 100)

@@ -1,8 +1,8 @@
 """The key-value API in FastAPI, as one would write it with asyncpg, redis-py and aio-pika.
 
-Pools are made at startup. A GET reads Redis, then PostgreSQL, and fills the cache. A PUT or DELETE
-writes to PostgreSQL and then to Redis; with `Prefer: respond-async` it is queued instead, and
-answered once the broker has confirmed it.
+Pools are made at startup. A GET reads Redis, then the database, and fills the cache. A PUT or
+DELETE writes to the database and then to Redis; with `Prefer: respond-async` it is queued instead,
+and answered once the broker has confirmed it.
 """
 
 import time
@@ -13,11 +13,11 @@ from typing import Annotated
 from uuid import uuid4
 
 import aio_pika
-import asyncpg
 from fastapi import FastAPI, Header, HTTPException, Query, Request, Response, status
 from redis.asyncio import Redis
 
 from . import entries, settings
+from .pool import database_pool
 
 KEY_BYTES_MAX = 1024
 VALUE_BYTES_MAX = 1_048_576
@@ -26,9 +26,7 @@ TTL_SECONDS_MAX = 315_360_000
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    app.state.database = await asyncpg.create_pool(
-        settings.DATABASE_URL, min_size=settings.POOL_SIZE, max_size=settings.POOL_SIZE
-    )
+    app.state.database = await database_pool()
     app.state.cache = Redis.from_url(settings.REDIS_URL)
     app.state.broker = await aio_pika.connect_robust(settings.AMQP_URL)
     app.state.channel = await app.state.broker.channel(publisher_confirms=True)

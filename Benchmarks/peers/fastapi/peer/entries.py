@@ -1,4 +1,4 @@
-"""Entries: their table in PostgreSQL, and how the cache holds one."""
+"""Entries: their table in CockroachDB or PostgreSQL, and how the cache holds one."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ UPSERT = """
 INSERT INTO peer_entries AS old
   (key, value, content_type, revision, version, created_at, updated_at, expires_at)
 VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 1, now(), now(),
-  now() + make_interval(secs => $4))
+  now() + $4::bigint * interval '1 second')
 ON CONFLICT (key) DO UPDATE SET
   value = excluded.value,
   content_type = excluded.content_type,

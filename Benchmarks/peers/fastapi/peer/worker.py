@@ -12,6 +12,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from . import entries, settings
+from .pool import database_pool
 
 # This many messages are worked on at a time: one for each connection of the pool.
 PREFETCH = settings.POOL_SIZE
@@ -46,9 +47,7 @@ async def apply(message, database, cache) -> None:
 
 
 async def work() -> None:
-    database = await asyncpg.create_pool(
-        settings.DATABASE_URL, min_size=settings.POOL_SIZE, max_size=settings.POOL_SIZE
-    )
+    database = await database_pool()
     cache = Redis.from_url(settings.REDIS_URL)
     broker = await aio_pika.connect_robust(settings.AMQP_URL)
     channel = await broker.channel()
