@@ -158,6 +158,7 @@ extension PostgresDatabase {
           outbox: Outbox.makeID(at: clock))
         let results = try await pool.exchange(on: connection, [make(ticket)])
         noteWriting(trouble: nil)
+        if bulkMax < Self.bulkMost { bulkMax = min(bulkMax * 2, Self.bulkMost) }
         return (results[0], ticket.outbox)
       } catch {
         guard error.isConflict(inTransaction: false) else {

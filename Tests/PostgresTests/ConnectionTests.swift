@@ -1,9 +1,10 @@
 import EventLoop
 import Foundation
 import KeyValueStore
-import Postgres
 import TestServices
 import Testing
+
+@testable import Postgres
 
 extension OnAnyDatabase {
   @Suite("Connections")
@@ -21,6 +22,43 @@ extension OnAnyDatabase {
       }
       loop.stop()
       #expect(try target.admin.number("SELECT count(*) FROM migrations") == 2)
+      try target.drop()
+    }
+
+    @Test("Tables of release 0.1 are brought along, with what it has left to be published")
+    func oldTables() async throws {
+      let target = try TestDatabase(on: try #require(SharedServer.current), isFresh: true)
+      for statement in [Migrations.table] + Migrations.steps[0] { try target.admin.run(statement) }
+      let time = try target.now().microseconds - 60_000_000
+      for statement in [
+        "INSERT INTO migrations VALUES (1, \(time))",
+        """
+        INSERT INTO entries (key, value, content_type, revision, version, created_at, updated_at)
+        VALUES ('k', 'value', 'text/plain', \(time), 3, \(time), \(time))
+        """,
+        """
+        INSERT INTO outbox (revision, key, kind, version, size, content_type, created_at,
+          updated_at)
+        VALUES (\(time), 'k', 1, 3, 5, 'text/plain', \(time), \(time)),
+          (\(time + 1), 'gone', 0, -1, 0, '', \(time), \(time)),
+          (\(time + 2), 'over', 2, 0, 0, '', \(time), \(time))
+        """,
+      ] {
+        try target.admin.run(statement)
+      }
+      let node = try Node(target.url) { $0.deadline = .seconds(20) }
+      let entry = try #require(try await node.database.read([Key("k")])[0].entry)
+      #expect(entry.metadata.version == 3)
+      _ = try await node.database.unpublished(olderThan: .zero, limit: 10)
+      let found = try await node.database.unpublished(olderThan: .zero, limit: 10)
+      #expect(
+        found.flatMap(\.changes) == [
+          Change(key: Key("k"), revision: Revision(time), kind: .put(entry.metadata)),
+          Change(key: Key("gone"), revision: Revision(time + 1), kind: .delete),
+          Change(key: Key("over"), revision: Revision(time + 2), kind: .expire),
+        ])
+      #expect(try target.admin.number("SELECT count(*) FROM outbox") == 0)
+      await node.close()
       try target.drop()
     }
 

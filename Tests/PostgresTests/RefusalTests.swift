@@ -103,5 +103,79 @@ extension OnPostgres {
         #expect(try target.admin.number("SELECT last_value FROM attempts") == 3)
       }
     }
+
+    @Test("A server without room to write is not healthy, and is again once there is room")
+    func noRoom() async throws {
+      try await refusing("53100", times: 2) { _, node async throws in
+        let database = node.database
+        let error = await failure { () async throws(StoreError) in
+          _ = try await database.write([.put("k")])
+        }
+        #expect(error?.isUnavailable == true)
+        let sick = await failure { () async throws(StoreError) in try await database.checkHealth() }
+        #expect(sick?.cause.contains("takes no writes") == true, "\(String(describing: sick))")
+        // The next probe is let through, and leaves nothing.
+        try await database.checkHealth()
+        #expect(try await database.read([Key("k")])[0].entry == nil)
+        #expect(try await database.write([.put("k")]).count == 1)
+      }
+    }
+
+    @Test("A server that only reads is not healthy, and serves reads")
+    func readOnly() async throws {
+      try await refusing("40001", times: 0) { target, node async throws in
+        let database = node.database
+        try await database.checkHealth()
+        try target.admin.run(
+          "ALTER DATABASE \(target.name) SET default_transaction_read_only = on")
+        try target.admin.run(
+          """
+          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = '\(target.name)' AND pid <> pg_backend_pid()
+          """)
+        var sick: StoreError?
+        let end = ContinuousClock.now + .seconds(10)
+        while sick?.cause.contains("read-only") != true, ContinuousClock.now < end {
+          sick = await failure { () async throws(StoreError) in try await database.checkHealth() }
+          Polling.pause()
+        }
+        #expect(sick?.cause.contains("read-only") == true, "\(String(describing: sick))")
+        #expect(try await database.read([Key("first")])[0].entry != nil)
+      }
+    }
+
+    @Test("What takes too long is cancelled and fails alone; those behind it have their turn")
+    func cancelled() async throws {
+      let target = try TestDatabase(on: try #require(SharedPostgres.current))
+      // Less than the server waits for a lock.
+      let node = try Node(target.url) { $0.deadline = .milliseconds(300) }
+      let database = node.database
+      _ = try await database.write([.put("held"), .put("free")])
+      let opened = database.statistics.connectionsOpened
+      let holder = try AdminConnection(target.url)
+      try holder.run("BEGIN; SELECT 1 FROM entries WHERE key = 'held' FOR UPDATE")
+      async let held = failure { () async throws(StoreError) in
+        _ = try await database.write([.put("held", "2")])
+      }
+      // On the same connection, behind it.
+      async let free = database.write([.put("free", "2")])
+      #expect(try await free.count == 1)
+      #expect(await held?.isUnknown == true)
+      // A page that can't be had becomes shorter, and is given up at last.
+      try holder.run("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")
+      let list = await failure { () async throws(StoreError) in
+        _ = try await database.list(PageRequest())
+      }
+      guard case .tooSlow = list else {
+        Issue.record("\(String(describing: list))")
+        return
+      }
+      try holder.run("ROLLBACK")
+      #expect(try await database.list(PageRequest()).items.count == 2)
+      #expect(database.statistics.cancellations >= 4)
+      #expect(database.statistics.connectionsOpened == opened)
+      await node.close()
+      try target.drop()
+    }
   }
 }

@@ -71,8 +71,8 @@ struct SQLState: Equatable {
 
   private var group: Substring { code.prefix(2) }
 
-  /// Another transaction was in the way: this one was undone and can be tried again. CockroachDB has
-  /// no code (XXUUU) for what fails within it, such as a range that moves for too long.
+  /// Another transaction was in the way: this one was undone and can be tried again. CockroachDB
+  /// has no code (XXUUU) for what fails within it, such as a range that moves for too long.
   var isConflict: Bool { ["40001", "40P01", "55P03", "XXUUU"].contains(code) || isStalePlan }
 
   /// A prepared statement is gone, or does not fit any more; nothing was carried out.

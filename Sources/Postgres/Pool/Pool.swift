@@ -153,7 +153,8 @@ extension Pool {
     // A process that hangs in the middle must not hold its locks for ever.
     "idle_in_transaction_session_timeout = '5s'",
     // A transaction that has locked a row and adds another one can wait in a circle with a
-    // statement that has added that one. It gives way before PostgreSQL looks for deadlocks.
+    // statement that has added that one. One of them gives way, and is tried again, before
+    // PostgreSQL looks for deadlocks.
     "lock_timeout = '500ms'",
   ]
 

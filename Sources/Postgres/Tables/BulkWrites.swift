@@ -1,7 +1,7 @@
 import KeyValueStore
 
-/// Writes that one statement decides and carries out, commits by itself, and puts into the outbox: a
-/// row for each key. Several puts of a key are one change of its row, which counts each of them.
+/// Writes that one statement decides and carries out, commits by itself, and puts into the outbox:
+/// a row for each key. Several puts of a key are one change of its row, which counts each of them.
 enum BulkWrites {
   /// What a statement can decide.
   enum Kind {
@@ -25,9 +25,9 @@ enum BulkWrites {
     }
   }
 
-  /// One statement for writes of keys in byte order, so that no two wait for each other in a circle;
-  /// those of a key in their order: several only of `puts`. What begins after `validUntil`, by the
-  /// database's clock, is not carried out.
+  /// One statement for writes of keys in byte order, so that no two wait for each other in a
+  /// circle; those of a key in their order: several only of `puts`. What begins after `validUntil`,
+  /// by the database's clock, is not carried out.
   ///
   /// Rows: see `outcome`; none for keys that nothing was carried out of.
   static func statement(
