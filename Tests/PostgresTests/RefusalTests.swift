@@ -91,6 +91,24 @@ extension OnPostgres {
       }
     }
 
+    @Test(
+      "A statement that the server does not know or may not carry out is rejected at once",
+      arguments: ["0A000", "42501", "42P01"])
+    func statementsFault(_ state: String) async throws {
+      try await refusing(state, times: 1_000_000) { target, node async throws in
+        let start = ContinuousClock.now
+        let error = await failure { () async throws(StoreError) in
+          _ = try await node.database.write([.put("k")])
+        }
+        #expect(error?.isRejected == true)
+        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(node.database.statistics.rejections == 1)
+        #expect(try target.admin.number("SELECT last_value FROM attempts") == 1)
+        // The connection goes on, as it is not to blame.
+        #expect(try await node.database.read([Key("first")])[0].entry != nil)
+      }
+    }
+
     @Test("What is to be settled is given back when that fails")
     func givenBack() async throws {
       try await refusing("22000", times: 2, on: "outbox_batches", when: "DELETE") {
