@@ -65,7 +65,8 @@ struct WriteBatchingTests {
     var limits = StoreLimits()
     limits.gatheringLeast = .zero
     limits.gatheringShare = 1e9
-    limits.gatheringMost = .seconds(30)
+    limits.gatheringMost = .seconds(600)
+    limits.gatheringWindow = .seconds(600)
     let loop = Loop(backing, limits: limits)
     backing.database.beforeWrite.close()
     let first = await loop.start(writes: [put("a"), put("b")])
@@ -85,10 +86,28 @@ struct WriteBatchingTests {
     var limits = StoreLimits()
     limits.gatheringLeast = .zero
     limits.gatheringShare = 1e9
-    limits.gatheringMost = .seconds(30)
+    limits.gatheringMost = .seconds(600)
+    limits.gatheringWindow = .seconds(600)
     let loop = Loop(backing, limits: limits)
     for number in 0..<3 { _ = try await loop.write(put("a", "\(number)")) }
     #expect(batches == [["a"], ["a"], ["a"]])
+  }
+
+  @Test("After a pause a write waits for nobody, however many there were before it")
+  func afterPause() async throws {
+    var limits = StoreLimits()
+    limits.gatheringLeast = .zero
+    limits.gatheringShare = 1e9
+    // Longer than a test may take.
+    limits.gatheringMost = .seconds(600)
+    // Any pause is longer.
+    limits.gatheringWindow = .zero
+    let loop = Loop(backing, limits: limits)
+    for task in await loop.start(writes: [put("a"), put("b"), put("c")]) {
+      _ = try await task.value.get()
+    }
+    _ = try await loop.write(put("d"))
+    #expect(batches == [["a", "b", "c"], ["d"]])
   }
 
   @Test("A batch holds at most so many writes")

@@ -14,6 +14,20 @@ extension OnCockroach {
       let cancelled = Atomic(0)
     }
 
+    @Test("What is deleted of tables that are used as queues is collected after ten minutes")
+    func collection() async throws {
+      let target = try TestDatabase(on: try #require(SharedServer.current), isFresh: true)
+      let node = try Node(target.url)
+      _ = try await node.database.write([.put("first")])
+      for table in ["outbox_batches", "operations", "idempotency"] {
+        let zone = try target.admin.run(
+          "SELECT raw_config_sql FROM [SHOW ZONE CONFIGURATION FROM TABLE \(table)]")
+        #expect(zone[0].contains("gc.ttlseconds = 600"), "\(zone[0])")
+      }
+      await node.close()
+      try target.drop()
+    }
+
     @Test("A conflict that never ends is given up within the deadline, and nothing was written")
     func conflicts() async throws {
       let target = try TestDatabase(on: try #require(SharedServer.current), isFresh: true)

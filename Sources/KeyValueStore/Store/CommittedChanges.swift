@@ -6,9 +6,6 @@ struct CommittedChanges {
 
   init() {}
 
-  /// How many changes there are.
-  var changeCount: Int { batches.reduce(0) { $0 + $1.changes.count } }
-
   /// What a batch left behind: the last state of each key that it wrote.
   ///
   /// The states in between were never visible, so neither cache nor watchers hear of them.

@@ -33,8 +33,8 @@ extension Store {
       oldest: found.compactMap(\.committedAt).min())
   }
 
-  /// Keys that are read at once: no more values than these are held.
-  private static let refreshedMax = 100
+  /// Keys that are read at once: no more values than these, of a mebibyte at the most, are held.
+  private static let refreshedMax = 16
 
   /// Tells the cache what keys hold now. False: it is not certain that it knows.
   private func refreshCache(

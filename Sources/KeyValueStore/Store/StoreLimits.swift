@@ -15,6 +15,9 @@ public struct StoreLimits: Equatable, Sendable {
   public var gatheringShare = 0.125
   /// Longest wait for writers. Default 10 ms.
   public var gatheringMost = Duration.milliseconds(10)
+  /// How soon after a commit writers are waited for: who is away for longer does not write again
+  /// and again. Default 10 ms.
+  public var gatheringWindow = Duration.milliseconds(10)
   /// Most commits that the cache and the feed are being told of at a time. Default 4.
   public var publishingMax = 4
 

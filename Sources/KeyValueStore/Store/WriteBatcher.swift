@@ -17,8 +17,9 @@ final class WriteBatcher {
   private var lastTurn: PublishingTurn?
   /// Commits that the cache and the feed are being told of.
   private var publishing = 0
-  /// How long the last commit took.
+  /// How long the last commit took, and when it ended.
   private var lastDuration = Duration.zero
+  private var lastEnd = ContinuousClock.now
   /// Writers of the last batch, and those who waited at its end: who may be about to write again.
   private var activeWriters = 0
 
@@ -79,9 +80,13 @@ final class WriteBatcher {
   /// that write again and again would fall into two halves, each waiting for the other's commit.
   private func gather() async {
     await Task.yield()
-    guard lastDuration >= limits.gatheringLeast else { return }
+    let now = ContinuousClock.now
+    // Who has not come back by then is not about to: a store that was idle does not wait.
+    guard lastDuration >= limits.gatheringLeast, now - lastEnd < limits.gatheringWindow else {
+      return
+    }
     let awaited = min(activeWriters, limits.batchWritesMax)
-    let end = ContinuousClock.now + min(lastDuration * limits.gatheringShare, limits.gatheringMost)
+    let end = now + min(lastDuration * limits.gatheringShare, limits.gatheringMost)
     while pending.count < awaited, ContinuousClock.now < end {
       guard (try? await Task.sleep(for: .milliseconds(1))) != nil else { return }
     }
@@ -99,7 +104,8 @@ final class WriteBatcher {
       failure = error
       result = .failure(error)
     }
-    lastDuration = ContinuousClock.now - start
+    lastEnd = ContinuousClock.now
+    lastDuration = lastEnd - start
     activeWriters = writes.count + pending.count
     observer.writeBatchEnded(
       writes: writes.count, bytes: bytes, duration: lastDuration, error: failure)

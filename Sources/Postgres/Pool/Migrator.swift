@@ -38,6 +38,9 @@ struct Migrator {
   /// Says what only CockroachDB knows, and only some users may say; at every start, as restoring a
   /// database loses it.
   private func tune() async {
+    let version = try? await connection.exchange(
+      [Statement("SELECT version()")], within: deadline)
+    guard version?.first?.text(0, 0).hasPrefix("CockroachDB") == true else { return }
     for statement in Migrations.tuning {
       _ = try? await connection.exchange([Statement(statement)], within: deadline)
     }
