@@ -157,12 +157,16 @@ extension OnPostgres {
       defer { server.remove() }
       let node = try Node(server.url())
       _ = try await node.database.write([.put("k")])
+      // To write, to look keys up, for transactions, for what may take long.
+      let all = 2 + 3 + 2
+      try Polling.wait(for: "connections") { node.database.statistics.connectionsOpen == all }
       let opened = node.database.statistics.connectionsOpened
       let admin = try AdminConnection(server.url())
       try admin.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
       try Polling.wait(for: "new connections") {
-        node.database.statistics.connectionsOpened >= opened + 3
+        node.database.statistics.connectionsOpened >= opened + all
+          && node.database.statistics.connectionsOpen == all
       }
       _ = try await node.database.write([.put("k")])
       await node.close()

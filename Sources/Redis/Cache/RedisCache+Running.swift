@@ -11,6 +11,9 @@ extension RedisCache {
   private static let look = Duration.milliseconds(25)
   /// How often to see whether failed updates have been repaired while somebody waits for that.
   private static let repairLook = Duration.milliseconds(5)
+  /// How long after nobody trusts the master before it reads stay off. By then every process that
+  /// can reach the new one repairs it, for itself and for those that can't.
+  private static let readingGrace = Duration.milliseconds(500)
   private static let noMajority = "no majority of the Sentinels tells where it is"
   /// Keys that are repaired with one write.
   private static let repairsMax = 500
@@ -82,6 +85,10 @@ extension RedisCache {
       session.readsFrom = Uptime.now().adding(configuration.quarantine)
     }
     lastGeneration = session.generation
+    let settled = master.settledFrom
+    if settled > .distantPast {
+      session.readsFrom = max(session.readsFrom, settled.adding(Self.readingGrace))
+    }
     self.session = session
     backoff.reset()
     counters.countConnect()
@@ -149,17 +156,24 @@ extension RedisCache {
     }
   }
 
+  /// Waits until nobody trusts the master before this session's any more, if it stays in use.
+  func waitUntilSettled(_ session: RedisSession) async {
+    while isCurrent(session), !isSettled(session), !Task.isCancelled {
+      await loop.pause(for: Self.repairLook)
+    }
+  }
+
   /// Waits for the repair of updates that have failed; false: there was none within the patience.
   ///
   /// Redis may be well for others and only this node's connection broken, or not made yet. They
   /// would read the past from it, so nobody is told yet that the write is done. The patience is
   /// counted from when this node trusted Redis last: however long Redis is away, only the writes of
-  /// that moment wait for it.
+  /// that moment wait for it here. See `CacheRepairs` for the others.
   func waitForRepair(of updates: [CacheUpdate]) async -> Bool {
     let end = lastTrust.adding(configuration.repairPatience)
     while master.failures.containsAny(of: updates) {
       guard Uptime.now() < end, !Task.isCancelled else { return false }
-      if let session, isCurrent(session) { await repair(session) }
+      if let session { await repair(session) }
       // Whichever loop of this process is connected first repairs for all of them.
       await loop.pause(for: Self.repairLook)
     }
@@ -171,7 +185,7 @@ extension RedisCache {
     let failures = master.failures
     let commandsMax = max(1, configuration.pendingCommandsMax / 2)
     let limit = min(Self.repairsMax, commandsMax * RedisSession.keysInCommandMax)
-    while !failures.isEmpty, isCurrent(session) {
+    while !failures.isEmpty, isSettled(session) {
       if failures.beginDrop() {
         let reply = await session.connection.call("FLUSHDB", "ASYNC")
         let isDropped = reply == .string(Array("OK".utf8)) && isCurrent(session)

@@ -11,11 +11,12 @@ public import Logging
 ///   A replica that was promoted, and a master that has begun anew, know none of the keys;
 /// - updates leave only what is newer (`CacheScript`), also when entries are dropped (`DropWatch`);
 /// - a key whose update failed is not read by this process until that is repaired
-///   (`FailedUpdates`), and other processes get a moment in which nobody is told that the write is
-///   done (`waitForRepair`);
+///   (`FailedUpdates`), and nobody is told that the write is done until then (`waitForRepair`), or
+///   until another process has done it (`CacheRepairs`);
 /// - after a connection to the same generation was lost, reads stay off for a moment, until the
 ///   other nodes have repaired what they could not update;
-/// - a master counts as one only as long as a majority of the Sentinels says so.
+/// - a master counts as one only as long as a majority of the Sentinels says so, and a new one only
+///   once nobody can count on the one before any more (`RedisMaster.settledFrom`).
 ///
 /// Its methods are meant to be called on its loop: elsewhere they cost two hops.
 public actor RedisCache: Cache {
@@ -104,7 +105,8 @@ public actor RedisCache: Cache {
     if let session {
       // Goes out even while nobody is certain of the master: other nodes may be.
       let outcome = await session.update(updates)
-      if outcome == .kept, isCurrent(session) {
+      if outcome == .kept { await waitUntilSettled(session) }
+      if outcome == .kept, isSettled(session) {
         lastTrust = session.connection.now
         return true
       }
@@ -112,6 +114,11 @@ public actor RedisCache: Cache {
     master.failures.insert(updates)
     counters.count(failedUpdates: updates.count)
     return await waitForRepair(of: updates)
+  }
+
+  /// See `Cache`. Whichever loop of the process has done it.
+  public func hasRepaired(_ updates: [CacheUpdate]) async -> Bool {
+    !master.failures.containsAny(of: updates)
   }
 
   /// See `Cache`. Asks Redis; the last known figures if it is away.
@@ -156,6 +163,11 @@ public actor RedisCache: Cache {
   func isCurrent(_ session: RedisSession) -> Bool {
     session.connection.isOpen && master.isCertain(at: Uptime.now())
       && session.version == master.version
+  }
+
+  /// Whether that is so, and nobody trusts the one before it any more.
+  func isSettled(_ session: RedisSession) -> Bool {
+    isCurrent(session) && master.settledFrom <= Uptime.now()
   }
 
   private func refreshStatistics(_ session: RedisSession) async {

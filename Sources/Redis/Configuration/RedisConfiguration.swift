@@ -32,9 +32,9 @@ public struct RedisConfiguration: Sendable {
   /// How long reads stay off after a connection was lost and Redis turned out to be the same, so
   /// that other nodes can repair what they could not update meanwhile.
   public var quarantine: Duration = .milliseconds(300)
-  /// How long after its connection was lost, or this process began, a write waits for the repair of
-  /// its failed update before it is done all the same.
-  public var repairPatience: Duration = .seconds(1)
+  /// How long after its connection was lost, or this process began, a write waits for this process
+  /// to repair its failed update: as long as connecting again takes. Others are asked then.
+  public var repairPatience: Duration = .milliseconds(500)
   /// How far apart the clocks of nodes and database may be.
   public var clockSkew: Duration = .milliseconds(500)
   /// Commands that wait for their reply, for each event loop. Beyond it Redis is bypassed.

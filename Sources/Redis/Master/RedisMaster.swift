@@ -14,6 +14,8 @@ public final class RedisMaster: Sendable {
   private let number = Atomic<Int>(0)
   /// Until when it is certain, in nanoseconds of `Uptime`.
   private let certainUntil = Atomic<UInt64>(0)
+  /// See `settledFrom`; in nanoseconds of `Uptime`.
+  private let settled = Atomic<UInt64>(0)
 
   /// The Redis that `configuration` names. With Sentinels it is unknown until a `SentinelWatch`
   /// runs.
@@ -44,6 +46,14 @@ public final class RedisMaster: Sendable {
     now.nanoseconds < certainUntil.load(ordering: .relaxed)
   }
 
+  /// From when on nobody trusts the Redis before this one any more.
+  ///
+  /// A majority has said that the master is another one, and every majority shares a Sentinel with
+  /// it: what a node has heard from that one for the old master is older than this change, and
+  /// counts for a vote's lifetime from then. Until it is over, another node may read from the old
+  /// master what was written since, and acknowledge writes that only the old master was told of.
+  var settledFrom: Uptime { Uptime(nanoseconds: settled.load(ordering: .acquiring)) }
+
   /// Which Redis is to be used, and the version of that.
   var current: (view: MasterView, version: Int)? {
     state.withLock { view in view.map { ($0, version) } }
@@ -56,6 +66,8 @@ public final class RedisMaster: Sendable {
       if isNew {
         // Nobody may take the new certainty for one about the old Redis.
         certainUntil.store(0, ordering: .relaxed)
+        let settledFrom = Uptime.now().adding(SentinelVotes.lifetime)
+        settled.store(settledFrom.nanoseconds, ordering: .releasing)
         current = view
         number.add(1, ordering: .acquiringAndReleasing)
       }
