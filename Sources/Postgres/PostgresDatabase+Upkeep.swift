@@ -35,6 +35,35 @@ extension PostgresDatabase {
     try await change { Outbox.settlement(ids) }
   }
 
+  /// See `SharedDatabase`. Errors: `unavailable`, `overloaded`, `outcomeUnknown`.
+  public func requestRepair(after ids: [OutboxID]) async throws(StoreError) {
+    if ids.isEmpty { return }
+    try await change { Outbox.repairRequest(ids) }
+  }
+
+  /// See `SharedDatabase`. Errors: `unavailable`, `overloaded`.
+  public func repairRequests(limit: Int) async throws(StoreError) -> [OutboxBatch] {
+    let now = try await clock()
+    let least = repairFloor.value(at: now)
+    // A commit's name may be ahead of the clock.
+    let until = now + OutboxFloor.latest
+    let rows = try await query { [Outbox.repairs(after: least, until: until, limit: limit)] }[0]
+    let found = (0..<rows.count).map { Outbox.batch(rows, $0) }
+    repairFloor.found(found.first?.committedAt, until: now)
+    return found
+  }
+
+  /// See `SharedDatabase`. Errors: `unavailable`, `overloaded`, `outcomeUnknown`.
+  public func endRepair(after ids: [OutboxID]) async throws(StoreError) {
+    if ids.isEmpty { return }
+    try await change { Outbox.repairEnd(ids) }
+  }
+
+  /// See `SharedDatabase`. Errors: `unavailable`, `overloaded`.
+  public func areRepaired(_ ids: [OutboxID]) async throws(StoreError) -> Bool {
+    try await query { [Outbox.openRepairs(ids)] }[0].count == 0
+  }
+
   /// Settles what was published, in bulk and apart from writes, for as long as the task lives.
   func settlePublished() async {
     while !Task.isCancelled {
@@ -100,7 +129,7 @@ struct OutboxFloor {
   private var lastWhole: Int64 = 0
 
   /// How much later than its name says a commit may come, in µs.
-  private static let latest: Int64 = 60_000_000
+  static let latest: Int64 = 60_000_000
   /// How often everything is looked at, in µs.
   private static let wholeInterval: Int64 = 600_000_000
 

@@ -22,6 +22,8 @@ public actor PostgresDatabase: SharedDatabase {
   var bulkMax = PostgresDatabase.bulkMost
   /// From when on the outbox is searched.
   var outboxFloor = OutboxFloor()
+  /// From when on repairs of the cache are searched.
+  var repairFloor = OutboxFloor()
 
   static let bulkMost = 1_000
   static let bulkMin = 16

@@ -7,7 +7,7 @@ public enum SharedDatabaseContract {
   public typealias Case = ContractCase<any SharedDatabaseHarness>
 
   /// All cases. Each wants a harness of its own.
-  public static let cases: [Case] = remembering + settling + failing
+  public static let cases: [Case] = remembering + settling + repairing + failing
 
   static let remembering: [Case] = [
     Case("Every kind of committed change is remembered, exactly as it was committed") { harness in
@@ -143,6 +143,51 @@ public enum SharedDatabaseContract {
         try await shared.settle(ids.shuffled(using: &generator))
       }
       #expect(try await harness.unpublished().isEmpty)
+    },
+  ]
+
+  static let repairing: [Case] = [
+    Case("A commit whose process can't reach the cache is found at once, until it is repaired") {
+      harness in
+      let requested = try await harness.store("k", "1")
+      let ids = try await harness.unpublished().compactMap(\.id)
+      try await harness.store("other")
+      #expect(try await harness.shared.areRepaired(ids))
+      try await harness.shared.requestRepair(after: ids)
+      try await harness.shared.requestRepair(after: ids)
+      #expect(try await !harness.shared.areRepaired(ids))
+      let requests = try await harness.shared.repairRequests(limit: 10)
+      #expect(requests.flatMap(\.changes).map(\.revision) == [requested.revision])
+      #expect(requests.compactMap(\.id) == ids.map { $0.awaitingRepair(true) })
+      // It is as unsettled as before, and was not settled by the way.
+      #expect(try await Set(harness.unpublishedChanges().map(\.key)) == [Key("k"), Key("other")])
+      try await harness.shared.endRepair(after: requests.compactMap(\.id))
+      #expect(try await harness.shared.areRepaired(ids))
+      #expect(try await harness.shared.repairRequests(limit: 10).isEmpty)
+      #expect(try await Set(harness.unpublishedChanges().map(\.key)) == [Key("k"), Key("other")])
+      try await harness.shared.settle(ids)
+      #expect(try await harness.unpublishedChanges().map(\.key) == [Key("other")])
+    },
+    Case("What was settled needs no repair, and what needs repair can be settled") { harness in
+      try await harness.store("k")
+      let ids = try await harness.unpublished().compactMap(\.id)
+      try await harness.shared.requestRepair(after: ids)
+      try await harness.shared.settle(try await harness.unpublished().compactMap(\.id))
+      #expect(try await harness.shared.areRepaired(ids))
+      try await harness.shared.requestRepair(after: ids)
+      #expect(try await harness.shared.areRepaired(ids))
+      #expect(try await harness.shared.repairRequests(limit: 10).isEmpty)
+      #expect(try await harness.unpublished().isEmpty)
+    },
+    Case("Requests come in parts, the oldest first") { harness in
+      for number in 0..<5 { try await harness.store("k\(number)") }
+      try await harness.shared.requestRepair(
+        after: try await harness.unpublished().compactMap(\.id))
+      let first = try await harness.shared.repairRequests(limit: 2)
+      #expect(first.flatMap(\.changes).map(\.key) == [Key("k0"), Key("k1")])
+      try await harness.shared.endRepair(after: first.compactMap(\.id))
+      let rest = try await harness.shared.repairRequests(limit: 10)
+      #expect(rest.flatMap(\.changes).map(\.key) == [Key("k2"), Key("k3"), Key("k4")])
     },
   ]
 

@@ -1,9 +1,15 @@
 """Every row of the table of failures in the design, under load: a service is stopped, killed or
 frozen, and comes back. Every answer is checked meanwhile."""
 
+import contextlib
+import os
+import socket
+import subprocess
 import time
+from pathlib import Path
 
 import running
+from client import Unreachable
 from load import Load
 
 # How long a service is away.
@@ -57,6 +63,60 @@ class Cache(Faults):
     def test_sentinel(self):
         """One of three Sentinels hangs: nothing happens."""
         self.survive("sentinel-1", "pause")
+
+
+class Alone(running.Case):
+    """A node that can't reach what all others can."""
+
+    @contextlib.contextmanager
+    def node(self, **settings):
+        """A kv-api like the first but for some settings; gives its port."""
+        pid = self.cluster.processes()["kv-api-1"]
+        words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        environment = dict(word.split("=", 1) for word in words if word)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        process = subprocess.Popen(
+            [os.readlink(f"/proc/{pid}/exe")],
+            env=environment | {"KV_LISTEN": f"127.0.0.1:{port}"} | settings,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            running.wait_until(lambda: self.serves(port), 30, "third kv-api")
+            yield port
+        finally:
+            process.terminate()
+            process.wait(30)
+
+    def serves(self, port):
+        try:
+            return self.client.request("GET", "/health/ready", port=port).status == 200
+        except Unreachable:
+            return False
+
+    def test_without_cache(self):
+        """A node that alone can't reach Redis: what it has acknowledged is read on the others."""
+        key, others = self.key("k"), self.cluster.nodes
+        with self.node(KV_REDIS_SENTINELS="127.0.0.1:1") as port:
+            slowest = 0.0
+            for number in range(30):
+                before = self.client.get(key, port=others[0])
+                self.assertEqual(before.status, 200 if number else 404)
+                self.assertIn("hit", self.client.get(key, port=others[1]).headers["Cache-Status"])
+                start = time.monotonic()
+                answer = self.client.put(key, str(number), port=port)
+                slowest = max(slowest, time.monotonic() - start)
+                self.assertEqual(answer.status, 200 if number else 201, answer)
+                for other in others:
+                    self.assertEqual(self.client.get(key, port=other).body, b"%d" % number)
+            self.assertLess(slowest, 2)
+            repairs = sum(
+                self.cluster.metrics(f"kv-worker-{number}")["kv_worker_cache_repairs_total"]
+                for number in (1, 2)
+            )
+            self.assertGreaterEqual(repairs, 30)
 
 
 class Database(Faults):

@@ -168,10 +168,12 @@ WORKERS = [
     ),
     Lines(
         "Published for others",
-        "Changes a second whose own process could not publish them, and rounds that failed.",
+        "Changes a second whose own process could not publish them, rounds that failed, and commits"
+        " of nodes that can't reach the cache, which a worker repaired.",
         "ops",
         [
             Query(rate("kv_worker_relayed_changes_total"), "changes"),
+            Query(rate("kv_worker_cache_repairs_total"), "cache repairs"),
             Query(rate("kv_worker_relay_failures_total"), "failed rounds"),
         ],
     ),

@@ -33,11 +33,13 @@ extension APIHandler {
     switch (record.state, write.mutation) {
     case (.applied, .put):
       // The record keeps no metadata: they are the entry's, unless it has been replaced meanwhile.
-      guard let entry = try? await store.get(write.key, isFresh: true).entry,
+      guard let entry = try? await store.readApplied(write.key).entry,
         entry.metadata.revision == record.revision
       else { return nil }
       return .stored(entry.metadata)
-    case (.applied, .delete): return record.revision.map { .deleted($0) }
+    case (.applied, .delete):
+      guard (try? await store.readApplied(write.key)) != nil else { return nil }
+      return record.revision.map { .deleted($0) }
     case (.preconditionFailed, _): return .preconditionFailed(current: record.revision)
     case (.queued, _), (.superseded, _), (.failed, _): return nil
     }

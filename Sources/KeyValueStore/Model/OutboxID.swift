@@ -3,13 +3,21 @@ public struct OutboxID: Hashable, Sendable {
   /// When they were committed, by the database's clock or close to it: what is old is searched by
   /// it.
   public let committedAt: Timestamp
-  /// Tells those of one moment apart; random.
+  /// Tells those of one moment apart; random, and not negative.
   public let number: Int64
+  /// Whether other processes are to repair the cache at once.
+  public let awaitsRepair: Bool
 
   /// The name of one commit's changes.
-  public init(committedAt: Timestamp, number: Int64) {
+  public init(committedAt: Timestamp, number: Int64, awaitsRepair: Bool = false) {
     self.committedAt = committedAt
     self.number = number
+    self.awaitsRepair = awaitsRepair
+  }
+
+  /// The name of the same commit, with or without a request to repair the cache.
+  public func awaitingRepair(_ awaitsRepair: Bool) -> OutboxID {
+    OutboxID(committedAt: committedAt, number: number, awaitsRepair: awaitsRepair)
   }
 }
 

@@ -22,6 +22,10 @@ public protocol Cache {
   /// cache.
   func update(_ updates: [CacheUpdate]) async -> Bool
 
+  /// Whether this process has repaired the cache since an `update` of these was answered by false:
+  /// nobody can read any more what was there before.
+  func hasRepaired(_ updates: [CacheUpdate]) async -> Bool
+
   /// How full the cache is and how well it serves.
   func statistics() async -> CacheStatistics
 
@@ -32,4 +36,7 @@ public protocol Cache {
 extension Cache {
   /// A cache in this process has nothing that could be away.
   public func checkHealth() async throws(StoreError) {}
+
+  /// No update of it fails.
+  public func hasRepaired(_ updates: [CacheUpdate]) async -> Bool { true }
 }

@@ -12,6 +12,20 @@ public protocol SharedDatabase: Database {
   /// settled without being asked for, apart from writes.
   func settle(_ ids: [OutboxID]) async throws(StoreError)
 
+  /// Asks the other processes to repair the cache after these commits, at once: theirs is the only
+  /// way to it. What is settled already is left alone.
+  func requestRepair(after ids: [OutboxID]) async throws(StoreError)
+
+  /// The changes of at most `limit` commits after which the cache is to be repaired, about the
+  /// oldest first.
+  func repairRequests(limit: Int) async throws(StoreError) -> [OutboxBatch]
+
+  /// The cache was repaired after these commits. All else about them is as it was.
+  func endRepair(after ids: [OutboxID]) async throws(StoreError)
+
+  /// Whether nobody has to repair the cache after these commits any more.
+  func areRepaired(_ ids: [OutboxID]) async throws(StoreError) -> Bool
+
   /// Records that operations can never succeed; those whose end is recorded already keep it.
   func recordFailures(of ids: [OperationID]) async throws(StoreError)
 }

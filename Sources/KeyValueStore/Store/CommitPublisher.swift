@@ -3,14 +3,16 @@
 struct CommitPublisher {
   let cache: any Cache
   let feed: any ChangeFeed
+  /// Nil: no other process reads the cache.
+  let repairs: CacheRepairs?
   let observer: any StoreObserver
 
   /// Returns when readers of the cache see the changes, and the feed has them. `turn` orders the
   /// feed's part among commits that overlap: a key's events leave in the order of its revisions.
   func publish(_ committed: CommittedChanges, in turn: PublishingTurn? = nil) async {
     // The cache first: a watcher that reads the key it was told of finds the change.
-    let isCached = committed.updates.isEmpty ? true : await cache.update(committed.updates)
-    if !isCached { observer.cacheUpdateFailed(keys: committed.updates.count) }
+    let isCached = await tellCache(
+      committed.updates, committedAs: committed.batches.compactMap(\.id))
     await turn?.begin()
     defer { turn?.end() }
     for batch in committed.batches {
@@ -21,6 +23,16 @@ struct CommitPublisher {
         observer.publishFailed(changes: batch.changes.count, error: error)
       }
     }
+  }
+
+  /// Returns when readers of the cache see the changes, whoever has told it; false: nobody can.
+  @discardableResult
+  func tellCache(_ updates: [CacheUpdate], committedAs ids: [OutboxID]) async -> Bool {
+    if updates.isEmpty { return true }
+    if await cache.update(updates) { return true }
+    observer.cacheUpdateFailed(keys: updates.count)
+    guard let repairs else { return false }
+    return await repairs.wait(for: ids) { await cache.hasRepaired(updates) }
   }
 }
 

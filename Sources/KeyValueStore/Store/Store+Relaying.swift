@@ -33,6 +33,20 @@ extension Store {
       oldest: found.compactMap(\.committedAt).min())
   }
 
+  /// Repairs the cache after commits of processes that can't reach it and wait for that; at most
+  /// `limit`. Returns how many there were, 0 when this process can't reach the cache either.
+  /// Errors: `unavailable`, `overloaded`, `outcomeUnknown`.
+  public func repairCache(
+    from database: any SharedDatabase, limit: Int
+  ) async throws(StoreError) -> Int {
+    let found = try await database.repairRequests(limit: limit)
+    guard !found.isEmpty,
+      try await refreshCache(found.flatMap { $0.changes.map(\.key) }, from: database)
+    else { return 0 }
+    try await database.endRepair(after: found.compactMap(\.id))
+    return found.count
+  }
+
   /// Keys that are read at once: no more values than these, of a mebibyte at the most, are held.
   private static let refreshedMax = 16
 

@@ -18,11 +18,12 @@ public final class Store {
   private let transactions: TransactionGate
   private var lastAccepted = Timestamp(microseconds: 0)
 
-  /// A store on these ports; `inFlight` is the process's, shared by its loops.
+  /// A store on these ports; `inFlight` is the process's, shared by its loops. `repairs`: other
+  /// processes read the cache, too.
   public init(
     database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
-    limits: StoreLimits = StoreLimits(), inFlight: IdempotencyRegistry,
-    observer: any StoreObserver, now: @escaping WallClock
+    repairs: CacheRepairs? = nil, limits: StoreLimits = StoreLimits(),
+    inFlight: IdempotencyRegistry, observer: any StoreObserver, now: @escaping WallClock
   ) {
     self.database = database
     self.cache = cache
@@ -31,7 +32,8 @@ public final class Store {
     self.observer = observer
     self.inFlight = inFlight
     self.now = now
-    publisher = CommitPublisher(cache: cache, feed: feed, observer: observer)
+    publisher = CommitPublisher(
+      cache: cache, feed: feed, repairs: repairs, observer: observer)
     reads = ReadBatcher(database: database, limits: limits, observer: observer)
     writes = WriteBatcher(
       database: database, publisher: publisher, limits: limits, observer: observer)
@@ -76,6 +78,14 @@ public final class Store {
     let lookup = try await reads.read(key)
     if let lease { await cache.fill(key, with: lookup, lease: lease) }
     return Reading(entry: lookup.entry, source: .database)
+  }
+
+  /// What a key holds, for whoever is to be told that a queued write was applied: the worker that
+  /// has applied it may not have told the cache yet. Errors: `unavailable`, `overloaded`.
+  public func readApplied(_ key: Key) async throws(StoreError) -> Lookup {
+    let lookup = try await reads.read(key)
+    await publisher.tellCache([CacheUpdate(key: key, lookup: lookup)], committedAs: [])
+    return lookup
   }
 
   /// Live entries in byte order of their keys. Errors: `unavailable`, `overloaded`.

@@ -53,7 +53,7 @@ struct Worker: Sendable {
         http,
         LoopService(loop: loop) { [consumer] in await consumer.run() },
         PurgeService(on: loop.executor, makeStore: { makeStore() }, logger: logger),
-        relay, applying,
+        relay, repairs, applying,
       ],
       gracefulShutdownSignals: [.sigterm, .sigint], logger: lifecycleLogger
     ).run()
@@ -73,6 +73,12 @@ struct Worker: Sendable {
       patience: configuration.cluster.cacheTimeToLive, metrics: metrics, logger: logger)
   }
 
+  private var repairs: RepairService {
+    RepairService(
+      executor: loop.executor, makeStore: { makeStore() }, database: backend.databases[0],
+      metrics: metrics, logger: logger)
+  }
+
   private var applying: ApplyService {
     ApplyService(
       executor: loop.executor,
@@ -87,7 +93,8 @@ struct Worker: Sendable {
     let ports = backend.makePorts(on: loop, number: 0)
     return Store(
       database: ports.database, cache: ports.cache, queue: ports.queue, feed: ports.feed,
-      inFlight: inFlight, observer: StoreMetrics(registry: registry), now: backend.now)
+      repairs: ports.repairs, inFlight: inFlight, observer: StoreMetrics(registry: registry),
+      now: backend.now)
   }
 
   private func makeHTTPServer() -> HTTPServer {

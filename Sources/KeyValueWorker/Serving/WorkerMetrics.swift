@@ -21,6 +21,7 @@ final class WorkerMetrics: Sendable {
   private let delay: Histogram
   private let relayedChanges: Counter
   private let relayFailures: Counter
+  private let repairs: Counter
   /// In seconds.
   private let outboxAge = Atomic<Int64>(0)
   /// When the oldest write was accepted that is being applied, in microseconds since 1970; 0: none
@@ -43,6 +44,7 @@ final class WorkerMetrics: Sendable {
     delay = registry.histogram(MetricsCatalogue.queueAge)
     relayedChanges = registry.counter(MetricsCatalogue.relayed)
     relayFailures = registry.counter(MetricsCatalogue.relayFailures)
+    repairs = registry.counter(MetricsCatalogue.repairsForOthers)
     self.now = now
   }
 
@@ -122,6 +124,9 @@ final class WorkerMetrics: Sendable {
     let age = report.oldest.map { max(0, now().microseconds - $0.microseconds) } ?? 0
     outboxAge.store(age / 1_000_000, ordering: .relaxed)
   }
+
+  /// The cache was repaired after so many commits of processes that can't reach it.
+  func repaired(_ count: Int) { repairs.add(count) }
 
   /// A round of relaying failed.
   func relayFailed() { relayFailures.add() }

@@ -10,14 +10,18 @@ package struct StorePorts {
   package let queue: any WriteQueue
   /// Where committed changes are told.
   package let feed: any ChangeFeed
+  /// How other processes are asked to repair the cache; nil: there are none.
+  package let repairs: CacheRepairs?
 
   /// The ports of one loop.
   package init(
-    database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed
+    database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
+    repairs: CacheRepairs? = nil
   ) {
     self.database = database
     self.cache = cache
     self.queue = queue
     self.feed = feed
+    self.repairs = repairs
   }
 }

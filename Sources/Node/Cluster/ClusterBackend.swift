@@ -21,6 +21,7 @@ package struct ClusterBackend: Backend {
   private let watch: SentinelWatch
   private let publisher: RabbitMQPublisher
   private let watcher: RabbitMQWatcher
+  private let evidence = RepairEvidence()
   private let loops: [EventLoop]
 
   /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
@@ -83,7 +84,8 @@ package struct ClusterBackend: Backend {
     StorePorts(
       database: databases[number], cache: caches[number],
       queue: RabbitMQQueue(publisher: publisher),
-      feed: RabbitMQChangeFeed(publisher: publisher, watcher: watcher))
+      feed: RabbitMQChangeFeed(publisher: publisher, watcher: watcher),
+      repairs: CacheRepairs(database: databases[number], evidence: evidence))
   }
 
   package func samples() async -> [MetricSample] {

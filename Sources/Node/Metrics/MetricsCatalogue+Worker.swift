@@ -26,6 +26,9 @@ extension MetricsCatalogue {
     "Changes published for a process that could not, and repaired in the cache.")
   package static let relayFailures = MetricDescription.counter(
     "kv_worker_relay_failures_total", "Rounds of relaying that failed.")
+  package static let repairsForOthers = MetricDescription.counter(
+    "kv_worker_cache_repairs_total",
+    "Commits of processes that can't reach the cache, after which it was repaired for them.")
   package static let outboxAge = MetricDescription.gauge(
     "kv_outbox_age_seconds",
     "Age of the oldest change that was found unsettled in the last round; 0: none was.")
@@ -38,6 +41,6 @@ extension MetricsCatalogue {
   /// All of them.
   package static let worker = [
     applied, appliedBatch, appliedSeconds, applyRetries, held, oldestHeld, queueAge, relayed,
-    relayFailures, outboxAge, queueReady, queueDead,
+    relayFailures, repairsForOthers, outboxAge, queueReady, queueDead,
   ]
 }

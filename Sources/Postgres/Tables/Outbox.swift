@@ -61,7 +61,13 @@ enum Outbox {
     parameters.add(id.number)
   }
 
-  private static func bucket(of id: OutboxID) -> Int64 { id.number % SQL.buckets }
+  /// The bucket of commits after which other processes are to repair the cache, beside the usual
+  /// ones: they look at it much more often.
+  private static let repairBucket = SQL.buckets
+
+  private static func bucket(of id: OutboxID) -> Int64 {
+    id.awaitsRepair ? repairBucket : id.number % SQL.buckets
+  }
 
   /// Adds changes that were decided here.
   static func insertion(_ changes: [Change], as id: OutboxID, at now: Timestamp) -> Statement {
@@ -88,19 +94,28 @@ enum Outbox {
   /// The oldest rows of each bucket that were committed within a span of time. CockroachDB scans
   /// the deleted rows of a queue until they are collected: without the lower bound, all of a day's.
   static func oldest(after least: Int64, until most: Int64, limit: Int) -> [Statement] {
-    (0..<SQL.buckets).map { bucket in
-      var parameters = Parameters()
-      parameters.add(bucket)
-      parameters.add(least)
-      parameters.add(most)
-      parameters.add(Int64(limit))
-      return Statement(reading, parameters)
-    }
+    (0...repairBucket).map { oldest(of: $0, after: least, until: most, limit: limit) }
+  }
+
+  /// The oldest rows of those after which the cache is to be repaired.
+  static func repairs(after least: Int64, until most: Int64, limit: Int) -> Statement {
+    oldest(of: repairBucket, after: least, until: most, limit: limit)
+  }
+
+  private static func oldest(
+    of bucket: Int64, after least: Int64, until most: Int64, limit: Int
+  ) -> Statement {
+    var parameters = Parameters()
+    parameters.add(bucket)
+    parameters.add(least)
+    parameters.add(most)
+    parameters.add(Int64(limit))
+    return Statement(reading, parameters)
   }
 
   private static let reading = """
     SELECT committed_at, number, keys, revisions, versions, sizes, content_types, created, updated,
-      expiring, earlier_keys, earlier_steps, earlier_sizes, earlier_types, earlier_lives
+      expiring, earlier_keys, earlier_steps, earlier_sizes, earlier_types, earlier_lives, bucket
     FROM outbox_batches
     WHERE bucket = $1 AND committed_at > $2 AND committed_at <= $3
     ORDER BY committed_at LIMIT $4
@@ -110,7 +125,8 @@ enum Outbox {
   /// only what all have is taken.
   static func batch(_ rows: ResultSet, _ row: Int) -> OutboxBatch {
     let id = OutboxID(
-      committedAt: Timestamp(microseconds: rows.number(row, 0)), number: rows.number(row, 1))
+      committedAt: Timestamp(microseconds: rows.number(row, 0)), number: rows.number(row, 1),
+      awaitsRepair: rows.number(row, 15) == repairBucket)
     let (keys, types) = (rows.array(row, 2), rows.array(row, 6))
     let numbers = [3, 4, 5, 7, 8, 9].map { rows.numbers(row, $0) }
     let count = min(keys.count, types.count, numbers.map(\.count).min() ?? 0)
@@ -185,16 +201,45 @@ enum Outbox {
 
   /// Forgets commits.
   static func settlement(_ ids: [OutboxID]) -> Statement {
+    Statement("DELETE FROM outbox_batches WHERE \(isNamed)", names(ids))
+  }
+
+  /// Whether a row is one of `names`.
+  private static let isNamed = """
+    (bucket, committed_at, number) IN (
+      SELECT u.bucket, u.committed_at, u.number
+      FROM unnest($1::INT8[], $2::INT8[], $3::INT8[]) AS u(bucket, committed_at, number))
+    """
+
+  private static func names(_ ids: [OutboxID]) -> Parameters {
     var parameters = Parameters()
     parameters.add(numbers: ids.map { bucket(of: $0) })
     parameters.add(numbers: ids.map { $0.committedAt.microseconds })
     parameters.add(numbers: ids.map { $0.number })
-    return Statement(
-      """
-      DELETE FROM outbox_batches WHERE (bucket, committed_at, number) IN (
-        SELECT u.bucket, u.committed_at, u.number
-        FROM unnest($1::INT8[], $2::INT8[], $3::INT8[]) AS u(bucket, committed_at, number))
-      """, parameters)
+    return parameters
+  }
+
+  // MARK: Repairing the cache
+
+  /// Puts commits where other processes look for what they have to repair.
+  static func repairRequest(_ ids: [OutboxID]) -> Statement {
+    Statement(
+      "UPDATE outbox_batches SET bucket = \(repairBucket) WHERE \(isNamed)",
+      names(ids.map { $0.awaitingRepair(false) }))
+  }
+
+  /// Puts them back.
+  static func repairEnd(_ ids: [OutboxID]) -> Statement {
+    Statement(
+      "UPDATE outbox_batches SET bucket = number % \(SQL.buckets) WHERE \(isNamed)",
+      names(ids.map { $0.awaitingRepair(true) }))
+  }
+
+  /// Those of these commits after which the cache is still to be repaired. Rows: one for each.
+  static func openRepairs(_ ids: [OutboxID]) -> Statement {
+    Statement(
+      "SELECT number FROM outbox_batches WHERE \(isNamed)",
+      names(ids.map { $0.awaitingRepair(true) }))
   }
 
   // MARK: Release 0.1

@@ -92,6 +92,8 @@ enum StatementCatalogue {
     Item(file: "Operations", name: "failures", statement: Operations.fail(ids)),
   ]
 
+  private static let outboxIDs = (0..<100).map { OutboxID(committedAt: time, number: $0) }
+
   private static let outbox = [
     Item(
       file: "Outbox", name: "insertion into the outbox",
@@ -100,10 +102,13 @@ enum StatementCatalogue {
     Item(
       file: "Outbox", name: "oldest of the outbox",
       statement: Outbox.oldest(after: now, until: now + 1_000, limit: 20)[0]),
+    Item(file: "Outbox", name: "settlement", statement: Outbox.settlement(outboxIDs)),
     Item(
-      file: "Outbox", name: "settlement",
-      statement: Outbox.settlement(
-        (0..<100).map { OutboxID(committedAt: time, number: Int64($0)) })),
+      file: "Outbox", name: "repairs of the cache",
+      statement: Outbox.repairs(after: now, until: now + 1_000, limit: 20)),
+    Item(file: "Outbox", name: "request for repair", statement: Outbox.repairRequest(outboxIDs)),
+    Item(file: "Outbox", name: "end of repair", statement: Outbox.repairEnd(outboxIDs)),
+    Item(file: "Outbox", name: "open repairs", statement: Outbox.openRepairs(outboxIDs)),
     Item(
       file: "Outbox", name: "adoption of the old outbox",
       statement: Outbox.adoption(until: now, as: id)),
