@@ -37,14 +37,15 @@ struct EmbeddedBenchmark {
       // Different keys: a stretch of a permutation of all.
       let start = Int.random(in: 0..<10_000, using: &random)
       let marker = withUnsafeBytes(of: number) { Array($0) }
-      _ = try await database.write(
-        (0..<batch).map { index in
+      let results = await database.write(
+        each: (0..<batch).map { index in
           Write(
             key: key((start + index) * 7_919 % 10_000),
             mutation: .put(
               value: value + marker, contentType: "text/plain; charset=utf-8",
               timeToLive: nil))
-        })
+        }, isPatient: false)
+      for result in results { _ = try result.get() }
     }
     measurement.report("\(batch)", operations: rows)
   }
@@ -58,13 +59,12 @@ struct EmbeddedBenchmark {
         group.addTask {
           for number in 0..<rows / count {
             let marker = withUnsafeBytes(of: number) { Array($0) }
-            _ = try await database.write([
-              Write(
-                key: key((caller + number * 64) * 7_919 % 10_000),
-                mutation: .put(
-                  value: [UInt8](repeating: 0x61, count: 92) + marker,
-                  contentType: "text/plain; charset=utf-8", timeToLive: nil))
-            ])
+            let write = Write(
+              key: key((caller + number * 64) * 7_919 % 10_000),
+              mutation: .put(
+                value: [UInt8](repeating: 0x61, count: 92) + marker,
+                contentType: "text/plain; charset=utf-8", timeToLive: nil))
+            _ = try await database.write(each: [write], isPatient: false)[0].get()
           }
         }
       }

@@ -88,13 +88,18 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
   }
 
   /// See `Database`.
-  public func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
+  public func write(each writes: [Write], isPatient: Bool) async -> [WriteResult] {
     let weight = writes.reduce(0) { $0 + $1.weight + EmbeddedDatabase.callWeight }
-    return try await self.writes.call(weight: weight) { session throws(SQLiteFailure) in
-      var receipts: [WriteReceipt] = []
-      receipts.reserveCapacity(writes.count)
-      for write in writes { receipts.append(try session.write(write)) }
-      return receipts
+    do throws(StoreError) {
+      let receipts = try await self.writes.call(weight: weight) { session throws(SQLiteFailure) in
+        var receipts: [WriteReceipt] = []
+        receipts.reserveCapacity(writes.count)
+        for write in writes { receipts.append(try session.write(write)) }
+        return receipts
+      }
+      return receipts.map { .success($0) }
+    } catch {
+      return writes.map { _ in .failure(error) }
     }
   }
 

@@ -20,14 +20,32 @@ extension PostgresDatabase {
     return BatchReceipt(outcome: receipt.outcome, isReplayed: receipt.isReplayed, outbox: id)
   }
 
-  /// Writes that no statement decides, in one transaction.
-  func decide(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
+  /// Writes that no statement decides, or that wait for others: in one transaction; or in one for
+  /// each half, if one of them is to blame that it fails.
+  func decide(each writes: [Write]) async -> [WriteResult] {
+    let failure: StoreError
+    do throws(StoreError) {
+      return try await decide(writes).map { .success($0) }
+    } catch {
+      failure = error
+    }
+    let keys = Set(writes.map(\.key)).sorted()
+    guard failure.isOfOne, keys.count > 1 else { return writes.map { _ in .failure(failure) } }
+    // Both at once: who waits for a lock is not waited for. Those of a key stay together.
+    let middle = keys[keys.count / 2]
+    let (first, second) = (writes.filter { $0.key < middle }, writes.filter { $0.key >= middle })
+    async let others = decide(each: second)
+    var (results, rest) = (await decide(each: first)[...], await others[...])
+    return writes.map { $0.key < middle ? results.removeFirst() : rest.removeFirst() }
+  }
+
+  private func decide(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
     var scope = Transaction.Scope()
     for write in writes {
       scope.keys.insert(write.key)
       if let name = write.idempotency?.name { scope.names.insert(name) }
     }
-    let (receipts, id) = try await decide(scope) { decisions in
+    let (receipts, id) = try await decide(scope, isDivisible: scope.keys.count > 1) { decisions in
       writes.map { decisions.writeOnce($0) }
     }
     return receipts.map { receipt in
@@ -36,9 +54,9 @@ extension PostgresDatabase {
     }
   }
 
-  /// See `Database`. One transaction; or one for each half, if the database takes too long for it.
-  /// Errors: `unavailable`, `overloaded`, `outcomeUnknown`; `rejected` if one of the writes can
-  /// never be applied: then none was.
+  /// See `Database`. One transaction; or one for each half, if the database takes too long for it
+  /// or somebody else holds a key of it. Errors: `unavailable`, `overloaded`, `outcomeUnknown`;
+  /// `rejected` if one of the writes can never be applied: then none was.
   public func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
     guard !queued.isEmpty else { return [] }
     var scope = Transaction.Scope()
@@ -47,7 +65,7 @@ extension PostgresDatabase {
       scope.operations.insert(write.id)
     }
     do throws(StoreError) {
-      let (applied, id) = try await decide(scope) { decisions in
+      let (applied, id) = try await decide(scope, isDivisible: scope.keys.count > 1) { decisions in
         queued.map { decisions.apply($0) }
       }
       return applied.map { write in
@@ -58,9 +76,35 @@ extension PostgresDatabase {
     } catch {
       guard case .tooSlow = error, queued.count > 1 else { throw error }
     }
-    let middle = queued.count / 2
-    let first = try await apply(Array(queued[..<middle]))
-    return first + (try await apply(Array(queued[middle...])))
+    return try await applyHalves(of: queued, keys: scope.keys.sorted())
+  }
+
+  /// The second half has its turn whatever became of the first, unless both are of one key, whose
+  /// writes keep their order.
+  private func applyHalves(
+    of queued: [QueuedWrite], keys: [Key]
+  ) async throws(StoreError) -> [AppliedWrite] {
+    guard keys.count > 1 else {
+      let middle = queued.count / 2
+      let first = try await apply(Array(queued[..<middle]))
+      return first + (try await apply(Array(queued[middle...])))
+    }
+    let middle = keys[keys.count / 2]
+    var failure: StoreError?
+    var halves: [[AppliedWrite]] = []
+    for isFirst in [true, false] {
+      do throws(StoreError) {
+        halves.append(
+          try await apply(queued.filter { ($0.write.key < middle) == isFirst }))
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    if let failure { throw failure }
+    var (first, second) = (halves[0][...], halves[1][...])
+    return queued.map {
+      $0.write.key < middle ? first.removeFirst() : second.removeFirst()
+    }
   }
 
   /// See `Database`. Errors: `unavailable`, `overloaded`, `outcomeUnknown`.
@@ -70,20 +114,31 @@ extension PostgresDatabase {
     let found = results.flatMap { rows in
       (0..<rows.count).map { Purging.expired(rows, $0) }
     }
-    let keys = found.sorted { $0.at < $1.at }.prefix(limit).map(\.key)
-    if keys.isEmpty { return OutboxBatch(id: nil, changes: []) }
-    var scope = Transaction.Scope()
-    scope.keys = Set(keys)
-    let (changes, id) = try await decide(scope) { decisions in
-      keys.compactMap { decisions.expire($0) }
+    var keys = found.sorted { $0.at < $1.at }.prefix(limit).map(\.key)
+    while !keys.isEmpty {
+      var scope = Transaction.Scope()
+      scope.keys = Set(keys)
+      do throws(StoreError) {
+        let (changes, id) = try await decide(scope, isDivisible: keys.count > 1) { decisions in
+          keys.compactMap { decisions.expire($0) }
+        }
+        return OutboxBatch(id: id, changes: changes)
+      } catch {
+        guard case .tooSlow = error, keys.count > 1 else { throw error }
+        // Any half: one of them lacks the key that somebody else holds.
+        keys = Array(keys.shuffled().prefix(keys.count / 2))
+      }
     }
-    return OutboxBatch(id: id, changes: changes)
+    return OutboxBatch(id: nil, changes: [])
   }
 
   /// Runs a transaction until it ends without a conflict, or the deadline has passed. Returns what
   /// was decided, and what settles its changes, if there are any.
+  ///
+  /// `isDivisible`: whoever calls makes do with less at a time (`tooSlow`), rather than wait for
+  /// somebody who holds one of the keys.
   private func decide<Result>(
-    _ scope: Transaction.Scope, reading batch: Batch? = nil,
+    _ scope: Transaction.Scope, isDivisible: Bool = false, reading batch: Batch? = nil,
     _ body: (inout Decisions) -> Result
   ) async throws(StoreError) -> (Result, OutboxID?) {
     var retrying = Retrying(within: configuration.deadline)
@@ -108,6 +163,7 @@ extension PostgresDatabase {
         return (result, decisions.changes.isEmpty ? nil : id)
       } catch {
         await pool.takeBack(loan, isClean: false)
+        if isDivisible, error.isLockTimeout { throw unwritten(error) }
         guard error.isConflict(inTransaction: true) else {
           throw await failure(error, mayBeCommitted: transaction.isCommitting, since: start)
         }

@@ -3,21 +3,11 @@ public import KeyValueStore
 
 // Look-ups, lists, records, health. What takes too long is cancelled, and made smaller.
 extension PostgresDatabase {
-  /// See `Database`. Errors: `unavailable`, `overloaded`.
+  /// See `Database`. Errors: `unavailable`, `overloaded`, `tooSlow`.
   public func read(_ keys: [Key]) async throws(StoreError) -> [Lookup] {
     guard !keys.isEmpty else { return [] }
-    do throws(StoreError) {
-      return try await readAtOnce(keys)
-    } catch {
-      guard case .tooSlow = error, keys.count > 1 else { throw error }
-    }
-    let middle = keys.count / 2
-    let first = try await read(Array(keys[..<middle]))
-    return first + (try await read(Array(keys[middle...])))
-  }
-
-  private func readAtOnce(_ keys: [Key]) async throws(StoreError) -> [Lookup] {
-    let rows = try await look { LookUp.statement(keys) }
+    let isDivisible = keys.count > 1
+    let rows = try await look(isDivisible: isDivisible) { LookUp.statement(keys) }
     if keys.count == 1, rows.count == 1, case .small(let lookup) = LookUp.row(rows, 0).found {
       return [lookup]
     }
@@ -39,7 +29,9 @@ extension PostgresDatabase {
       }
       let part = large.prefix(max(end ?? large.count, 1))
       large.removeFirst(part.count)
-      let rows = try await look { LookUp.statement(part.map(\.key), valueBytesMax: .max) }
+      let rows = try await look(isDivisible: isDivisible) {
+        LookUp.statement(part.map(\.key), valueBytesMax: .max)
+      }
       for row in 0..<rows.count {
         let (key, content) = LookUp.row(rows, row)
         if case .small(let lookup) = content { found[key] = lookup }
@@ -123,8 +115,10 @@ extension PostgresDatabase {
 
   /// Reads on the connection that all look-ups share; again if the connection was lost, as reading
   /// twice does no harm.
-  private func look(_ make: () -> Statement) async throws(StoreError) -> ResultSet {
-    try await retryingReads { () async throws(ExchangeError) in
+  private func look(
+    isDivisible: Bool = false, _ make: () -> Statement
+  ) async throws(StoreError) -> ResultSet {
+    try await retryingReads(isDivisible: isDivisible) { () async throws(ExchangeError) in
       try await pool.exchange(on: try await pool.reader(), [make()])[0]
     }
   }
@@ -144,15 +138,19 @@ extension PostgresDatabase {
     }
   }
 
+  /// `isDivisible`: whoever calls makes do with less at a time (`tooSlow`), rather than wait for
+  /// somebody who is writing a row.
   private func retryingReads<Result>(
-    _ body: () async throws(ExchangeError) -> Result
+    isDivisible: Bool = false, _ body: () async throws(ExchangeError) -> Result
   ) async throws(StoreError) -> Result {
     var retrying = Retrying(within: configuration.deadline)
     while true {
       do throws(ExchangeError) {
         return try await body()
       } catch {
-        guard error.isWorthReadingAgain else { throw failed(unwritten(error)) }
+        guard error.isWorthReadingAgain, !(isDivisible && error.isLockTimeout) else {
+          throw failed(unwritten(error))
+        }
         try await pause(&retrying, after: unwritten(error))
       }
     }

@@ -3,64 +3,44 @@ public import KeyValueStore
 
 // Writes: each kind of them in one statement and one commit.
 extension PostgresDatabase {
-  /// See `Database`. Errors: `unavailable`, `overloaded`, `rejected`; `outcomeUnknown` also when
-  /// some of the writes were carried out and others not.
-  public func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
+  /// See `Database`. Each write that could not be carried out has its own error: `unavailable`,
+  /// `overloaded`, `outcomeUnknown`, `tooSlow`, `rejected`.
+  public func write(each writes: [Write], isPatient: Bool) async -> [WriteResult] {
+    // Who is patient waits on a connection of his own: behind each other, all would.
+    if isPatient { return await decide(each: writes) }
     let parts = WriteParts(writes)
-    if let part = parts.only { return try await carryOut(part, of: writes) }
-    var receipts = [WriteReceipt?](repeating: nil, count: writes.count)
-    var failures: [StoreError] = []
+    if let part = parts.only { return await carryOut(part, of: writes) }
+    var results = [WriteResult?](repeating: nil, count: writes.count)
     await withTaskGroup(of: WrittenPart.self) { group in
       for part in parts.all {
-        group.addTask { await self.tryToCarryOut(part, of: writes) }
-      }
-      for await part in group {
-        switch part.result {
-        case .success(let results):
-          for (place, receipt) in zip(part.places, results) { receipts[place] = receipt }
-        case .failure(let error): failures.append(error)
+        group.addTask {
+          WrittenPart(places: part.places, results: await self.carryOut(part, of: writes))
         }
       }
+      for await part in group {
+        for (place, result) in zip(part.places, part.results) { results[place] = result }
+      }
     }
-    guard let failure = failures.first else { return receipts.map { $0! } }
-    let isPartial = receipts.contains { $0 != nil }
-    throw isPartial
-      ? .outcomeUnknown(cause: failure.cause) : failures.first { $0.isUnknown } ?? failure
+    return results.map { $0! }
   }
 
   /// Some writes of a call, and what became of them.
   private struct WrittenPart: Sendable {
     let places: [Int]
-    let result: Result<[WriteReceipt], StoreError>
+    let results: [WriteResult]
   }
 
-  private func tryToCarryOut(_ part: WriteParts.Part, of writes: [Write]) async -> WrittenPart {
-    do throws(StoreError) {
-      return WrittenPart(
-        places: part.places, result: .success(try await carryOut(part, of: writes)))
-    } catch {
-      return WrittenPart(places: part.places, result: .failure(error))
-    }
-  }
-
-  private func carryOut(
-    _ part: WriteParts.Part, of writes: [Write]
-  ) async throws(StoreError) -> [WriteReceipt] {
+  private func carryOut(_ part: WriteParts.Part, of writes: [Write]) async -> [WriteResult] {
     let writes = part.places.count == writes.count ? writes : part.places.map { writes[$0] }
-    guard let kind = part.kind else { return try await decide(writes) }
-    var receipts = [WriteReceipt?](repeating: nil, count: writes.count)
+    guard let kind = part.kind else { return await decide(each: writes) }
+    var results = [WriteResult?](repeating: nil, count: writes.count)
     let groups = Self.groupedByKey(writes)
     // Mostly one piece: see `bulkMax`.
     for start in stride(from: 0, to: groups.count, by: bulkMax) {
       let piece = groups[start..<min(start + bulkMax, groups.count)]
-      do throws(StoreError) {
-        try await carryOut(kind, writes, piece, &receipts)
-      } catch {
-        let isPartial = receipts.contains { $0?.outcome.hasWritten == true }
-        throw isPartial ? .outcomeUnknown(cause: error.cause) : error
-      }
+      await carryOut(kind, writes, Array(piece), &results)
     }
-    return receipts.map { $0! }
+    return results.map { $0! }
   }
 
   /// The places of each key's writes, in their order; keys in byte order.
@@ -80,12 +60,35 @@ extension PostgresDatabase {
     return groups
   }
 
-  /// Carries out the writes at places that are grouped by key.
+  /// A statement that waited for a lock is repeated in so many pieces: after a few of them the
+  /// locked key is alone, and what is none of its business was carried out with the first.
+  private static let piecesOfBulk = 8
+
+  /// Carries out the writes at places that are grouped by key. One that is to blame, because the
+  /// server refuses it or its key is locked, fails alone.
   private func carryOut(
-    _ kind: BulkWrites.Kind, _ writes: [Write], _ groups: ArraySlice<[Int]>,
-    _ receipts: inout [WriteReceipt?]
+    _ kind: BulkWrites.Kind, _ writes: [Write], _ groups: [[Int]], _ results: inout [WriteResult?]
+  ) async {
+    do throws(StoreError) {
+      try await carryOutAtOnce(kind, writes, groups, &results)
+    } catch {
+      let left = groups.filter { results[$0[0]] == nil }
+      guard error.isOfOne, left.count > 1 else {
+        for place in left.joined() { results[place] = .failure(error) }
+        return
+      }
+      let size = (left.count - 1) / Self.piecesOfBulk + 1
+      for start in stride(from: 0, to: left.count, by: size) {
+        let piece = Array(left[start..<min(start + size, left.count)])
+        await carryOut(kind, writes, piece, &results)
+      }
+    }
+  }
+
+  private func carryOutAtOnce(
+    _ kind: BulkWrites.Kind, _ writes: [Write], _ groups: [[Int]], _ results: inout [WriteResult?]
   ) async throws(StoreError) {
-    var groups = Array(groups)
+    var groups = groups
     var retrying = Retrying(within: configuration.deadline)
     while true {
       let (rows, id) = try await persist { ticket in
@@ -102,14 +105,14 @@ extension PostgresDatabase {
         }
         for (steps, place) in groups[found].reversed().enumerated() {
           let outcome = BulkWrites.outcome(rows, row, of: writes[place], steps: Int64(steps))
-          receipts[place] = WriteReceipt(outcome: outcome, outbox: id)
+          results[place] = .success(WriteReceipt(outcome: outcome, outbox: id))
         }
         found += 1
       }
-      groups.removeAll { receipts[$0[0]] != nil }
+      groups.removeAll { results[$0[0]] != nil }
       if !groups.isEmpty, kind != .puts {
-        try await explain(groups.map { $0[0] }, of: writes, &receipts)
-        groups.removeAll { receipts[$0[0]] != nil }
+        await explain(groups.map { $0[0] }, of: writes, &results)
+        groups.removeAll { results[$0[0]] != nil }
       }
       if groups.isEmpty { return }
       // They came too late for the database: its clock was set. Or a row has changed since.
@@ -123,16 +126,23 @@ extension PostgresDatabase {
   /// Finds out why writes were not carried out; leaves alone those for which nothing speaks
   /// against it now.
   private func explain(
-    _ places: [Int], of writes: [Write], _ receipts: inout [WriteReceipt?]
-  ) async throws(StoreError) {
-    let lookups = try await read(places.map { writes[$0].key })
-    for (place, lookup) in zip(places, lookups) {
+    _ places: [Int], of writes: [Write], _ results: inout [WriteResult?]
+  ) async {
+    let lookups = await read(each: places.map { writes[$0].key })
+    for (place, result) in zip(places, lookups) {
+      let lookup: Lookup
+      switch result {
+      case .success(let found): lookup = found
+      case .failure(let error):
+        results[place] = .failure(error)
+        continue
+      }
       let write = writes[place]
       let live = lookup.entry?.metadata.revision
       if !write.condition.holds(for: live) {
-        receipts[place] = WriteReceipt(outcome: .preconditionFailed(current: live))
+        results[place] = .success(WriteReceipt(outcome: .preconditionFailed(current: live)))
       } else if write.stored == nil, live == nil {
-        receipts[place] = WriteReceipt(outcome: .notFound)
+        results[place] = .success(WriteReceipt(outcome: .notFound))
       }
     }
   }
@@ -165,6 +175,8 @@ extension PostgresDatabase {
           if error.isOverrun { bulkMax = max(bulkMax / 2, Self.bulkMin) }
           throw await failure(error, mayBeCommitted: true, since: start)
         }
+        // To wait for a lock is for the patient: see `write`.
+        if error.isLockTimeout { throw unwritten(error) }
         try await pause(&retrying, after: unwritten(error))
       }
     }
@@ -172,8 +184,12 @@ extension PostgresDatabase {
 }
 
 extension StoreError {
-  fileprivate var isUnknown: Bool {
-    if case .outcomeUnknown = self { true } else { false }
+  /// Whether one of several writes may be to blame, and nothing was written.
+  var isOfOne: Bool {
+    switch self {
+    case .rejected, .tooSlow: true
+    default: false
+    }
   }
 }
 

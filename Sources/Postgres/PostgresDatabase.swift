@@ -132,7 +132,9 @@ extension PostgresDatabase {
 
   /// What an error means to somebody for whom nothing was written.
   func unwritten(_ error: ExchangeError) -> StoreError {
-    if error.isOverrun { return .tooSlow(cause: "database: \(error.cause)") }
+    if error.isOverrun || error.isLockTimeout {
+      return .tooSlow(cause: "database: \(error.cause)")
+    }
     if case .refused(let state, _, _) = error, state.isRejection {
       return .rejected(cause: "database: \(error.cause)")
     }

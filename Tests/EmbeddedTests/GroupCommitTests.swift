@@ -1,6 +1,7 @@
 import Dispatch
 import Embedded
 import KeyValueStore
+import StoreContracts
 import Synchronization
 import Testing
 

@@ -1,5 +1,6 @@
 import Foundation
 import KeyValueStore
+import StoreContracts
 import Synchronization
 import Testing
 

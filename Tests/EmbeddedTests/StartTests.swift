@@ -1,6 +1,7 @@
 import Embedded
 import Foundation
 import KeyValueStore
+import StoreContracts
 import Testing
 
 @Suite("A data folder that can't be used is refused at start, with what to do about it")

@@ -96,16 +96,20 @@ struct IdempotencyTests {
     limits.pendingWritesMax = 1
     let loop = Loop(backing, limits: limits)
     backing.database.beforeWrite.close()
-    var tasks = await loop.start(writes: [put("a")])
+    func named(_ text: String) -> Write {
+      put("a", idempotency: IdempotencyKey(name: text, fingerprint: []))
+    }
+    var tasks = await loop.start(writes: [named("first")])
     await backing.database.beforeWrite.untilHeld()
-    tasks += await loop.start(writes: [put("b")])
+    tasks += await loop.start(writes: [named("second")])
     await loop.until(writesWaiting: 1)
     await #expect(throws: StoreError.overloaded(retryAfter: 1)) {
       try await loop.write(put("c", idempotency: name))
     }
-    #expect(backing.inFlight.count == 0)
+    #expect(backing.inFlight.count == 2)
     backing.database.beforeWrite.open()
     for task in tasks { _ = try await task.value.get() }
+    #expect(backing.inFlight.count == 0)
   }
 
   @Test("Batches and queued writes are refused in the same way")

@@ -1,4 +1,5 @@
 import KeyValueStore
+import StoreContracts
 import Testing
 
 /// Interleavings of readers and writers in which an old value could win.

@@ -1,4 +1,5 @@
 import KeyValueStore
+import StoreContracts
 import Testing
 
 @Suite("Reads", .timeLimit(.minutes(1)))

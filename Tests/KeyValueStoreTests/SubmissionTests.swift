@@ -1,4 +1,5 @@
 import KeyValueStore
+import StoreContracts
 import Testing
 
 @Suite("Asynchronous writes", .timeLimit(.minutes(1)))

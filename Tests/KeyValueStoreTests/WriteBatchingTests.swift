@@ -1,5 +1,6 @@
-import KeyValueStore
 import Testing
+
+@testable import KeyValueStore
 
 @Suite("Writes are batched", .timeLimit(.minutes(1)))
 struct WriteBatchingTests {
@@ -132,6 +133,51 @@ struct WriteBatchingTests {
     ])
     for task in tasks { _ = try await task.value.get() }
     #expect(batches == [["a", "b"], ["c"], ["d"], ["e"]])
+  }
+
+  @Test("Each write of a batch has the outcome that it had, and what was written is published")
+  func partialFailure() async throws {
+    let loop = Loop(backing)
+    backing.database.hold([key("b")])
+    let tasks = await loop.start(writes: [put("a"), put("b"), put("c")])
+    for task in tasks { #expect(try await task.value.get().stored?.version == 1) }
+    // What somebody else was writing has waited by itself.
+    #expect(batches == [["a", "b", "c"], ["b"]])
+    #expect(backing.database.calls.isPatient == [false, true])
+    #expect(backing.feed.publications.joined().map(\.key.text) == ["a", "c", "b"])
+    #expect(try await loop.get(key("a")).source == .cache)
+  }
+
+  @Test("A key that was found being written waits by itself from the start, for a while")
+  func contended() async throws {
+    let loop = Loop(backing)
+    backing.database.hold([key("a")])
+    _ = try await loop.write(put("a"))
+    for task in await loop.start(writes: [put("a", "2"), put("b")]) {
+      _ = try await task.value.get()
+    }
+    #expect(Set(batches.dropFirst(2)) == [["a"], ["b"]])
+    var keys = ContendedKeys()
+    let start = ContinuousClock.now
+    #expect(!keys.contains(key("a"), at: start))
+    keys.insert(key("a"), at: start)
+    let end = start + ContendedKeys.lifetime
+    #expect(keys.contains(key("a"), at: end - .nanoseconds(1)))
+    #expect(!keys.contains(key("b"), at: start))
+    #expect(!keys.contains(key("a"), at: end))
+    for number in 0..<2_000 { keys.insert(key("k\(number)"), at: start) }
+    #expect(!keys.contains(key("k1999"), at: start))
+    keys.insert(key("k1999"), at: end)
+    #expect(keys.contains(key("k1999"), at: end))
+  }
+
+  @Test("Writes with an idempotency key hold up no plain ones")
+  func idempotent() async throws {
+    let loop = Loop(backing)
+    var named = put("a")
+    named.idempotency = IdempotencyKey(name: "n", fingerprint: [])
+    for task in await loop.start(writes: [named, put("b")]) { _ = try await task.value.get() }
+    #expect(Set(batches) == [["a"], ["b"]])
   }
 
   @Test("A failing batch fails its writers and nobody else")

@@ -1,5 +1,6 @@
 import KeyValueStore
 import Postgres
+import StoreContracts
 import Synchronization
 import TestServices
 import Testing

@@ -1,6 +1,7 @@
 import EventLoop
 import Foundation
 import KeyValueStore
+import StoreContracts
 import TestServices
 import Testing
 

@@ -9,15 +9,19 @@
 public protocol Database {
   /// What the keys hold now, in the order of `keys`; sees every write acknowledged before the call.
   ///
-  /// A tombstone and an expired entry are `absent` with their revision.
+  /// A tombstone and an expired entry are `absent` with their revision. `tooSlow`: fewer keys at a
+  /// time may do, as in `read(each:)`.
   func read(_ keys: [Key]) async throws(StoreError) -> [Lookup]
 
   /// Carries out independent writes, those of one key in the order of the call, and returns once
-  /// all are durable.
+  /// all that succeed are durable.
   ///
-  /// One receipt a write, in order. A write with an idempotency key stores its outcome in the same
-  /// transaction, or returns the stored one.
-  func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt]
+  /// One result a write, in order: each has its own, whatever became of the others. A write with an
+  /// idempotency key stores its outcome in the same transaction, or returns the stored one.
+  ///
+  /// `isPatient`: waits as long as it may for keys that somebody else is writing. Otherwise their
+  /// writes fail with `tooSlow`, before those of other keys have waited long for them.
+  func write(each writes: [Write], isPatient: Bool) async -> [WriteResult]
 
   /// Carries out a batch in order in one serializable transaction.
   func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt
@@ -52,3 +56,31 @@ public protocol Database {
   /// Fails unless the database can be read and takes writes now. Writes nothing.
   func checkHealth() async throws(StoreError)
 }
+
+extension Database {
+  /// What keys hold, or why that can't be said of one: what is read in vain, because it takes too
+  /// long or somebody holds a key, is read in so many pieces, and keys that can be read are.
+  public func read(each keys: [Key]) async -> [Result<Lookup, StoreError>] {
+    let failure: StoreError
+    do throws(StoreError) {
+      let lookups = try await read(keys)
+      precondition(lookups.count == keys.count, "One answer a key")
+      return lookups.map { .success($0) }
+    } catch {
+      failure = error
+    }
+    guard case .tooSlow = failure, keys.count > 1 else {
+      return keys.map { _ in .failure(failure) }
+    }
+    let pieces = 8
+    let size = (keys.count - 1) / pieces + 1
+    var results: [Result<Lookup, StoreError>] = []
+    for start in stride(from: 0, to: keys.count, by: size) {
+      results += await read(each: Array(keys[start..<min(start + size, keys.count)]))
+    }
+    return results
+  }
+}
+
+/// What became of a write.
+public typealias WriteResult = Result<WriteReceipt, StoreError>

@@ -61,20 +61,14 @@ final class ReadBatcher {
     pending.promoteFirst().resume(returning: .lead)
   }
 
-  /// One look-up; its failure is the failure of each of its readers.
+  /// One look-up, or several if some of its keys can't be read.
   private func look(up batch: [PendingReads.Item]) async -> [Result<Lookup, StoreError>] {
     let readers = batch.reduce(0) { $0 + $1.count }
     let start = ContinuousClock.now
-    do throws(StoreError) {
-      let lookups = try await database.read(batch.map(\.key))
-      precondition(lookups.count == batch.count, "One answer a key")
-      observer.readBatchEnded(
-        keys: batch.count, readers: readers, duration: ContinuousClock.now - start, error: nil)
-      return lookups.map { .success($0) }
-    } catch {
-      observer.readBatchEnded(
-        keys: batch.count, readers: readers, duration: ContinuousClock.now - start, error: error)
-      return batch.map { _ in .failure(error) }
-    }
+    let results = await database.read(each: batch.map(\.key))
+    observer.readBatchEnded(
+      keys: batch.count, readers: readers, duration: ContinuousClock.now - start,
+      error: results.lazy.compactMap(\.failure).first)
+    return results
   }
 }

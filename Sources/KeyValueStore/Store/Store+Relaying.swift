@@ -58,9 +58,11 @@ extension Store {
     var isCached = true
     for start in stride(from: 0, to: keys.count, by: Store.refreshedMax) where isCached {
       let part = Array(keys[start..<min(start + Store.refreshedMax, keys.count)])
-      let lookups = try await database.read(part)
-      isCached = await cache.update(
-        zip(part, lookups).map { CacheUpdate(key: $0, lookup: $1) })
+      var updates: [CacheUpdate] = []
+      for (key, result) in zip(part, await database.read(each: part)) {
+        updates.append(CacheUpdate(key: key, lookup: try result.get()))
+      }
+      isCached = await cache.update(updates)
     }
     return isCached
   }

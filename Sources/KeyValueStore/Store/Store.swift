@@ -15,6 +15,8 @@ public final class Store {
   let now: WallClock
   private let reads: ReadBatcher
   private let writes: WriteBatcher
+  private let patientWrites: WriteBatcher
+  private var contended = ContendedKeys()
   private let transactions: TransactionGate
   private var lastAccepted = Timestamp(microseconds: 0)
 
@@ -36,13 +38,19 @@ public final class Store {
       cache: cache, feed: feed, repairs: repairs, observer: observer)
     reads = ReadBatcher(database: database, limits: limits, observer: observer)
     writes = WriteBatcher(
-      database: database, publisher: publisher, limits: limits, observer: observer)
+      database: database, isPatient: false, publisher: publisher, limits: limits,
+      observer: observer)
+    patientWrites = WriteBatcher(
+      database: database, isPatient: true, publisher: publisher, limits: limits,
+      observer: observer)
     transactions = TransactionGate(
       countMax: limits.transactionsMax, bytesMax: limits.transactionBytesMax)
   }
 
   /// Writes and reads that wait for a batch, for tests that must know who has arrived.
-  var waiting: (writes: Int, readers: Int) { (writes.waiting, reads.waiting) }
+  var waiting: (writes: Int, readers: Int) {
+    (writes.waiting + patientWrites.waiting, reads.waiting)
+  }
 
   // MARK: Reading
 
@@ -101,10 +109,25 @@ public final class Store {
   /// Errors: `unavailable` and `overloaded` (nothing was written), `outcomeUnknown`,
   /// `idempotencyInFlight`.
   public func write(_ write: Write) async throws(StoreError) -> WriteReceipt {
-    guard let idempotency = write.idempotency else { return try await writes.write(write) }
+    guard let idempotency = write.idempotency else { return try await commit(write) }
     try inFlight.enter(idempotency.name)
     defer { inFlight.leave(idempotency.name) }
-    return try await findOut { () async throws(StoreError) in try await writes.write(write) }
+    return try await findOut { () async throws(StoreError) in
+      try await patientWrites.write(write)
+    }
+  }
+
+  /// Commits a write with the others that are quick. What may have to wait does so among its like:
+  /// a write whose idempotency key is looked up, and one of a key that somebody else is writing.
+  private func commit(_ write: Write) async throws(StoreError) -> WriteReceipt {
+    if contended.contains(write.key, at: .now) { return try await patientWrites.write(write) }
+    do throws(StoreError) {
+      return try await writes.write(write)
+    } catch {
+      guard case .tooSlow = error else { throw error }
+      contended.insert(write.key, at: .now)
+      return try await patientWrites.write(write)
+    }
   }
 
   /// Carries out a batch in one transaction, then updates the cache and publishes the last state of

@@ -7,6 +7,8 @@
 /// whose task is cancelled carries on, because others depend on it.
 final class WriteBatcher {
   private let database: any Database
+  /// Whether a commit waits for keys that somebody else is writing.
+  private let isPatient: Bool
   private let publisher: CommitPublisher
   private let limits: StoreLimits
   private let observer: any StoreObserver
@@ -24,10 +26,11 @@ final class WriteBatcher {
   private var activeWriters = 0
 
   init(
-    database: any Database, publisher: CommitPublisher, limits: StoreLimits,
+    database: any Database, isPatient: Bool, publisher: CommitPublisher, limits: StoreLimits,
     observer: any StoreObserver
   ) {
     self.database = database
+    self.isPatient = isPatient
     self.publisher = publisher
     self.limits = limits
     self.observer = observer
@@ -53,18 +56,11 @@ final class WriteBatcher {
   }
 
   /// Carries out the batch whose first write is the leader's own, and hands on.
-  private func lead() async -> Result<WriteReceipt, StoreError> {
+  private func lead() async -> WriteResult {
     await gather()
     let batch = pending.takeBatch(limits: limits)
-    let results: [Result<WriteReceipt, StoreError>]
-    switch await commit(batch.map(\.write)) {
-    case .failure(let error):
-      handOn()
-      results = batch.map { _ in .failure(error) }
-    case .success(let receipts):
-      await publish(receipts, of: batch)
-      results = receipts.map { .success($0) }
-    }
+    let results = await commit(batch.map(\.write))
+    await publish(results, of: batch)
     for (follower, result) in zip(batch, results).dropFirst() {
       // Followers wait from the moment they are pending, so that each has its continuation.
       follower.continuation!.resume(returning: .answered(result))
@@ -92,32 +88,27 @@ final class WriteBatcher {
     }
   }
 
-  /// One commit; its failure is the failure of each of its writes.
-  private func commit(_ writes: [Write]) async -> Result<[WriteReceipt], StoreError> {
+  /// One call of the database: mostly one commit.
+  private func commit(_ writes: [Write]) async -> [WriteResult] {
     let bytes = writes.reduce(0) { $0 + $1.weight }
     let start = ContinuousClock.now
-    let result: Result<[WriteReceipt], StoreError>
-    var failure: StoreError?
-    do throws(StoreError) {
-      result = .success(try await database.write(writes))
-    } catch {
-      failure = error
-      result = .failure(error)
-    }
+    let results = await database.write(each: writes, isPatient: isPatient)
+    precondition(results.count == writes.count, "One result a write")
     lastEnd = ContinuousClock.now
     lastDuration = lastEnd - start
     activeWriters = writes.count + pending.count
     observer.writeBatchEnded(
-      writes: writes.count, bytes: bytes, duration: lastDuration, error: failure)
-    return result
+      writes: writes.count, bytes: bytes, duration: lastDuration,
+      error: results.lazy.compactMap(\.failure).first)
+    return results
   }
 
   /// Tells the cache and the feed, while the next batch is committed; but when they can't keep up
   /// with the commits, the next batch waits for them.
-  private func publish(_ receipts: [WriteReceipt], of batch: [PendingWrite]) async {
-    precondition(receipts.count == batch.count, "One receipt a write")
+  private func publish(_ results: [WriteResult], of batch: [PendingWrite]) async {
     var committed = CommittedChanges()
-    for (pending, receipt) in zip(batch, receipts) {
+    for (pending, result) in zip(batch, results) {
+      guard case .success(let receipt) = result else { continue }
       committed.append(
         pending.write, receipt.outcome, receipt.outbox, isReplayed: receipt.isReplayed)
     }
@@ -140,4 +131,9 @@ final class WriteBatcher {
       isLed = false
     }
   }
+}
+
+extension Result {
+  /// The error, if it is one.
+  var failure: Failure? { if case .failure(let error) = self { error } else { nil } }
 }

@@ -24,6 +24,11 @@ enum ExchangeError: Error {
   /// Whether it was cancelled because it took too long.
   var isOverrun: Bool { if case .overran = self { true } else { false } }
 
+  /// Whether it waited for a row that another transaction holds.
+  var isLockTimeout: Bool {
+    if case .refused(let state, _, _) = self { state.code == "55P03" } else { false }
+  }
+
   /// Whether nothing was written and another attempt may well succeed. `inTransaction`: what was
   /// read under lock may be outdated, which shows as a row that has come meanwhile.
   func isConflict(inTransaction: Bool) -> Bool {

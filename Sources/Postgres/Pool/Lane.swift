@@ -3,8 +3,7 @@ import EventLoop
 /// Lanes of which a call takes one for itself. Not Sendable: it belongs to the pool.
 final class LaneGroup {
   let lanes: [Lane]
-  /// Calls that wait for a lane.
-  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private var waiting = Waiters()
   private let waitingMax: Int
 
   init(count: Int, waitingMax: Int) {
@@ -12,7 +11,8 @@ final class LaneGroup {
     self.waitingMax = waitingMax
   }
 
-  /// Takes a lane, waiting for one that is free; returns its place.
+  /// Takes a lane, waiting for one that is free, but not beyond `dismissWaiters`. Returns its
+  /// place.
   func take() async throws(ExchangeError) -> Int {
     while true {
       if let place = lanes.firstIndex(where: { !$0.isTaken }) {
@@ -22,16 +22,56 @@ final class LaneGroup {
       guard waiting.count < waitingMax else {
         throw .notSent("too many calls wait for a connection")
       }
-      await withCheckedContinuation { waiter in
+      let isStillWanted = await withCheckedContinuation { waiter in
         // Looked at again: others may have come between.
-        if lanes.allSatisfy(\.isTaken) { waiting.append(waiter) } else { waiter.resume() }
+        if lanes.allSatisfy(\.isTaken) {
+          waiting.add(waiter)
+        } else {
+          waiter.resume(returning: true)
+        }
       }
+      if !isStillWanted { throw .notSent("no connection to the database was free in time") }
     }
   }
 
+  /// Calls that wait.
+  var waitingCount: Int { waiting.count }
+
   func giveBack(_ place: Int) {
     lanes[place].isTaken = false
-    if !waiting.isEmpty { waiting.removeFirst().resume() }
+    waiting.wakeFirst()
+  }
+
+  /// Tells those who have waited since before `time` that they need not wait any more.
+  func dismissWaiters(since time: ContinuousClock.Instant) { waiting.dismiss(since: time) }
+}
+
+/// Calls that wait, in the order in which they came. They are told whether to look again; false: it
+/// has taken too long.
+private struct Waiters {
+  private var all: [(since: ContinuousClock.Instant, call: CheckedContinuation<Bool, Never>)] = []
+
+  var count: Int { all.count }
+
+  mutating func add(_ call: CheckedContinuation<Bool, Never>) {
+    all.append((since: .now, call: call))
+  }
+
+  mutating func wakeFirst() {
+    if !all.isEmpty { all.removeFirst().call.resume(returning: true) }
+  }
+
+  mutating func wakeAll() {
+    let woken = all
+    all = []
+    for waiter in woken { waiter.call.resume(returning: true) }
+  }
+
+  mutating func dismiss(since time: ContinuousClock.Instant) {
+    while let first = all.first, first.since < time {
+      all.removeFirst()
+      first.call.resume(returning: false)
+    }
   }
 }
 
@@ -44,29 +84,43 @@ final class Lane {
   private(set) var clock = DatabaseClock()
   /// Why there is no connection; nil while one is being made that may well work.
   private var cause: String?
-  private var waiters: [CheckedContinuation<Void, Never>] = []
+  private var waiters = Waiters()
+  /// Whether there was a connection since the process began.
+  private(set) var wasOpened = false
   /// Whether a call has the lane for itself.
   var isTaken = false
 
   /// The connection, or the next one if it is being made: but nobody waits for a database that is
-  /// known to be away.
+  /// known to be away, nor beyond `dismissWaiters`.
   func wait() async throws(ExchangeError) -> Connection {
     while true {
       if let connection { return connection }
       if let cause { throw .notSent(cause) }
-      await withCheckedContinuation { waiter in
+      let isStillWanted = await withCheckedContinuation { waiter in
         // Looked at again: others may have come between.
-        if connection == nil, cause == nil { waiters.append(waiter) } else { waiter.resume() }
+        if connection == nil, cause == nil {
+          waiters.add(waiter)
+        } else {
+          waiter.resume(returning: true)
+        }
       }
+      if !isStillWanted { throw .notSent("connecting to the database takes too long") }
     }
   }
+
+  /// Tells those who have waited since before `time` that they need not wait any more.
+  func dismissWaiters(since time: ContinuousClock.Instant) { waiters.dismiss(since: time) }
+
+  /// Calls that wait.
+  var waitingCount: Int { waiters.count }
 
   /// A connection can be used.
   func open(_ connection: Connection, clock: DatabaseClock) {
     self.connection = connection
     self.clock = clock
     cause = nil
-    wake()
+    wasOpened = true
+    waiters.wakeAll()
   }
 
   /// The clock was read again.
@@ -79,13 +133,7 @@ final class Lane {
   func fail(_ cause: String) {
     connection = nil
     self.cause = cause
-    wake()
-  }
-
-  private func wake() {
-    let woken = waiters
-    waiters = []
-    for waiter in woken { waiter.resume() }
+    waiters.wakeAll()
   }
 }
 

@@ -62,8 +62,33 @@ actor Pool {
   func run() async {
     await withDiscardingTaskGroup { group in
       for place in places { group.addTask { await self.keep(place) } }
+      group.addTask { await self.dismissWaiters() }
     }
     for place in places { lane(at: place).fail("this process is leaving") }
+  }
+}
+
+// MARK: - Waiting
+
+extension Pool {
+  /// How often to see who has waited for too long.
+  private static let look = Duration.milliseconds(100)
+
+  /// How long calls wait while the tables may still have to be brought up to date.
+  private static let patienceAtStart = Duration.seconds(15)
+
+  /// Has nobody wait longer for a connection than an exchange may take.
+  private func dismissWaiters() async {
+    while (try? await Task.sleep(for: Self.look)) != nil {
+      let now = ContinuousClock.now
+      transactions.dismissWaiters(since: now - configuration.deadline)
+      queries.dismissWaiters(since: now - configuration.deadline)
+      for place in places {
+        let lane = lane(at: place)
+        let patience = lane.wasOpened ? .zero : Self.patienceAtStart
+        lane.dismissWaiters(since: now - max(configuration.deadline, patience))
+      }
+    }
   }
 }
 
@@ -130,12 +155,14 @@ extension Pool {
   }
 
   /// Finds out whether the session is the connection's own, and then sets it up: see `settings`.
-  private func setUp(_ connection: Connection) async throws(ExchangeError) {
+  private func setUp(
+    _ connection: Connection, sharesTurns: Bool
+  ) async throws(ExchangeError) {
     let backend = try await connection.exchange(
       [Statement("SELECT pg_backend_pid()::INT8")], within: configuration.deadline)
     await connection.allowPreparing(onBackend: backend.first.map { $0.number(0, 0) } ?? 0)
     guard await connection.mayPrepare else { return }
-    for setting in Self.settings {
+    for setting in Self.settings + [sharesTurns ? Self.lockTimeoutOfShared : Self.lockTimeout] {
       do throws(ExchangeError) {
         _ = try await connection.exchange(
           [Statement("SET \(setting)")], within: configuration.deadline)
@@ -152,11 +179,13 @@ extension Pool {
     "enable_seqscan = off", "jit = off",
     // A process that hangs in the middle must not hold its locks for ever.
     "idle_in_transaction_session_timeout = '5s'",
-    // A transaction that has locked a row and adds another one can wait in a circle with a
-    // statement that has added that one. One of them gives way, and is tried again, before
-    // PostgreSQL looks for deadlocks.
-    "lock_timeout = '500ms'",
   ]
+  /// A transaction that has locked a row and adds another one can wait in a circle with a statement
+  /// that has added that one. One of them gives way, and is tried again, before PostgreSQL looks
+  /// for deadlocks.
+  private static let lockTimeout = "lock_timeout = '500ms'"
+  /// Statements stand behind each other there.
+  private static let lockTimeoutOfShared = "lock_timeout = '250ms'"
 
   /// A connection that a call has for itself, until it gives it back.
   struct Loan {
@@ -290,7 +319,7 @@ extension Pool {
   private func prepare(_ connection: Connection, for lane: Lane, host: String) async -> Bool {
     do throws(ExchangeError) {
       try await migrateOnce(connection)
-      try await setUp(connection)
+      try await setUp(connection, sharesTurns: lane === writer || lane === reader)
       lane.open(connection, clock: try await Self.clock(of: connection, configuration))
       if isAway {
         isAway = false

@@ -41,7 +41,8 @@ enum Purging {
     Table(name: "idempotency", key: "name", time: "created_at", bucketed: "created_at"),
   ]
 
-  /// Removes at most `limit` rows of a bucket that were written before `time`. Rows: one each.
+  /// Removes at most `limit` rows of a bucket that were written before `time`, locked in the order
+  /// of their keys as by everybody else. Rows: one each.
   static func removal(
     from table: Table, bucket: Int64, before time: Int64, limit: Int
   ) -> Statement {
@@ -52,9 +53,11 @@ enum Purging {
     return Statement(
       """
       DELETE FROM \(table.name) WHERE \(table.time) < $2 \(table.condition) AND \(table.key) IN (
-        SELECT \(table.key) FROM \(table.name)
-        WHERE \(SQL.bucket(of: table.bucketed)) = $1 AND \(table.time) < $2 \(table.condition)
-        ORDER BY \(table.time) LIMIT $3)
+        SELECT \(table.key) FROM \(table.name) WHERE \(table.key) IN (
+          SELECT \(table.key) FROM \(table.name)
+          WHERE \(SQL.bucket(of: table.bucketed)) = $1 AND \(table.time) < $2 \(table.condition)
+          ORDER BY \(table.time) LIMIT $3)
+        ORDER BY \(table.key) FOR UPDATE)
       RETURNING 1
       """, parameters)
   }

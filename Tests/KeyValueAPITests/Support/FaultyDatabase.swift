@@ -24,10 +24,10 @@ final class FaultyDatabase: Database, Sendable {
     return try await wrapped.read(keys)
   }
 
-  func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
+  func write(each writes: [Write], isPatient: Bool) async -> [WriteResult] {
     count.withLock { $0 += 1 }
-    try check()
-    return try await wrapped.write(writes)
+    do throws(StoreError) { try check() } catch { return writes.map { _ in .failure(error) } }
+    return await wrapped.write(each: writes, isPatient: isPatient)
   }
 
   func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {

@@ -7,6 +7,8 @@ final class GatedDatabase: Database, Sendable {
   struct Calls {
     var reads: [[Key]] = []
     var writes: [[Write]] = []
+    /// Of each call of `writes`.
+    var isPatient: [Bool] = []
     var batches: [Batch] = []
   }
 
@@ -23,6 +25,7 @@ final class GatedDatabase: Database, Sendable {
   private let recorded = Mutex(Calls())
   private let failure = Mutex<StoreError?>(nil)
   private let outcomesToLose = Atomic(0)
+  private let heldKeys = Mutex<Set<Key>>([])
   private let failsRetention = Atomic(false)
 
   init(_ wrapped: any Database & Sendable) { self.wrapped = wrapped }
@@ -31,6 +34,9 @@ final class GatedDatabase: Database, Sendable {
 
   /// Every call fails with `error` from now on; nil: none does. Decided after the gates.
   func fail(with error: StoreError?) { failure.withLock { $0 = error } }
+
+  /// Somebody else writes these keys from now on.
+  func hold(_ keys: Set<Key>) { heldKeys.withLock { $0 = keys } }
 
   /// So many writes and batches are carried out, and their callers told that it is not known.
   func loseOutcomes(_ count: Int) { outcomesToLose.store(count, ordering: .relaxed) }
@@ -57,13 +63,26 @@ final class GatedDatabase: Database, Sendable {
     return lookups
   }
 
-  func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
-    recorded.withLock { $0.writes.append(writes) }
+  func write(each writes: [Write], isPatient: Bool) async -> [WriteResult] {
+    recorded.withLock {
+      $0.writes.append(writes)
+      $0.isPatient.append(isPatient)
+    }
     await beforeWrite.pass()
-    try check()
-    let receipts = try await wrapped.write(writes)
-    try loseOutcome()
-    return receipts
+    do throws(StoreError) {
+      try check()
+      let held = isPatient ? [] : heldKeys.withLock { $0 }
+      let results = await wrapped.write(
+        each: writes.filter { !held.contains($0.key) }, isPatient: isPatient)
+      try loseOutcome()
+      var rest = results[...]
+      return writes.map { write in
+        held.contains(write.key)
+          ? .failure(.tooSlow(cause: "somebody else writes it")) : rest.removeFirst()
+      }
+    } catch {
+      return writes.map { _ in .failure(error) }
+    }
   }
 
   func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {

@@ -12,8 +12,8 @@ final class InMemoryDatabase: Database, Sendable {
     tables.withLock { tables in keys.map { tables.lookup($0, at: now()) } }
   }
 
-  func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
-    tables.withLock { tables in writes.map { tables.writeOnce($0, at: now()) } }
+  func write(each writes: [Write], isPatient: Bool) async -> [WriteResult] {
+    tables.withLock { tables in writes.map { .success(tables.writeOnce($0, at: now())) } }
   }
 
   func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
