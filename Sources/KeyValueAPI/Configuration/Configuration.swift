@@ -44,7 +44,8 @@ struct Configuration: Sendable {
 
   /// Reads the settings; the error names all that are wrong.
   /// - Parameters:
-  ///   - cores: how many loops there are unless the environment says so.
+  ///   - cores: those that the process may use, and so how many loops there are unless the
+  ///     environment says so.
   ///   - readFile: reads the file of a secret.
   ///   - readTokens: reads the tokens file.
   init(
