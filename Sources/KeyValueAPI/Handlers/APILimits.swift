@@ -17,6 +17,9 @@ struct APILimits: Sendable {
   var pageBytesMax = 8 << 20
   /// The longest that `Prefer: wait` makes the server wait, in seconds. Default 30.
   var waitSecondsMax = 30
+  /// How long a DELETE in the JSON form of a key that is not there waits for what is queued before
+  /// it, in seconds. Default 2.
+  var missingKeyWaitSeconds = 2
   /// The longest content type, in bytes. Default 255.
   var contentTypeBytesMax = 255
   /// The longest idempotency key, in characters. Default 255.

@@ -40,19 +40,25 @@ extension APIHandler {
     return Response(.ok, json: writer)
   }
 
-  /// `DELETE /kv?key=`: asynchronous, but a key that is not there is a 404 at once.
+  /// `DELETE /kv?key=`: asynchronous, but a key that is not there is a 404.
+  ///
+  /// A PUT that waits in the queue may be about to write it, whichever process has taken that. So
+  /// the DELETE is queued behind it, and the queue tells whether there was something to delete.
   func deleteDocument(_ call: Call, _ request: Request) async throws(Problem) -> Response {
     let name = try idempotencyName(call.head)
     let condition = try ConditionFields.parse(call.head)
     let key = try documentKey(call)
     // With the database away nobody knows; the queue then finds out.
-    if name == nil, let reading = try? await store.get(key), reading.entry == nil {
+    var isMissing = false
+    if name == nil, let reading = try? await store.get(key) { isMissing = reading.entry == nil }
+    if isMissing, !store.keepsQueuedWrites {
       throw condition.ifMatch == nil ? .keyNotFound : .preconditionFailed(current: nil)
     }
     return try await queue(
       Write(
         key: key, mutation: .delete, condition: condition,
-        idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) }))
+        idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) }),
+      waiting: isMissing ? .seconds(limits.missingKeyWaitSeconds) : .zero)
   }
 
   private func documentKey(_ call: Call) throws(Problem) -> Key {
@@ -62,18 +68,28 @@ extension APIHandler {
     return try key(bytes, for: call.principal)
   }
 
-  /// Where a write is applied at once, a failure is known at once; else the operation tells of it.
-  private func queue(_ write: Write) async throws(Problem) -> Response {
+  /// Where a write is applied at once, or while the client waits, a failure is known; else the
+  /// operation tells of it.
+  private func queue(
+    _ write: Write, waiting limit: Duration = .zero
+  ) async throws(Problem) -> Response {
     // As in `settle`: the name of an idempotent write is kept in its own transaction.
     if write.idempotency != nil { return try await carryOut(write) }
     let submission: Submission
     do throws(StoreError) {
       submission = try await store.submit(write)
     } catch {
-      throw Problem(error)
+      guard case .unavailable = error else { throw Problem(error) }
+      // As in `settleByQueue`: nothing was queued, so nothing happens twice.
+      return try await carryOut(write)
     }
-    if case .applied(let applied) = submission.receipt, let outcome = applied.outcome {
-      try refuse(outcome)
+    switch submission.receipt {
+    case .applied(let applied):
+      if let outcome = applied.outcome { try refuse(outcome) }
+    case .queued:
+      if case .final(let receipt) = await outcome(of: submission.id, write, waiting: limit) {
+        try refuse(receipt.outcome)
+      }
     }
     // To the letter: the answer to a DELETE has no second member. Its Location names the operation.
     let isDelete = write.mutation == .delete

@@ -39,7 +39,8 @@ extension APIHandler {
       return .stored(entry.metadata)
     case (.applied, .delete):
       guard (try? await store.readApplied(write.key)) != nil else { return nil }
-      return record.revision.map { .deleted($0) }
+      // One that found nothing has no revision.
+      return record.revision.map { .deleted($0) } ?? .notFound
     case (.preconditionFailed, _): return .preconditionFailed(current: record.revision)
     case (.queued, _), (.superseded, _), (.failed, _): return nil
     }

@@ -166,6 +166,9 @@ public final class Store {
     throw unknown
   }
 
+  /// Whether accepted writes may wait: what a key holds is then not all that is to come.
+  public var keepsQueuedWrites: Bool { queue.keepsWrites }
+
   /// Accepts a write to be applied later, exactly once, if nothing newer has been written by then.
   ///
   /// Returns when the queue will not lose it any more. Where the queue applies at once, the cache
