@@ -14,7 +14,7 @@ extension APIHandler {
     let write = Write(
       key: try key(keyBytes, for: call.principal), mutation: mutation, condition: condition,
       idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) })
-    return try await queue(write)
+    return try await queue(write, by: call.principal)
   }
 
   /// `GET /kv?key=`: the value as a JSON string, or as the JSON that it is.
@@ -58,7 +58,7 @@ extension APIHandler {
       Write(
         key: key, mutation: .delete, condition: condition,
         idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) }),
-      waiting: isMissing ? .seconds(limits.missingKeyWaitSeconds) : .zero)
+      by: call.principal, waiting: isMissing ? .seconds(limits.missingKeyWaitSeconds) : .zero)
   }
 
   private func documentKey(_ call: Call) throws(Problem) -> Key {
@@ -71,13 +71,13 @@ extension APIHandler {
   /// Where a write is applied at once, or while the client waits, a failure is known; else the
   /// operation tells of it.
   private func queue(
-    _ write: Write, waiting limit: Duration = .zero
+    _ write: Write, by principal: Principal, waiting limit: Duration = .zero
   ) async throws(Problem) -> Response {
     // As in `settle`: the name of an idempotent write is kept in its own transaction.
     if write.idempotency != nil { return try await carryOut(write) }
     let submission: Submission
     do throws(StoreError) {
-      submission = try await store.submit(write)
+      submission = try await store.submit(write, of: principal.owner)
     } catch {
       guard case .unavailable = error else { throw Problem(error) }
       // As in `settleByQueue`: nothing was queued, so nothing happens twice.
@@ -87,9 +87,8 @@ extension APIHandler {
     case .applied(let applied):
       if let outcome = applied.outcome { try refuse(outcome) }
     case .queued:
-      if case .final(let receipt) = await outcome(of: submission.id, write, waiting: limit) {
-        try refuse(receipt.outcome)
-      }
+      let settlement = await outcome(of: submission.id, write, by: principal, waiting: limit)
+      if case .final(let receipt) = settlement { try refuse(receipt.outcome) }
     }
     // To the letter: the answer to a DELETE has no second member. Its Location names the operation.
     let isDelete = write.mutation == .delete

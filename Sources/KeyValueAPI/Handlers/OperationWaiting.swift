@@ -5,7 +5,7 @@ extension APIHandler {
   /// Looks at a queued operation, less and less often, until it is decided or the client has waited
   /// long enough.
   func outcome(
-    of id: OperationID, _ write: Write, waiting limit: Duration
+    of id: OperationID, _ write: Write, by principal: Principal, waiting limit: Duration
   ) async -> Settlement {
     var left = limit
     var step = Duration.milliseconds(5)
@@ -16,7 +16,9 @@ extension APIHandler {
       step = min(step * 2, .milliseconds(200))
       do throws(StoreError) {
         // No record yet: it is written together with the entry.
-        guard let record = try await store.operation(id), record.state != .queued else { continue }
+        guard let record = try await store.operation(id, ofAny: [principal.owner]),
+          record.state != .queued
+        else { continue }
         guard let outcome = await outcome(record, write) else { break }
         return .final(WriteReceipt(outcome: outcome))
       } catch {
