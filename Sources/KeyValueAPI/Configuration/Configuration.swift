@@ -71,7 +71,7 @@ struct Configuration: Sendable {
         "at least \(ByteCount.text(limits.documentBytesMax)), the largest body that is accepted")
     }
     cluster = ClusterConfiguration(&reader)
-    warnings = reader.warnings(knowing: Settings.all)
+    warnings = reader.warnings(knowing: Settings.all) + (cluster?.warnings ?? [])
     guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems, of: "kv-api") }
   }
 
