@@ -43,7 +43,9 @@ extension APIHandler {
   /// `DELETE /kv?key=`: asynchronous, but a key that is not there is a 404.
   ///
   /// A PUT that waits in the queue may be about to write it, whichever process has taken that. So
-  /// the DELETE is queued behind it, and the queue tells whether there was something to delete.
+  /// the DELETE is queued behind it, and the queue tells whether there was something to delete. Not
+  /// at once: two workers may apply them the other way round. The key would stay away then, but
+  /// the answer would not know of the PUT.
   func deleteDocument(_ call: Call, _ request: Request) async throws(Problem) -> Response {
     let name = try idempotencyName(call.head)
     let condition = try ConditionFields.parse(call.head)
@@ -51,14 +53,31 @@ extension APIHandler {
     // With the database away nobody knows; the queue then finds out.
     var isMissing = false
     if name == nil, let reading = try? await store.get(key) { isMissing = reading.entry == nil }
-    if isMissing, !store.keepsQueuedWrites {
-      throw condition.ifMatch == nil ? .keyNotFound : .preconditionFailed(current: nil)
+    if isMissing {
+      guard store.keepsQueuedWrites else {
+        throw condition.ifMatch == nil ? .keyNotFound : .preconditionFailed(current: nil)
+      }
+      isMissing = await !appears(key, within: .milliseconds(limits.missingKeyLookMilliseconds))
     }
     return try await queue(
       Write(
         key: key, mutation: .delete, condition: condition,
         idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) }),
       by: call.principal, waiting: isMissing ? .seconds(limits.missingKeyWaitSeconds) : .zero)
+  }
+
+  /// Whether a queued write brings a key within some time.
+  private func appears(_ key: Key, within limit: Duration) async -> Bool {
+    var (left, step) = (limit, Duration.milliseconds(5))
+    while left > .zero {
+      await surroundings.pause(min(step, left))
+      left -= step
+      step *= 2
+      // With the database away nobody knows.
+      guard let reading = try? await store.get(key, isFresh: true) else { return false }
+      if reading.entry != nil { return true }
+    }
+    return false
   }
 
   private func documentKey(_ call: Call) throws(Problem) -> Key {
