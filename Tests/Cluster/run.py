@@ -19,7 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import databases  # noqa: E402
 
-MODULES = ["test_choice", "test_cockroach", "test_down", "test_nginx", "test_door", "test_backing"]
+MODULES = [
+    "test_choice", "test_commands", "test_cockroach", "test_down", "test_nginx", "test_door",
+    "test_backing",
+]
 
 
 @contextlib.contextmanager

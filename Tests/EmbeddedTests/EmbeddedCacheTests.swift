@@ -14,13 +14,18 @@ struct EmbeddedCacheTests {
     return CacheUpdate(key: name, lookup: .found(entry))
   }
 
+  /// A cache from before all revisions of these tests.
+  private func makeCache(bytesMax: Int) -> EmbeddedCache {
+    EmbeddedCache(bytesMax: bytesMax) { Timestamp(microseconds: 1) }
+  }
+
   private func isKept(_ key: String, in cache: EmbeddedCache) async -> Bool {
     if case .hit = await cache.look(up: Key(trusted: Array(key.utf8))) { true } else { false }
   }
 
   @Test("Bytes never exceed the bound, and bookkeeping is counted", arguments: [0, 100, 10_000])
   func bytes(valueBytes: Int) async {
-    let cache = EmbeddedCache(bytesMax: 1 << 20)
+    let cache = makeCache(bytesMax: 1 << 20)
     for number in 1...20_000 {
       _ = await cache.update([update("key \(number)", revision: Int64(number), bytes: valueBytes)])
       if number.isMultiple(of: 1_000) {
@@ -36,7 +41,7 @@ struct EmbeddedCacheTests {
 
   @Test("What was used last stays")
   func leastRecentlyUsed() async {
-    let cache = EmbeddedCache(bytesMax: 100_000)
+    let cache = makeCache(bytesMax: 100_000)
     _ = await cache.update([update("hot", revision: 1, bytes: 1_000)])
     for number in 0..<1_000 {
       #expect(await isKept("hot", in: cache))
@@ -49,7 +54,7 @@ struct EmbeddedCacheTests {
 
   @Test("A value too large for the cache takes the old one away, and no older one comes back")
   func tooLarge() async throws {
-    let cache = EmbeddedCache(bytesMax: 10_000)
+    let cache = makeCache(bytesMax: 10_000)
     _ = await cache.update([update("k", revision: 5, bytes: 10)])
     _ = await cache.update([update("k", revision: 7, bytes: 20_000)])
     #expect(await !isKept("k", in: cache))
@@ -64,8 +69,26 @@ struct EmbeddedCacheTests {
       return
     }
     await cache.fill(
-      fresh, with: update("fresh", revision: 1, bytes: 20_000).lookup, lease: lease)
+      fresh, with: update("fresh", revision: 1, bytes: 20_000).lookup!, lease: lease)
     #expect(await !isKept("fresh", in: cache))
+  }
+
+  @Test("What was written before the cache began is not put there by an update, but by a reader")
+  func olderThanTheCache() async {
+    let clock = TestClock(start: 1_000)
+    let cache = EmbeddedCache(bytesMax: 10_000) { clock.now }
+    _ = await cache.update([update("old", revision: 999, bytes: 10)])
+    #expect(await !isKept("old", in: cache))
+    _ = await cache.update([update("new", revision: 1_000, bytes: 10)])
+    #expect(await isKept("new", in: cache))
+    let old = update("old", revision: 999, bytes: 10)
+    clock.advance(seconds: 5)
+    guard case .miss(.some(let lease)) = await cache.look(up: old.key) else {
+      Issue.record("no lease")
+      return
+    }
+    await cache.fill(old.key, with: old.lookup!, lease: lease)
+    #expect(await isKept("old", in: cache))
   }
 
   @Test("Leases are bounded; those that have ended make room")
@@ -92,7 +115,7 @@ struct EmbeddedCacheTests {
 
   @Test("Concurrent readers and writers never see a revision go back")
   func concurrency() async {
-    let cache = EmbeddedCache(bytesMax: 16 << 20)
+    let cache = makeCache(bytesMax: 16 << 20)
     let updates = (1...2_000).map { update("k", revision: Int64($0), bytes: 10) }
     await withTaskGroup { group in
       for start in 0..<2 {
@@ -115,6 +138,6 @@ struct EmbeddedCacheTests {
         }
       }
     }
-    #expect(await cache.look(up: Key(trusted: [0x6B])) == .hit(updates[1_999].lookup))
+    #expect(await cache.look(up: Key(trusted: [0x6B])) == .hit(updates[1_999].lookup!))
   }
 }

@@ -1,5 +1,6 @@
-import KeyValueStore
 import Testing
+
+@testable import KeyValueStore
 
 @Suite("Outcomes as bytes")
 struct OutcomeCodingTests {
@@ -102,6 +103,80 @@ struct OutcomeCodingTests {
     var stored = WriteOutcome.stored(Self.metadata).encoded()
     if let index = stored.firstIndex(of: UInt8(ascii: "x")) { stored[index] = 0xFF }
     #expect(WriteOutcome(encoded: stored) == nil)
+  }
+
+  /// A batch and what became of it.
+  private static let batch = Batch(
+    operations: [
+      .write(put("a", "12", timeToLive: 5)), .get(key("a")), .write(delete("b")), .get(key("c")),
+      .write(put("d", condition: Condition(ifMatch: .any))), .get(key("e")),
+    ], isAtomic: false)
+
+  private static func metadata(
+    of name: String, size: Int = 2, contentType: String = "text/plain", expires: Bool = true
+  ) -> Metadata {
+    Metadata(
+      key: key(name), revision: Revision(7), version: 1, size: size, contentType: contentType,
+      createdAt: Timestamp(microseconds: 5), updatedAt: Timestamp(microseconds: 6),
+      expiresAt: expires ? Timestamp(microseconds: 8) : nil)
+  }
+
+  private static let outcomes: [OperationOutcome] = [
+    .write(.stored(metadata(of: "a"))),
+    .read(.found(Entry(metadata: metadata(of: "a"), value: [0x31, 0x32]))),
+    .write(.deleted(Revision(9))), .read(.absent(.none)),
+    .write(.preconditionFailed(current: nil)), .readTooLarge,
+  ]
+
+  @Test("An outcome is read for the request that it can have become of only")
+  func requests() {
+    let write = put("a", "12", timeToLive: 5)
+    let stored = WriteOutcome.stored(Self.metadata(of: "a"))
+    #expect(WriteOutcome(encoded: stored.encoded(), of: write) == stored)
+    for other in [
+      WriteOutcome.stored(Self.metadata(of: "b")), .stored(Self.metadata(of: "a", size: 3)),
+      .stored(Self.metadata(of: "a", contentType: "text/html")),
+      .stored(Self.metadata(of: "a", expires: false)), .deleted(Revision(1)), .notFound,
+      .preconditionFailed(current: nil), .idempotencyMismatch,
+    ] {
+      #expect(WriteOutcome(encoded: other.encoded(), of: write) == nil, "\(other)")
+    }
+    #expect(WriteOutcome(encoded: stored.encoded(), of: delete("a")) == nil)
+
+    let whole = BatchOutcome.completed(Self.outcomes)
+    #expect(BatchOutcome(encoded: whole.encoded(), of: Self.batch) == whole)
+    for index in Self.outcomes.indices {
+      var others = Self.outcomes
+      others.remove(at: index)
+      let shorter = BatchOutcome.completed(others)
+      #expect(BatchOutcome(encoded: shorter.encoded(), of: Self.batch) == nil, "\(index)")
+      others.insert(.write(.stored(Self.metadata(of: "z"))), at: index)
+      let other = BatchOutcome.completed(others)
+      #expect(BatchOutcome(encoded: other.encoded(), of: Self.batch) == nil, "\(index)")
+    }
+    var atomic = Self.batch
+    atomic.isAtomic = true
+    for index in 0...Self.outcomes.count {
+      let failed = BatchOutcome.preconditionFailed(index: index, current: nil)
+      #expect(BatchOutcome(encoded: failed.encoded(), of: Self.batch) == nil)
+      #expect((BatchOutcome(encoded: failed.encoded(), of: atomic) == nil) == (index != 4))
+    }
+  }
+
+  @Test("Whatever byte of a stored outcome is damaged, what is read can be passed on")
+  func damagedRecords() {
+    let bytes = BatchOutcome.completed(Self.outcomes).encoded()
+    var passedOn = 0
+    for index in bytes.indices {
+      for value in UInt8.min...UInt8.max {
+        var damaged = bytes
+        damaged[index] = value
+        guard let outcome = BatchOutcome(encoded: damaged, of: Self.batch) else { continue }
+        let receipt = BatchReceipt(outcome: outcome)
+        passedOn += CommittedChanges(of: Self.batch, receipt: receipt).updates.count
+      }
+    }
+    #expect(passedOn > 0)
   }
 
   @Test("An outcome is compact: a stored one takes less than 48 bytes more than its texts")

@@ -17,7 +17,7 @@ struct SubmissionTests {
     #expect(backing.cache.updates.isEmpty && backing.feed.publications.isEmpty)
     let record = try #require(try await loop.operation(submission.id))
     #expect(record.state == .queued && record.revision == nil && record.id == submission.id)
-    #expect(record.updatedAt == submission.id.acceptedAt)
+    #expect(record.updatedAt == submission.id.acceptedAt(ofAny: [.everybody]))
   }
 
   @Test("An operation that was never accepted, or too long ago, is unknown")

@@ -43,6 +43,30 @@ public enum CacheContract {
       await harness.update("k", .sample("k", start + 7))
       #expect(await harness.kept("k") == .sample("k", start + 7))
     },
+    Case("What is outdated is dropped, and nothing older is kept; what is as new stays") {
+      harness in
+      await harness.outdate("k", before: start)
+      #expect(await harness.kept("k") == nil)
+      try await harness.endLeases()
+      let lease = try await harness.miss("k")
+      await harness.cache.fill(Key("k"), with: .sample("k", start + 5), lease: lease)
+      await harness.outdate("k", before: start + 4)
+      await harness.outdate("k", before: start + 5)
+      #expect(await harness.kept("k") == .sample("k", start + 5))
+      await harness.outdate("k", before: start + 7)
+      #expect(await harness.kept("k") == nil)
+      await harness.update("k", .sample("k", start + 6))
+      #expect(await harness.kept("k") == nil)
+      let newer = start + 3_600_000_000
+      await harness.update("k", .sample("k", newer))
+      #expect(await harness.kept("k") == .sample("k", newer))
+    },
+    Case("What is outdated takes the lease away") { harness in
+      let lease = try await harness.miss("k")
+      await harness.outdate("k", before: start + 1)
+      await harness.cache.fill(Key("k"), with: .sample("k", start), lease: lease)
+      #expect(await harness.kept("k") == nil)
+    },
     Case("Of the updates of one call each key's newest stays, in whatever order they come") {
       harness in
       let revisions: [Int64] = [2, 9, 4]

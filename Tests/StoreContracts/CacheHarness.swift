@@ -30,6 +30,11 @@ extension CacheHarness {
   func update(_ key: String, _ lookup: Lookup) async {
     _ = await cache.update([CacheUpdate(key: Key(key), lookup: lookup)])
   }
+
+  /// Tells the cache that `key` has been written with a revision, and perhaps again since.
+  func outdate(_ key: String, before revision: Int64) async {
+    _ = await cache.update([CacheUpdate(key: Key(key), outdatedBefore: Revision(revision))])
+  }
 }
 
 extension Lookup {

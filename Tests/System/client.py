@@ -2,6 +2,7 @@
 a time, the next node when one can't be reached."""
 
 import http.client
+import json
 import random
 
 
@@ -66,6 +67,15 @@ class Client:
 
     def delete(self, key, port=None, **headers):
         return self.request("DELETE", f"/kv/{key}", None, fields(headers), port)
+
+    def put_document(self, key, value):
+        """In the JSON form."""
+        body = json.dumps({"data": {"key": key, "value": value}})
+        return self.request("PUT", "/kv", body)
+
+    def delete_document(self, key):
+        """In the JSON form."""
+        return self.request("DELETE", f"/kv?key={key}")
 
     def close(self):
         for connection in self.connections.values():

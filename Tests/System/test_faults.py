@@ -186,9 +186,45 @@ class Queue(Faults):
                 30, "write without a queue")
             self.assertEqual(self.client.put(self.key("sync"), "1").status, 201)
             self.assertEqual(self.client.get(self.key("sync")).body, b"1")
+            document = self.key("document")
+            self.assertEqual(self.client.put_document(document, "1").status, 202)
+            self.assertEqual(self.client.get(document).body, b"1")
+            statuses = [self.client.delete_document(document).status for _ in range(2)]
+            self.assertEqual(statuses, [202, 404])
         finally:
             # Together: a node that was not the last to die waits for the others.
             self.cluster.command("start", "rabbitmq")
+
+
+class JSONForm(Faults):
+    """The JSON form is asynchronous, and answers a DELETE of what is not there with 404."""
+
+    def test_delete_behind_put(self):
+        """A DELETE right after a PUT is queued behind it, on whichever node: it is gone then."""
+        statuses = []
+        for number in range(50):
+            key = self.key(f"k{number}")
+            self.assertEqual(self.client.put_document(key, "1").status, 202)
+            statuses.append(self.client.delete_document(key).status)
+        # Where two workers apply them the other way round, there was nothing to delete.
+        self.assertLessEqual(set(statuses), {202, 404})
+        self.assertGreater(statuses.count(202), 40, statuses)
+        self.assertEqual(self.client.delete_document(self.key("never")).status, 404)
+        for number in range(50):
+            key = self.key(f"k{number}")
+            running.wait_until(lambda k=key: self.client.get(k).status == 404, 30, f"end of {key}")
+
+    def test_delete_without_workers(self):
+        """While nobody applies what is queued, a DELETE is queued; then it finds its PUT."""
+        key = self.key("k")
+        with self.cluster.without("kv-worker", "pause"):
+            self.assertEqual(self.client.put_document(key, "1").status, 202)
+            answer = self.client.delete_document(key)
+            self.assertEqual(answer.status, 202)
+            self.assertEqual(self.operation(answer.operation)["status"], "queued")
+        self.assertEqual(self.wait_for(answer.operation)["status"], "applied")
+        fresh = self.client.get(key, Cache_Control="no-cache")
+        self.assertEqual(fresh.status, 404)
 
 
 class Processes(Faults):

@@ -8,7 +8,7 @@ from .cockroach import NODES as COCKROACH_NODES
 from .cockroach import Cockroach, wait_until_replicated
 from .errors import ClusterError
 from .exporters import NodeExporter, RedisExporter
-from .folder import REPOSITORY, Folder
+from .folder import DEFAULT, Folder
 from .nginx import Nginx
 from .node import API, Autoscaler, Worker
 from .ports import DEFAULT_BASE, REPLICAS_MAX, SPAN, Ports
@@ -51,7 +51,7 @@ class Cluster:
             its program is to be had.
         has_autoscaler: whether it scales itself; by default as after the last `up`, or not.
         """
-        self.folder = Folder(path or REPOSITORY / ".cluster")
+        self.folder = Folder(path or DEFAULT)
         plan = self.folder.plan
         self.ports = Ports(base or plan.get("base", DEFAULT_BASE))
         self.binaries = binaries or plan.get("binaries")
@@ -74,15 +74,17 @@ class Cluster:
         if base and base != plan.get("base", base) and any(s.is_alive for s in self.services):
             raise ClusterError(
                 f"this cluster runs with the base port {plan['base']}: end it first "
-                f"(scripts/cluster down), or give the other one a folder of its own (--dir)"
+                f"({self.folder.command('down')}), or give the other one a folder of its own "
+                f"(--dir)"
             )
 
     def _choose_database(self, chosen, known):
         """The kind of its database. The data of one are not there for the other."""
         if chosen and known and chosen != known:
             raise ClusterError(
-                f"this cluster has its data in {DATABASES[known]}: scripts/cluster down --purge "
-                f"removes them, and one in a folder of its own (--dir) may stand beside it"
+                f"this cluster has its data in {DATABASES[known]}: "
+                f"{self.folder.command('down', '--purge')} removes them, and one in a folder of "
+                f"its own (--dir) may stand beside it"
             )
         if chosen not in (None, *DATABASES):
             raise ClusterError(f"{chosen} is none of {', '.join(DATABASES)}")
@@ -102,7 +104,7 @@ class Cluster:
         if not programs.is_program(path):
             raise ClusterError(
                 f"CockroachDB's program was {path}, and is no longer there: name another one in "
-                f"KV_COCKROACH, and run scripts/cluster up"
+                f"KV_COCKROACH, and run {self.folder.command('up')}"
             )
         return path
 
@@ -338,7 +340,7 @@ class Cluster:
         lines = [f"  {port}: {who or unseen}\n" for port, who in problems]
         raise ClusterError(
             f"these ports are taken:\n{''.join(lines)}End those programs, or choose another range: "
-            f"scripts/cluster up --base {self.ports.base + SPAN}"
+            f"{self.folder.command('up', '--base', self.ports.base + SPAN)}"
         )
 
     @staticmethod
@@ -365,4 +367,5 @@ class Cluster:
             for node in apart:
                 node.forget()
             Start(apart, progress).run()
-        raise ClusterError("RabbitMQ's nodes do not find together; see scripts/cluster logs")
+        logs = self.folder.command("logs", "rabbitmq-1")
+        raise ClusterError(f"RabbitMQ's nodes do not find together; see {logs}")

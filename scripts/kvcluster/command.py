@@ -9,7 +9,7 @@ import sys
 from .build import build
 from .cluster import DATABASES, SCALABLE, Cluster
 from .errors import ClusterError
-from .folder import REPOSITORY, Folder
+from .folder import DEFAULT, REPOSITORY, Folder
 from .node import Node, backing_settings
 from .ports import DEFAULT_BASE
 
@@ -38,7 +38,7 @@ def parser():
     common.add_argument(
         "--dir",
         metavar="FOLDER",
-        default=REPOSITORY / ".cluster",
+        default=DEFAULT,
         help="where everything is: data, logs, configurations (default: .cluster)",
     )
     top = argparse.ArgumentParser(
@@ -129,8 +129,10 @@ def main(arguments=None):
 
 
 def _cluster(options, **more):
-    if options.verb != "up" and not Folder(options.dir).plan:
-        raise ClusterError(f"there is no cluster in {options.dir}: `scripts/cluster up` makes one")
+    folder = Folder(options.dir)
+    if options.verb != "up" and not folder.plan:
+        up = folder.command("up")
+        raise ClusterError(f"there is no cluster in {folder.path}: `{up}` makes one")
     return Cluster(options.dir, is_quiet=False, **more)
 
 
@@ -165,6 +167,7 @@ def _up(options):
 
 
 def _invite(cluster):
+    command = cluster.folder.command
     print(
         f"""
 The cluster is ready. Try:
@@ -172,10 +175,10 @@ The cluster is ready. Try:
   curl -i {cluster.url}/kv/greeting
   curl -X PUT --data 'later' -H 'Prefer: respond-async' -i {cluster.url}/kv/queued
   curl -X DELETE -i {cluster.url}/kv/greeting
-  scripts/cluster kill redis-1; scripts/cluster status
+  {command("kill", "redis-1")}; {command("status")}
 {_tls(cluster)}The reference is at {cluster.url}/docs.
 Prometheus is at http://127.0.0.1:{cluster.ports.prometheus}.
-`scripts/cluster down` ends it."""
+`{command("down")}` ends it."""
     )
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from .errors import ClusterError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATES = REPOSITORY / "deploy"
+DEFAULT = REPOSITORY / ".cluster"
 
 
 class Folder:
@@ -24,6 +26,11 @@ class Folder:
 
     def __truediv__(self, name):
         return self.path / name
+
+    def command(self, verb, *words):
+        """A command for this cluster, and no other one, to be copied."""
+        place = [] if self.path == DEFAULT else ["--dir", shlex.quote(str(self.path))]
+        return " ".join(["scripts/cluster", verb, *place, *map(str, words)])
 
     def make(self, *names, mode=0o700):
         """A folder in the folder, made if it is missing. By default it is closed to others:

@@ -26,6 +26,10 @@ final class CacheShard: Sendable {
     list.withLock { $0.update(key, to: lookup) }
   }
 
+  func forget(_ key: HashedKey, before revision: Revision) {
+    list.withLock { $0.forget(key, before: revision) }
+  }
+
   func add(to sum: inout CacheStatistics) {
     let part = list.withLock { $0.statistics }
     sum.keys += part.keys

@@ -21,13 +21,15 @@ public final class EmbeddedCache: Cache, Sendable {
     bytesMax: Int, leaseSeconds: Int64 = 5, now: @escaping WallClock = { .systemTime() }
   ) {
     self.bytesMax = bytesMax
+    // What was written before the cache began may have been replaced before it began, too.
+    let floor = Revision(now().microseconds - 1)
     let count = max(
       1, min(EmbeddedCache.shardsMax, bytesMax / EmbeddedCache.shardBytesMin))
     shards = (0..<count).map { index in
       CacheShard(
         EntryList(
           bytesMax: bytesMax / count, leasesMax: EmbeddedCache.leasesMax / count,
-          leaseMicroseconds: leaseSeconds * 1_000_000,
+          leaseMicroseconds: leaseSeconds * 1_000_000, floor: floor,
           // Tokens are unique among all shards.
           firstToken: UInt64(index), tokenStep: UInt64(count)),
         now: now)
@@ -50,7 +52,11 @@ public final class EmbeddedCache: Cache, Sendable {
   public func update(_ updates: [CacheUpdate]) async -> Bool {
     for update in updates {
       let key = HashedKey(update.key)
-      shard(of: key).update(key, to: update.lookup)
+      if let lookup = update.lookup {
+        shard(of: key).update(key, to: lookup)
+      } else {
+        shard(of: key).forget(key, before: update.revision)
+      }
     }
     return true
   }

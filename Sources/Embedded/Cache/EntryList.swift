@@ -12,20 +12,23 @@ struct EntryList {
   private let leaseMicroseconds: Int64
   private var nextToken: UInt64
   private let tokenStep: UInt64
-  /// The newest revision that was dropped to make room. Nothing older is kept of a key that is not
-  /// there: it may be what was dropped that is newer. Revisions are times, so little is lost.
-  private var floor = Revision.none
+  /// The newest revision that was dropped to make room, or that may have been replaced before there
+  /// was a list. Nothing older is kept of a key that is not there: it may be what was dropped that
+  /// is newer. Revisions are times, so little is lost.
+  private var floor: Revision
   private var bytes = 0
   private var hits = 0
   private var misses = 0
   private var evictions = 0
 
   init(
-    bytesMax: Int, leasesMax: Int, leaseMicroseconds: Int64, firstToken: UInt64, tokenStep: UInt64
+    bytesMax: Int, leasesMax: Int, leaseMicroseconds: Int64, floor: Revision, firstToken: UInt64,
+    tokenStep: UInt64
   ) {
     self.bytesMax = bytesMax
     self.leasesMax = leasesMax
     self.leaseMicroseconds = leaseMicroseconds
+    self.floor = floor
     nextToken = firstToken
     self.tokenStep = tokenStep
   }
@@ -80,6 +83,19 @@ struct EntryList {
     if lookup.revision > floor { insert(key, lookup) }
   }
 
+  /// Drops what is older than `revision`, and keeps nothing older from now on.
+  mutating func forget(_ key: HashedKey, before revision: Revision) {
+    if let index = slots.index(of: key) {
+      switch slots[index].content {
+      case .lease, .free: drop(leaseAt: index)
+      case .entry(let kept):
+        if kept.revision >= revision { return }
+        drop(entryAt: index)
+      }
+    }
+    floor = max(floor, revision)
+  }
+
   /// How full the shard is. The bytes of leases are not counted: their number has a bound.
   var statistics: CacheStatistics {
     CacheStatistics(
@@ -132,9 +148,14 @@ struct EntryList {
 
   private mutating func evict(_ index: Int) {
     guard case .entry(let lookup) = slots[index].content else { return }
-    bytes -= SlotTable.weight(of: slots[index].key.key, lookup)
     floor = max(floor, lookup.revision)
     evictions += 1
+    drop(entryAt: index)
+  }
+
+  private mutating func drop(entryAt index: Int) {
+    guard case .entry(let lookup) = slots[index].content else { return }
+    bytes -= SlotTable.weight(of: slots[index].key.key, lookup)
     entries.remove(index, in: &slots)
     slots.remove(index)
   }

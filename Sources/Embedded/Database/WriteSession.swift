@@ -61,9 +61,9 @@ final class WriteSession {
     case .mismatch:
       return WriteReceipt(outcome: .idempotencyMismatch)
     case .replay(let encoded):
-      // The result of a batch is that of another request. So is one that can't be read any more,
-      // which is safer than to write twice.
-      guard let outcome = WriteOutcome(encoded: encoded) else {
+      // One that can't be read any more is taken for another request's, which is safer than to
+      // write twice.
+      guard let outcome = WriteOutcome(encoded: encoded, of: write) else {
         return WriteReceipt(outcome: .idempotencyMismatch)
       }
       return WriteReceipt(outcome: outcome, isReplayed: true)
@@ -83,7 +83,7 @@ final class WriteSession {
     case .mismatch:
       return BatchReceipt(outcome: .idempotencyMismatch)
     case .replay(let encoded):
-      guard let outcome = BatchOutcome(encoded: encoded) else {
+      guard let outcome = BatchOutcome(encoded: encoded, of: batch) else {
         return BatchReceipt(outcome: .idempotencyMismatch)
       }
       return BatchReceipt(outcome: outcome, isReplayed: true)

@@ -16,6 +16,9 @@ public actor HTTPServer {
   private var drainingConnections: Set<ObjectIdentifier> = []
   private var drainWaiters: [CheckedContinuation<Void, Never>] = []
 
+  /// When it was logged last that no descriptor is left.
+  private var exhaustionLoggedAt: ContinuousClock.Instant?
+
   /// Connections that are being told that there are too many.
   private var refusals = 0
   /// Refusals at a time; what comes beyond is closed without a word.
@@ -98,6 +101,15 @@ public actor HTTPServer {
 extension HTTPServer {
   /// How long to wait when no descriptor is left, before the next try.
   private static let exhaustedPause = Duration.milliseconds(100)
+  /// How often that is logged at most: it lasts, and there are ten tries a second.
+  private static let exhaustedLogInterval = Duration.seconds(60)
+
+  private func reportExhaustion() {
+    let now = ContinuousClock.now
+    if let last = exhaustionLoggedAt, now - last < Self.exhaustedLogInterval { return }
+    exhaustionLoggedAt = now
+    logger.warning("no descriptor is left for a connection; raise the limit on open files")
+  }
 
   private func accept(from socket: Socket, into group: inout DiscardingTaskGroup) async {
     while true {
@@ -108,7 +120,7 @@ extension HTTPServer {
         _ = await socket.readable()
       case .exhausted:
         if context.isLeaving { return }
-        logger.warning("no descriptor is left for a connection; raise the limit on open files")
+        reportExhaustion()
         socket.setDeadline(after: Self.exhaustedPause)
         await socket.pause()
       case .failed:

@@ -7,6 +7,9 @@ protocol Authenticating: Sendable {
 
   /// Whose token this is; nil if it is nobody's, or malformed.
   func principal(authorization: ArraySlice<UInt8>) -> Principal?
+
+  /// The prefixes of keys that somebody's token is bound to.
+  var keyPrefixes: [[UInt8]] { get }
 }
 
 /// Lets everybody do everything, on a server that only its own machine can reach, or that is meant
@@ -14,4 +17,5 @@ protocol Authenticating: Sendable {
 struct OpenAccess: Authenticating {
   let isRequired = false
   func principal(authorization: ArraySlice<UInt8>) -> Principal? { .anybody }
+  let keyPrefixes: [[UInt8]] = []
 }

@@ -12,6 +12,9 @@ struct Principal: Sendable {
   /// Everybody, where no token is needed.
   static let anybody = Principal(name: "", scopes: Set(Scope.allCases), keyPrefix: [])
 
+  /// Whose the operations are that they begin.
+  var owner: OperationOwner { OperationOwner(keyPrefix: keyPrefix) }
+
   /// Whether they may touch `key`.
   func mayTouch(_ key: Key) -> Bool {
     keyPrefix.isEmpty || key.bytes.starts(with: keyPrefix)

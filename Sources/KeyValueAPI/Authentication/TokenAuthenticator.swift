@@ -6,23 +6,25 @@ internal import Synchronization
 /// takes it.
 final class TokenAuthenticator: Authenticating {
   let isRequired = true
-  private let principals: Mutex<[TokenDigest: Principal]>
+  private let file: Mutex<TokensFile>
 
   /// The longest token that is looked at, in bytes.
   private static let tokenBytesMax = 4_096
   private static let scheme = Array("bearer".utf8)
 
-  init(_ file: TokensFile) { principals = Mutex(file.principals) }
+  init(_ file: TokensFile) { self.file = Mutex(file) }
 
   /// From now on the tokens of `file` are good, and no others.
   func replace(with file: TokensFile) {
-    principals.withLock { $0 = file.principals }
+    self.file.withLock { $0 = file }
   }
+
+  var keyPrefixes: [[UInt8]] { file.withLock { $0.keyPrefixes } }
 
   func principal(authorization: ArraySlice<UInt8>) -> Principal? {
     guard let token = Self.token(in: authorization) else { return nil }
     let digest = TokenDigest(ofToken: token)
-    return principals.withLock { $0[digest] }
+    return file.withLock { $0.principals[digest] }
   }
 
   /// `Bearer 1*SP b64token`; the scheme in any case (RFC 9110 §11.1).

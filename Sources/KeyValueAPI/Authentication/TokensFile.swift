@@ -14,6 +14,8 @@ internal import KeyValueStore
 struct TokensFile: Sendable {
   /// Who may do what, by the digest of their token.
   let principals: [TokenDigest: Principal]
+  /// The prefixes that tokens are bound to, each once.
+  let keyPrefixes: [[UInt8]]
 
   /// The most tokens.
   static let tokensMax = 10_000
@@ -46,6 +48,7 @@ struct TokensFile: Sendable {
     }
     guard problems.isEmpty else { throw TokensFileError(problems: problems) }
     self.principals = principals
+    keyPrefixes = Array(Set(principals.values.map(\.keyPrefix)))
   }
 
   private static func entry(

@@ -107,11 +107,13 @@ struct Command: AsyncParsableCommand {
 
   /// Reads the settings, makes room for connections, and says all that is wrong.
   private func readConfiguration() throws -> Configuration {
+    let readFile = { try? String(contentsOfFile: $0, encoding: .utf8) }
     do throws(ConfigurationError) {
       var configuration = try Configuration(
         environment: ProcessInfo.processInfo.environment,
-        cores: ProcessInfo.processInfo.activeProcessorCount,
-        readFile: { try? String(contentsOfFile: $0, encoding: .utf8) }, readTokens: TokensFile.read)
+        cores: ProcessorQuota.cores(
+          of: ProcessInfo.processInfo.activeProcessorCount, readFile: readFile),
+        readFile: readFile, readTokens: TokensFile.read)
       try configuration.fitConnections(
         room: DescriptorLimit.makeRoom(
           connections: configuration.http.connectionsMax, loops: configuration.loops))

@@ -17,6 +17,7 @@ struct Server: Sendable {
   private let authenticator: TokenAuthenticator?
   private let backend: any Backend
   private let loops: [EventLoop]
+  private let warnings: RepeatedWarnings
 
   /// Makes the loops and whatever is behind them. Throws `SystemCallError`.
   init(
@@ -27,6 +28,7 @@ struct Server: Sendable {
     self.backend = backend
     self.loops = loops
     self.logger = logger
+    warnings = RepeatedWarnings(logger: logger)
     authenticator =
       if case .tokens(let file, _) = configuration.access { TokenAuthenticator(file) } else { nil }
     ServerMetrics.register(
@@ -49,7 +51,7 @@ struct Server: Sendable {
       ])
     // What is last is shut down first: requests end before what they need.
     try await ServiceGroup(
-      services: backend.services + upkeep + reload + [http],
+      services: [WarningsService(warnings)] + backend.services + upkeep + reload + [http],
       gracefulShutdownSignals: [.sigterm, .sigint], logger: lifecycleLogger
     ).run()
     await backend.close()
@@ -99,7 +101,8 @@ extension Server {
       if let authenticator { authenticator } else { OpenAccess() }
     return APIHandler(
       store: makeStore(number: number), authentication: authentication,
-      observer: ExchangeRecorder(metrics: RequestMetrics(registry: registry), logger: logger),
+      observer: ExchangeRecorder(
+        metrics: RequestMetrics(registry: registry), logger: logger, warnings: warnings),
       limits: configuration.limits,
       surroundings: APISurroundings(
         metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) },

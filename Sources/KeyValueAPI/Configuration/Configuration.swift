@@ -44,7 +44,8 @@ struct Configuration: Sendable {
 
   /// Reads the settings; the error names all that are wrong.
   /// - Parameters:
-  ///   - cores: how many loops there are unless the environment says so.
+  ///   - cores: those that the process may use, and so how many loops there are unless the
+  ///     environment says so.
   ///   - readFile: reads the file of a secret.
   ///   - readTokens: reads the tokens file.
   init(
@@ -70,7 +71,7 @@ struct Configuration: Sendable {
         "at least \(ByteCount.text(limits.documentBytesMax)), the largest body that is accepted")
     }
     cluster = ClusterConfiguration(&reader)
-    warnings = reader.warnings(knowing: Settings.all)
+    warnings = reader.warnings(knowing: Settings.all) + (cluster?.warnings ?? [])
     guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems, of: "kv-api") }
   }
 

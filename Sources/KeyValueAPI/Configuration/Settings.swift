@@ -8,11 +8,12 @@ enum Settings {
 
   static let listen = CommonSettings.listen("127.0.0.1:8080", "Where clients connect.")
 
-  /// 0: as many as the machine has cores.
+  /// 0: as many as there are cores that the process may use.
   static let loops = Setting<Int>(
     description: SettingDescription(
-      name: "KV_LOOPS", topic: .serving, fallback: "the number of cores",
-      allowed: "1 to 256", meaning: "Event loops, each a thread."),
+      name: "KV_LOOPS", topic: .serving, fallback: "the cores that it may use",
+      allowed: "1 to 256",
+      meaning: "Event loops, each a thread. A container's quota of cores counts, rounded up."),
     fallback: 0, parse: { Int($0).flatMap { (1...256).contains($0) ? $0 : nil } })
 
   // MARK: Storing

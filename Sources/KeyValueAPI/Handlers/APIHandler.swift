@@ -9,7 +9,7 @@ final class APIHandler: HTTPHandler {
   let store: Store
   let limits: APILimits
   let surroundings: APISurroundings
-  private let authentication: any Authenticating
+  let authentication: any Authenticating
   private let observer: any APIObserver
 
   init(

@@ -17,6 +17,11 @@ struct APILimits: Sendable {
   var pageBytesMax = 8 << 20
   /// The longest that `Prefer: wait` makes the server wait, in seconds. Default 30.
   var waitSecondsMax = 30
+  /// How long a DELETE in the JSON form looks whether a key that is not there is just being
+  /// written, in milliseconds. Default 100.
+  var missingKeyLookMilliseconds = 100
+  /// How long it waits then for what is queued before it, in seconds. Default 2.
+  var missingKeyWaitSeconds = 2
   /// The longest content type, in bytes. Default 255.
   var contentTypeBytesMax = 255
   /// The longest idempotency key, in characters. Default 255.

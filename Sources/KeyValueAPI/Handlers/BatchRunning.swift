@@ -13,9 +13,12 @@ extension APIHandler {
     }
     let operations = document.operations.map { permitted($0, to: call.principal) }
     if document.isAtomic { try refuseAny(of: operations) }
+    let refused = operations.indices.filter { (try? operations[$0].get()) == nil }
     let batch = Batch(
       operations: operations.compactMap { try? $0.get() }, isAtomic: document.isAtomic,
-      idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) },
+      idempotency: name.map {
+        IdempotencyField.key($0, of: request, from: call.principal, refusing: refused)
+      },
       readBytesMax: limits.batchReadBytesMax)
     let receipt = try await execute(batch)
     switch receipt.outcome {

@@ -23,8 +23,14 @@ enum IdempotencyField {
 
   /// The key as the store keeps it: unique to its sender, bound to the request.
   ///
-  /// Two requests are the same when method, path, query, conditions and body are.
-  static func key(_ name: String, of request: Request, from sender: Principal) -> IdempotencyKey {
+  /// Two requests are the same when method, path, query, conditions and body are, and what their
+  /// sender was allowed: a token may be replaced by one of the same name that may do something
+  /// else. `refused` are the places of a batch's operations that are not carried out, which also
+  /// depends on the limits of this process. What the outcome itself tells of the request, its
+  /// content type for instance, is compared when it is read.
+  static func key(
+    _ name: String, of request: Request, from sender: Principal, refusing refused: [Int] = []
+  ) -> IdempotencyKey {
     let head = request.head
     var parts: [UInt8] = []
     append(head.method.name.utf8, to: &parts)
@@ -36,6 +42,13 @@ enum IdempotencyField {
       for value in values { append(value, to: &parts) }
     }
     append(Digest.sha256(request.body), to: &parts)
+    if !sender.name.isEmpty {
+      append(sender.scopes.map(\.rawValue).sorted().joined(separator: ",").utf8, to: &parts)
+      append(sender.keyPrefix, to: &parts)
+    }
+    if !refused.isEmpty {
+      append(refused.map { String($0) }.joined(separator: ",").utf8, to: &parts)
+    }
     // Neither a principal's name nor a key holds a line feed, so the pair can't be read two ways.
     return IdempotencyKey(name: sender.name + "\n" + name, fingerprint: Digest.sha256(parts))
   }

@@ -14,7 +14,7 @@ extension APIHandler {
     let write = Write(
       key: try key(keyBytes, for: call.principal), mutation: mutation, condition: condition,
       idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) })
-    return try await queue(write)
+    return try await queue(write, by: call.principal)
   }
 
   /// `GET /kv?key=`: the value as a JSON string, or as the JSON that it is.
@@ -40,19 +40,44 @@ extension APIHandler {
     return Response(.ok, json: writer)
   }
 
-  /// `DELETE /kv?key=`: asynchronous, but a key that is not there is a 404 at once.
+  /// `DELETE /kv?key=`: asynchronous, but a key that is not there is a 404.
+  ///
+  /// A PUT that waits in the queue may be about to write it, whichever process has taken that. So
+  /// the DELETE is queued behind it, and the queue tells whether there was something to delete. Not
+  /// at once: two workers may apply them the other way round. The key would stay away then, but
+  /// the answer would not know of the PUT.
   func deleteDocument(_ call: Call, _ request: Request) async throws(Problem) -> Response {
     let name = try idempotencyName(call.head)
     let condition = try ConditionFields.parse(call.head)
     let key = try documentKey(call)
     // With the database away nobody knows; the queue then finds out.
-    if name == nil, let reading = try? await store.get(key), reading.entry == nil {
-      throw condition.ifMatch == nil ? .keyNotFound : .preconditionFailed(current: nil)
+    var isMissing = false
+    if name == nil, let reading = try? await store.get(key) { isMissing = reading.entry == nil }
+    if isMissing {
+      guard store.keepsQueuedWrites else {
+        throw condition.ifMatch == nil ? .keyNotFound : .preconditionFailed(current: nil)
+      }
+      isMissing = await !appears(key, within: .milliseconds(limits.missingKeyLookMilliseconds))
     }
     return try await queue(
       Write(
         key: key, mutation: .delete, condition: condition,
-        idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) }))
+        idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) }),
+      by: call.principal, waiting: isMissing ? .seconds(limits.missingKeyWaitSeconds) : .zero)
+  }
+
+  /// Whether a queued write brings a key within some time.
+  private func appears(_ key: Key, within limit: Duration) async -> Bool {
+    var (left, step) = (limit, Duration.milliseconds(5))
+    while left > .zero {
+      await surroundings.pause(min(step, left))
+      left -= step
+      step *= 2
+      // With the database away nobody knows.
+      guard let reading = try? await store.get(key, isFresh: true) else { return false }
+      if reading.entry != nil { return true }
+    }
+    return false
   }
 
   private func documentKey(_ call: Call) throws(Problem) -> Key {
@@ -62,18 +87,27 @@ extension APIHandler {
     return try key(bytes, for: call.principal)
   }
 
-  /// Where a write is applied at once, a failure is known at once; else the operation tells of it.
-  private func queue(_ write: Write) async throws(Problem) -> Response {
+  /// Where a write is applied at once, or while the client waits, a failure is known; else the
+  /// operation tells of it.
+  private func queue(
+    _ write: Write, by principal: Principal, waiting limit: Duration = .zero
+  ) async throws(Problem) -> Response {
     // As in `settle`: the name of an idempotent write is kept in its own transaction.
     if write.idempotency != nil { return try await carryOut(write) }
     let submission: Submission
     do throws(StoreError) {
-      submission = try await store.submit(write)
+      submission = try await store.submit(write, of: principal.owner)
     } catch {
-      throw Problem(error)
+      guard case .unavailable = error else { throw Problem(error) }
+      // As in `settleByQueue`: nothing was queued, so nothing happens twice.
+      return try await carryOut(write)
     }
-    if case .applied(let applied) = submission.receipt, let outcome = applied.outcome {
-      try refuse(outcome)
+    switch submission.receipt {
+    case .applied(let applied):
+      if let outcome = applied.outcome { try refuse(outcome) }
+    case .queued:
+      let settlement = await outcome(of: submission.id, write, by: principal, waiting: limit)
+      if case .final(let receipt) = settlement { try refuse(receipt.outcome) }
     }
     // To the letter: the answer to a DELETE has no second member. Its Location names the operation.
     let isDelete = write.mutation == .delete

@@ -3,6 +3,14 @@ import KeyValueStore
 
 // GET /operations/{id}.
 extension APIHandler {
+  /// Whose operations `principal` may see: their own, and those of tokens whose keys they may touch
+  /// too.
+  private func owners(seenBy principal: Principal) -> [OperationOwner] {
+    [principal.owner]
+      + authentication.keyPrefixes.lazy.filter { $0.starts(with: principal.keyPrefix) }
+      .map { OperationOwner(keyPrefix: $0) }
+  }
+
   func getOperation(_ call: Call) async throws(Problem) -> Response {
     let unknown = Problem(
       .operationNotFound, "Operations are kept for 24 hours; take the id from the 202's Location.")
@@ -11,7 +19,7 @@ extension APIHandler {
     guard let id = OperationID(text) else { throw unknown }
     let found: OperationRecord?
     do throws(StoreError) {
-      found = try await store.operation(id)
+      found = try await store.operation(id, ofAny: owners(seenBy: call.principal))
     } catch {
       throw Problem(error)
     }

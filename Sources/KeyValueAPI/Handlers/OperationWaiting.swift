@@ -5,7 +5,7 @@ extension APIHandler {
   /// Looks at a queued operation, less and less often, until it is decided or the client has waited
   /// long enough.
   func outcome(
-    of id: OperationID, _ write: Write, waiting limit: Duration
+    of id: OperationID, _ write: Write, by principal: Principal, waiting limit: Duration
   ) async -> Settlement {
     var left = limit
     var step = Duration.milliseconds(5)
@@ -16,7 +16,9 @@ extension APIHandler {
       step = min(step * 2, .milliseconds(200))
       do throws(StoreError) {
         // No record yet: it is written together with the entry.
-        guard let record = try await store.operation(id), record.state != .queued else { continue }
+        guard let record = try await store.operation(id, ofAny: [principal.owner]),
+          record.state != .queued
+        else { continue }
         guard let outcome = await outcome(record, write) else { break }
         return .final(WriteReceipt(outcome: outcome))
       } catch {
@@ -39,7 +41,8 @@ extension APIHandler {
       return .stored(entry.metadata)
     case (.applied, .delete):
       guard (try? await store.readApplied(write.key)) != nil else { return nil }
-      return record.revision.map { .deleted($0) }
+      // One that found nothing has no revision.
+      return record.revision.map { .deleted($0) } ?? .notFound
     case (.preconditionFailed, _): return .preconditionFailed(current: record.revision)
     case (.queued, _), (.superseded, _), (.failed, _): return nil
     }

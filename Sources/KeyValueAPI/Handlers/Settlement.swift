@@ -10,13 +10,15 @@ enum Settlement {
 
 extension APIHandler {
   /// Carries out a write, in the way its client prefers, or in the other way if that one is barred.
-  func settle(_ write: Write, _ preferences: Preferences) async throws(Problem) -> Settlement {
+  func settle(
+    _ write: Write, by principal: Principal, _ preferences: Preferences
+  ) async throws(Problem) -> Settlement {
     do throws(StoreError) {
       // An idempotent write is always carried out at once: the database keeps its name in the same
       // transaction. `respond-async` is a wish, and a final answer is what it waits for.
       return preferences.isAsynchronous && write.idempotency == nil
-        ? try await settleByQueue(write, preferences)
-        : try await settleAtOnce(write, preferences)
+        ? try await settleByQueue(write, by: principal, preferences)
+        : try await settleAtOnce(write, by: principal, preferences)
     } catch {
       throw Problem(error)
     }
@@ -24,14 +26,15 @@ extension APIHandler {
 
   /// Writes; if the database is away, queues instead, unless the client insists.
   private func settleAtOnce(
-    _ write: Write, _ preferences: Preferences
+    _ write: Write, by principal: Principal, _ preferences: Preferences
   ) async throws(StoreError) -> Settlement {
     do throws(StoreError) {
       return .final(try await store.write(write))
     } catch {
       guard !preferences.isStrict, error.allowsQueueing(write) else { throw error }
       do throws(StoreError) {
-        return try await submit(write, mayHaveHappened: error.isOutcomeUnknown)
+        return try await submit(
+          write, by: principal, mayHaveHappened: error.isOutcomeUnknown)
       } catch let second {
         // Of two failures the client hears of the one that leaves more open.
         throw second.isOutcomeUnknown ? second : error
@@ -41,14 +44,14 @@ extension APIHandler {
 
   /// Queues; if the queue is away, writes instead: nothing was written, so nothing happens twice.
   private func settleByQueue(
-    _ write: Write, _ preferences: Preferences
+    _ write: Write, by principal: Principal, _ preferences: Preferences
   ) async throws(StoreError) -> Settlement {
     do throws(StoreError) {
-      let settlement = try await submit(write)
+      let settlement = try await submit(write, by: principal)
       guard case .queued(let id) = settlement, let wait = preferences.wait else {
         return settlement
       }
-      return await outcome(of: id, write, waiting: .seconds(wait))
+      return await outcome(of: id, write, by: principal, waiting: .seconds(wait))
     } catch {
       guard case .unavailable = error else { throw error }
       return .final(try await store.write(write))
@@ -56,9 +59,10 @@ extension APIHandler {
   }
 
   private func submit(
-    _ write: Write, mayHaveHappened: Bool = false
+    _ write: Write, by principal: Principal, mayHaveHappened: Bool = false
   ) async throws(StoreError) -> Settlement {
-    let submission = try await store.submit(write, mayHaveHappened: mayHaveHappened)
+    let submission = try await store.submit(
+      write, mayHaveHappened: mayHaveHappened, of: principal.owner)
     guard case .applied(let applied) = submission.receipt, let outcome = applied.outcome else {
       return .queued(submission.id)
     }

@@ -27,7 +27,7 @@ extension APIHandler {
     }
     let write = Write(
       key: wanted.key, mutation: mutation, condition: wanted.condition, idempotency: idempotency)
-    switch try await settle(write, wanted.preferences) {
+    switch try await settle(write, by: call.principal, wanted.preferences) {
     case .final(let receipt): return try answer(receipt, wanted.preferences)
     case .queued(let id): return queuedAnswer(id, wanted.preferences)
     }

@@ -3,7 +3,11 @@ import KeyValueStore
 
 extension [UInt8] {
   /// Appends a time as `2025-06-30T12:34:56.123456Z` (RFC 3339 §5.6), by arithmetic alone.
+  ///
+  /// Years have four digits: times before the year 0 or behind 9999, which only a damaged record
+  /// can hold, are written as its first or last microsecond.
   mutating func append(rfc3339 time: Timestamp) {
+    let time = Swift.min(Swift.max(time, .firstWritten), .lastWritten)
     let seconds = time.seconds
     let fraction = time.microseconds - seconds * 1_000_000
     let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
@@ -34,4 +38,9 @@ extension [UInt8] {
       divisor /= 10
     }
   }
+}
+
+extension Timestamp {
+  fileprivate static let firstWritten = Timestamp(microseconds: -62_167_219_200_000_000)
+  fileprivate static let lastWritten = Timestamp(microseconds: 253_402_300_799_999_999)
 }

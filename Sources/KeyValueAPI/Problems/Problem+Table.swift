@@ -110,8 +110,8 @@ extension Problem {
   /// The idempotency key names another request.
   static let idempotencyMismatch = Problem(
     .idempotencyMismatch,
-    "Another method, path, query, condition or body was sent with this key in the last 24 hours: "
-      + "use a new key for a new request.")
+    "Another method, path, query, condition or body was sent with this key in the last 24 hours, "
+      + "or by somebody who may do something else: use a new key for a new request.")
 
   /// A parameter that this endpoint does not have, or that is wrong.
   static func parameter(_ name: String, _ detail: String) -> Problem {

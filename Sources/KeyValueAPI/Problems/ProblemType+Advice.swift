@@ -33,7 +33,8 @@ extension ProblemType {
     case .keyTooLong: "A key has at most 1,024 bytes of UTF-8."
     case .expectationFailed: "Only Expect: 100-continue is known."
     case .idempotencyMismatch:
-      "An idempotency key stands for one method, path, query, condition and body for 24 hours."
+      "An idempotency key stands for one method, path, query, condition and body for 24 hours, "
+        + "sent with a token of the same scopes and prefix."
     case .tooManyRequests:
       "Nothing was done. Wait for Retry-After seconds, then ask less often: the proxy in front of "
         + "the servers bounds what each client may ask."

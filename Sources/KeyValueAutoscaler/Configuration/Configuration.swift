@@ -54,7 +54,7 @@ struct Configuration: Sendable {
     backlogMessagesMin = reader.value(of: ServiceSettings.backlogMessagesMin)
     command = Self.command(&reader, isDryRun: isDryRun)
     commandTimeout = reader.value(of: Settings.commandTimeout)
-    warnings = Self.warnings(environment)
+    warnings = Self.warnings(environment) + Self.warnings(of: prometheus.address)
     guard reader.problems.isEmpty else {
       throw ConfigurationError(reader.problems, of: "kv-autoscaler")
     }
@@ -71,6 +71,14 @@ struct Configuration: Sendable {
   private static func warnings(_ environment: [String: String]) -> [String] {
     let own = environment.filter { $0.key.hasPrefix("KV_AUTOSCALER_") }
     return SettingsReader(own, readFile: { _ in nil }).warnings(knowing: Settings.all)
+  }
+
+  /// A secret that is told to another machine in the clear.
+  private static func warnings(of address: PrometheusAddress) -> [String] {
+    guard let host = address.untrustedHost, !SocketAddress(host: host, port: 0).isLoopback else {
+      return []
+    }
+    return ["KV_AUTOSCALER_PROMETHEUS_URL: the token or password goes to \(host) in the clear"]
   }
 
   private static func prometheus(

@@ -28,6 +28,11 @@ struct PrometheusAddress: Equatable, Sendable {
     authorization = credentials.map { "Basic \(Data($0.utf8).base64EncodedString())" }
   }
 
+  /// Who is told a secret without encryption and without proof of being Prometheus; nil: nobody.
+  var untrustedHost: String? {
+    authorization != nil && url.scheme == "http" ? url.host(percentEncoded: false) : nil
+  }
+
   /// The same, with a bearer token instead of a password.
   func authorized(token: String) -> PrometheusAddress {
     var address = self

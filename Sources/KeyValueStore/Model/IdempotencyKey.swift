@@ -2,8 +2,8 @@
 public struct IdempotencyKey: Hashable, Sendable {
   /// Who sent it and what they called it; unique a principal.
   public let name: String
-  /// Digest of method, path, query, conditions and body: another request under the same name is
-  /// refused.
+  /// Digest of method, path, query, conditions and body, and of what the sender was allowed:
+  /// another request under the same name is refused.
   public let fingerprint: [UInt8]
 
   /// A key; `fingerprint` is a SHA-256.

@@ -41,13 +41,35 @@ extension WriteOutcome {
     return writer.bytes
   }
 
-  /// Reads what `encoded` returned; nil for anything else.
-  public init?(encoded bytes: [UInt8]) {
+  /// Reads what `encoded` returned; nil for anything else, and for what can't have become of
+  /// `write`: the outcome of another request is not repeated as its own.
+  public init?(encoded bytes: [UInt8], of write: Write) {
+    guard let outcome = WriteOutcome(encoded: bytes), outcome.canBeOutcome(of: write) else {
+      return nil
+    }
+    self = outcome
+  }
+
+  /// Reads what `encoded` returned, whatever write it belongs to.
+  init?(encoded bytes: [UInt8]) {
     var reader = OutcomeReader(bytes)
     guard reader.readHeader(kind: OutcomeCoding.Kind.write),
       let outcome = reader.readWriteOutcome(), reader.isAtEnd
     else { return nil }
     self = outcome
+  }
+
+  /// Whether this can have become of `write`: everything that the outcome tells of it agrees.
+  fileprivate func canBeOutcome(of write: Write) -> Bool {
+    switch (self, write.mutation) {
+    case (.stored(let metadata), .put(let value, let contentType, let timeToLive)):
+      metadata.key == write.key && metadata.size == value.count
+        && metadata.contentType == contentType
+        && (metadata.expiresAt == nil) == (timeToLive == nil)
+    case (.deleted, .delete), (.notFound, .delete): true
+    case (.preconditionFailed, _): !write.condition.isEmpty
+    case (.stored, .delete), (.deleted, .put), (.notFound, .put), (.idempotencyMismatch, _): false
+    }
   }
 }
 
@@ -59,12 +81,51 @@ extension BatchOutcome {
     return writer.bytes
   }
 
-  /// Reads what `encoded` returned; nil for anything else.
-  public init?(encoded bytes: [UInt8]) {
+  /// Reads what `encoded` returned; nil for anything else, and for what can't have become of
+  /// `batch`, operation by operation.
+  public init?(encoded bytes: [UInt8], of batch: Batch) {
+    guard let outcome = BatchOutcome(encoded: bytes), outcome.canBeOutcome(of: batch) else {
+      return nil
+    }
+    self = outcome
+  }
+
+  /// Reads what `encoded` returned, whatever batch it belongs to.
+  init?(encoded bytes: [UInt8]) {
     var reader = OutcomeReader(bytes)
     guard reader.readHeader(kind: OutcomeCoding.Kind.batch),
       let outcome = reader.readBatchOutcome(), reader.isAtEnd
     else { return nil }
     self = outcome
+  }
+
+  private func canBeOutcome(of batch: Batch) -> Bool {
+    switch self {
+    case .completed(let outcomes):
+      outcomes.count == batch.operations.count
+        && zip(outcomes, batch.operations).allSatisfy { $0.canBeOutcome(of: $1) }
+    case .preconditionFailed(let index, _):
+      batch.isAtomic && batch.operations.indices.contains(index)
+        && batch.operations[index].isConditional
+    case .idempotencyMismatch: false
+    }
+  }
+}
+
+extension OperationOutcome {
+  fileprivate func canBeOutcome(of operation: Batch.Operation) -> Bool {
+    switch (self, operation) {
+    case (.read(.found(let entry)), .get(let key)):
+      entry.metadata.key == key && entry.metadata.size == entry.value.count
+    case (.read(.absent), .get), (.readTooLarge, .get): true
+    case (.write(let outcome), .write(let write)): outcome.canBeOutcome(of: write)
+    case (.read, .write), (.readTooLarge, .write), (.write, .get): false
+    }
+  }
+}
+
+extension Batch.Operation {
+  fileprivate var isConditional: Bool {
+    if case .write(let write) = self { !write.condition.isEmpty } else { false }
   }
 }

@@ -8,7 +8,8 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 
   /// Whole seconds since the Unix epoch, rounded down.
   public var seconds: Int64 {
-    microseconds >= 0 ? microseconds / 1_000_000 : (microseconds - 999_999) / 1_000_000
+    let (quotient, remainder) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
+    return remainder < 0 ? quotient - 1 : quotient
   }
 
   /// The point `seconds` later.

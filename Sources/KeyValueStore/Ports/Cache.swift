@@ -15,8 +15,12 @@ public protocol Cache {
   /// lease away.
   ///
   /// Updates of one key may come out of order, the older one even after the newer was dropped to
-  /// make room. It must not be kept then: as revisions are times, it is enough to remember the
-  /// newest revision that was dropped and to keep nothing older of a key that is not there.
+  /// make room, or by a cache that is no more. It must not be kept then: as revisions are times, it
+  /// is enough to remember the newest revision that was dropped, at first that of the cache's
+  /// beginning, and to keep nothing older of a key that is not there.
+  ///
+  /// An update without a look-up drops what is older than its revision; nothing older is kept
+  /// afterwards.
   ///
   /// False: it is not certain that readers will see it, and the caller must stop trusting the
   /// cache.

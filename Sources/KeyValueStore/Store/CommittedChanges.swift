@@ -25,14 +25,18 @@ struct CommittedChanges {
 
   /// Adds a write's change, if it has changed anything.
   ///
-  /// Of a replayed one only the cache is told: whoever carried it out may not have lived to do it,
-  /// and the answer promises that it can be read. Its event is in the outbox then.
+  /// Of a replayed one the cache is told only that what is older is outdated: whoever carried it
+  /// out may not have lived to do that, and the answer promises that the write can be read. What
+  /// the write stored may itself have been replaced since. Its event is in the outbox.
   mutating func append(
     _ write: Write, _ outcome: WriteOutcome, _ outbox: OutboxID?, isReplayed: Bool = false
   ) {
     guard let change = outcome.change(of: write.key) else { return }
+    if isReplayed {
+      updates.append(CacheUpdate(key: write.key, outdatedBefore: change.revision))
+      return
+    }
     updates.append(CacheUpdate(key: write.key, lookup: outcome.lookup(after: write)))
-    if isReplayed { return }
     // The writes of a call fall into a few commits.
     if let place = batches.lastIndex(where: { $0.id == outbox }) {
       batches[place].changes.append(change)

@@ -189,36 +189,39 @@ public final class Store {
     throw unknown
   }
 
+  /// Whether accepted writes may wait: what a key holds is then not all that is to come.
+  public var keepsQueuedWrites: Bool { queue.keepsWrites }
+
   /// Accepts a write to be applied later, exactly once, if nothing newer has been written by then.
   ///
   /// Returns when the queue will not lose it any more. Where the queue applies at once, the cache
   /// is up to date and the change published too. `mayHaveHappened`: the write has been tried
-  /// before, with an unknown outcome, and must not follow what was written since. Errors:
-  /// `unavailable`, `overloaded`, `idempotencyInFlight`.
+  /// before, with an unknown outcome, and must not follow what was written since. The operation is
+  /// `owner`'s. Errors: `unavailable`, `overloaded`, `idempotencyInFlight`.
   public func submit(
-    _ write: Write, mayHaveHappened: Bool = false
+    _ write: Write, mayHaveHappened: Bool = false, of owner: OperationOwner = .everybody
   ) async throws(StoreError) -> Submission {
     guard let idempotency = write.idempotency else {
-      return try await accept(write, mayHaveHappened: mayHaveHappened)
+      return try await accept(write, mayHaveHappened: mayHaveHappened, of: owner)
     }
     try inFlight.enter(idempotency.name)
     defer { inFlight.leave(idempotency.name) }
-    return try await accept(write, mayHaveHappened: mayHaveHappened)
+    return try await accept(write, mayHaveHappened: mayHaveHappened, of: owner)
   }
 
   /// A write that never waited can be superseded all the same: by one of this very moment, or by
   /// one from before the clock was set back. There is no later write to protect then, so it is
   /// accepted once more, after the one that stood in its way.
   private func accept(
-    _ write: Write, mayHaveHappened: Bool
+    _ write: Write, mayHaveHappened: Bool, of owner: OperationOwner
   ) async throws(StoreError) -> Submission {
-    var submission = try await enqueue(write, at: nextAcceptance())
+    var submission = try await enqueue(write, at: nextAcceptance(), of: owner)
     for _ in 0..<Store.acceptancesMax {
       guard !mayHaveHappened, case .applied(let applied) = submission.receipt,
         applied.record.state == .superseded, let newer = applied.record.revision
       else { break }
       let next = Timestamp(microseconds: newer.number + 1)
-      submission = try await enqueue(write, at: max(nextAcceptance(), next))
+      submission = try await enqueue(write, at: max(nextAcceptance(), next), of: owner)
     }
     return submission
   }
@@ -230,10 +233,10 @@ public final class Store {
   private static let acceptancesMax = 100
 
   private func enqueue(
-    _ write: Write, at acceptedAt: Timestamp
+    _ write: Write, at acceptedAt: Timestamp, of owner: OperationOwner
   ) async throws(StoreError) -> Submission {
     var random = SystemRandomNumberGenerator()
-    let id = OperationID.make(at: acceptedAt, random: &random)
+    let id = OperationID.make(at: acceptedAt, of: owner, random: &random)
     let receipt = try await queue.submit(
       QueuedWrite(id: id, write: write, acceptedAt: acceptedAt))
     if case .applied(let applied) = receipt, let outcome = applied.outcome {
@@ -252,12 +255,17 @@ public final class Store {
     return lastAccepted
   }
 
-  /// Where an asynchronous write stands; nil when unknown or older than its retention.
+  /// Where an asynchronous write of one of `owners` stands; nil when unknown or older than its
+  /// retention. Where `everybody` is among them, whatever is on record is told.
   /// Errors: `unavailable`, `overloaded`.
-  public func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
+  public func operation(
+    _ id: OperationID, ofAny owners: [OperationOwner] = [.everybody]
+  ) async throws(StoreError) -> OperationRecord? {
+    let acceptedAt = id.acceptedAt(ofAny: owners)
+    guard acceptedAt != nil || owners.contains(.everybody) else { return nil }
     if let record = try await database.operation(id) { return record }
     // Its record is written together with the entry: until then it waits, if it ever was accepted.
-    guard queue.keepsWrites, let acceptedAt = id.acceptedAt,
+    guard queue.keepsWrites, let acceptedAt,
       now() < acceptedAt.adding(seconds: Store.operationRetention)
     else { return nil }
     return OperationRecord(id: id, state: .queued, revision: nil, updatedAt: acceptedAt)

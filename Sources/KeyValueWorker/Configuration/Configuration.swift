@@ -30,8 +30,8 @@ struct Configuration: Sendable {
     drain = reader.value(of: CommonSettings.drain)
     logLevel = reader.value(of: CommonSettings.logLevel)
     prefetch = reader.value(of: Settings.prefetch)
-    warnings = reader.warnings(knowing: Settings.all)
     let cluster = ClusterConfiguration(&reader)
+    warnings = reader.warnings(knowing: Settings.all) + (cluster?.warnings ?? [])
     if cluster == nil, reader.problems.isEmpty {
       reader.report(
         ClusterSettings.databaseURL.description,

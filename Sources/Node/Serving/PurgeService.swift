@@ -26,18 +26,23 @@ package struct PurgeService: Service {
     await cancelWhenGracefulShutdown {
       await withTaskExecutorPreference(executor) {
         let store = makeStore()
+        var reported: String?
         while !Task.isCancelled {
-          await purge(store)
+          await purge(store, &reported)
           try? await Task.sleep(for: Self.interval)
         }
       }
     }
   }
 
-  private func purge(_ store: Store) async {
+  /// Purges until nothing is left; a failure is logged once, however many rounds it lasts.
+  private func purge(_ store: Store, _ reported: inout String?) async {
     do throws(StoreError) {
       while try await store.purge().hasMore, !Task.isCancelled {}
+      reported = nil
     } catch {
+      if reported == error.cause { return }
+      reported = error.cause
       logger.warning("purging failed; it is tried again", metadata: ["cause": "\(error.cause)"])
     }
   }

@@ -1,3 +1,4 @@
+internal import EventLoop
 package import Postgres
 package import RabbitMQ
 package import Redis
@@ -42,6 +43,34 @@ package struct ClusterConfiguration: Sendable {
     if !amqp.isEmpty, let problem = queue.problem {
       reader.report(ClusterSettings.amqpURLs.description, problem)
     }
+  }
+
+  /// What is odd but allowed, for `--check` and the log. Names hosts, no secrets.
+  package var warnings: [String] {
+    var warnings: [String] = []
+    let databases = Self.remote(database.unverifiedHosts)
+    if !databases.isEmpty {
+      warnings.append(
+        "KV_DATABASE_URL: nobody verifies that \(databases) is the database, and the password may "
+          + "go to somebody else: add sslmode=verify-full and sslrootcert=FILE")
+    }
+    let brokers = Self.remote(queue.unverifiedHosts)
+    if !brokers.isEmpty {
+      warnings.append(
+        "KV_AMQP_URLS: password and values go to \(brokers) in the clear, whoever that is: use "
+          + "amqps:// and KV_AMQP_CA_FILE")
+    }
+    return warnings
+  }
+
+  /// Those of some hosts that are not this machine, for a sentence; empty: none is.
+  private static func remote(_ hosts: [String]) -> String {
+    let remote = hosts.filter { host in
+      // A path is a socket's; a name that begins with @, too.
+      !host.isEmpty && !host.hasPrefix("/") && !host.hasPrefix("@")
+        && !SocketAddress(host: host, port: 0).isLoopback
+    }
+    return Set(remote).sorted().joined(separator: ", ")
   }
 
   /// Nil: no Redis is named, or not so that it can be understood, which `reader` is told.

@@ -11,6 +11,8 @@ struct Connector {
 
   private let url: String
   private let hosts: [Host]
+  /// Whether the certificate of a server is verified before it is told anything.
+  private let isVerifying: Bool
   /// Whether the URL leaves open what kind of server will do.
   private let wantsPrimary: Bool
   private let timeout: Duration
@@ -28,6 +30,21 @@ struct Connector {
       throw PostgresURLError()
     }
     defer { PQconninfoFree(options) }
+    let values = Self.values(of: options)
+    let names = Self.list(values["host"] ?? "")
+    let ports = Self.list(values["port"] ?? "")
+    guard ports.count == 1 || ports.count == names.count else { throw PostgresURLError() }
+    hosts = names.enumerated().map { index, name in
+      Host(name: name, port: ports.count == 1 ? ports[0] : index < ports.count ? ports[index] : "")
+    }.shuffled()
+    isVerifying = Self.isVerifying(values)
+    wantsPrimary = hosts.count > 1 && values["target_session_attrs"] == nil
+    next = 0
+  }
+
+  private static func values(
+    of options: UnsafeMutablePointer<PQconninfoOption>
+  ) -> [String: String] {
     var values: [String: String] = [:]
     var option = options
     while let keyword = option.pointee.keyword {
@@ -36,15 +53,28 @@ struct Connector {
       }
       option += 1
     }
-    let names = Self.list(values["host"] ?? "")
-    let ports = Self.list(values["port"] ?? "")
-    guard ports.count == 1 || ports.count == names.count else { throw PostgresURLError() }
-    hosts = names.enumerated().map { index, name in
-      Host(name: name, port: ports.count == 1 ? ports[0] : index < ports.count ? ports[index] : "")
-    }.shuffled()
-    wantsPrimary = hosts.count > 1 && values["target_session_attrs"] == nil
-    next = 0
+    return values
   }
+
+  /// Whether connections with these values verify the server's certificate (libpq, "SSL Support").
+  private static func isVerifying(_ given: [String: String]) -> Bool {
+    var defaults: [String: String] = [:]
+    // Those of the environment, too (PGSSLMODE); the mode is `prefer` without any.
+    if let options = PQconndefaults() {
+      defaults = values(of: options)
+      PQconninfoFree(options)
+    }
+    switch given["sslmode"] ?? defaults["sslmode"] {
+    case "verify-full", "verify-ca": return true
+    // "If a root CA file exists, the behavior of sslmode=require will be the same as that of
+    // verify-ca".
+    case "require": return (given["sslrootcert"] ?? defaults["sslrootcert"]) != nil
+    default: return false
+    }
+  }
+
+  /// The hosts whose certificate is not verified.
+  var unverifiedHosts: [String] { isVerifying ? [] : hosts.map(\.name).sorted() }
 
   private static func list(_ text: String) -> [String] {
     text.split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
@@ -157,12 +187,17 @@ struct Connector {
 extension PostgresConfiguration {
   /// Throws unless the URL can be read.
   public func check() throws(PostgresURLError) { _ = try Connector(self) }
+
+  /// The hosts that are spoken to without verifying their certificate: by names, addresses or paths
+  /// of sockets, or empty for the local one. Empty where the URL can't be read.
+  public var unverifiedHosts: [String] { (try? Connector(self))?.unverifiedHosts ?? [] }
 }
 
 /// The URL of the database can't be read. What is wrong is not told: it could be the password.
 public struct PostgresURLError: Error, CustomStringConvertible {
   /// What a URL looks like.
   public var description: String {
-    "it must look like postgresql://user:password@host:port,host:port/database?sslmode=require"
+    "it must look like "
+      + "postgresql://user:password@host:port,host:port/database?sslmode=verify-full"
   }
 }

@@ -42,8 +42,9 @@ struct Decisions {
       switch find(key) {
       case .mismatch: return WriteReceipt(outcome: .idempotencyMismatch)
       case .replay(let bytes):
-        // The outcome of a batch is that of another request.
-        guard let outcome = WriteOutcome(encoded: bytes) else {
+        // One that can't be read any more is taken for another request's, which is safer than to
+        // write twice.
+        guard let outcome = WriteOutcome(encoded: bytes, of: write) else {
           return WriteReceipt(outcome: .idempotencyMismatch)
         }
         return WriteReceipt(outcome: outcome, isReplayed: true)
@@ -62,7 +63,7 @@ struct Decisions {
     switch find(key) {
     case .mismatch: return BatchReceipt(outcome: .idempotencyMismatch)
     case .replay(let bytes):
-      guard let outcome = BatchOutcome(encoded: bytes) else {
+      guard let outcome = BatchOutcome(encoded: bytes, of: batch) else {
         return BatchReceipt(outcome: .idempotencyMismatch)
       }
       return BatchReceipt(outcome: outcome, isReplayed: true)

@@ -82,6 +82,12 @@ public struct RabbitMQConfiguration: Sendable {
   /// Throws unless all URLs can be read.
   public func check() throws(BrokerAddressError) { _ = try addresses() }
 
+  /// The hosts that are spoken to without TLS, and so without verifying their certificate. Empty
+  /// where the URLs can't be read.
+  public var unverifiedHosts: [String] {
+    ((try? addresses()) ?? []).filter { !$0.usesTLS }.map(\.host)
+  }
+
   /// The brokers that `urls` names.
   func addresses() throws(BrokerAddressError) -> [BrokerAddress] {
     guard !urls.isEmpty else { throw .noBroker }

@@ -131,7 +131,7 @@ extension RedisSession {
 
   /// Sends updates in one go and waits for all replies.
   func update(_ updates: [CacheUpdate]) async -> UpdateBatch.Outcome {
-    await set(updates.map { (key: $0.key, payload: EntryPayload($0.lookup)) })
+    await set(updates.map { (key: $0.key, payload: EntryPayload($0)) })
   }
 
   /// Leaves floors where something older than these revisions is.

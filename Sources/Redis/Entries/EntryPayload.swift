@@ -16,6 +16,10 @@ enum EntryPayload {
     }
   }
 
+  init(_ update: CacheUpdate) {
+    if let lookup = update.lookup { self.init(lookup) } else { self = .floor(update.revision) }
+  }
+
   var revision: Revision {
     switch self {
     case .entry(let entry): entry.metadata.revision

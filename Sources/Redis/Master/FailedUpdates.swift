@@ -47,7 +47,7 @@ final class FailedUpdates: Sendable {
   func insert(_ updates: [CacheUpdate]) {
     state.withLock { state in
       for update in updates where !state.hasOverflown {
-        let revision = update.lookup.revision
+        let revision = update.revision
         if let known = state.revisions[update.key], known >= revision { continue }
         state.revisions[update.key] = revision
         if state.revisions.count > keysMax {

@@ -113,6 +113,41 @@ class ComposeFiles(InTemporaryFolder):
                     with self.subTest(name, source=source):
                         self.assertTrue(Path(source).exists())
 
+    def test_scaler_sees_what_replicas_are_made_of_and_nothing_else(self):
+        for files in ((), OVERRIDE):
+            with self.subTest(files=files):
+                whole = self.config(*files)
+                secrets = dict(
+                    line.split("=", 1) for line in (self.folder / "env").read_text().splitlines()
+                    if re.match(r"KV_\w+=.", line)
+                )
+                scaler = whole["services"]["scaler"]
+                seen = self.folder / "seen"
+                seen.mkdir()
+                for volume in scaler["volumes"]:
+                    source, target = volume.split(":")[:2]
+                    if source == str(DEPLOY / "scaler"):
+                        continue
+                    if source.startswith(str(REPOSITORY)):
+                        # Nothing but files of Compose, where it looks for them.
+                        self.assertEqual(source, target)
+                        self.assertRegex(Path(source).name, r"^docker-compose\.[a-z.]*yml$")
+                        shutil.copy(source, seen)
+                given = {name: str(value) for name, value in scaler["environment"].items()}
+                for name in ("KV_GRAFANA_PASSWORD", "KV_RABBITMQ_COOKIE"):
+                    self.assertNotIn(secrets[name], given.values())
+                text = run(
+                    *["docker-compose", "config"],
+                    cwd=seen,
+                    env={"PATH": os.environ["PATH"], "PWD": str(seen)} | given,
+                )
+                part = yaml.safe_load(text.replace(str(seen), str(REPOSITORY)))
+                for name in ("kv-api", "kv-worker"):
+                    self.assertEqual(part["services"][name], whole["services"][name])
+                self.assertEqual(part["networks"], whole["networks"])
+                shutil.rmtree(seen)
+                (self.folder / "env").unlink()
+
     def test_no_secret_is_sent_to_the_build(self):
         ignored = (REPOSITORY / ".dockerignore").read_text().splitlines()
         self.assertIn("*", ignored)

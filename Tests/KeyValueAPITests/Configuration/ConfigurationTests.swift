@@ -158,6 +158,51 @@ struct ConfigurationTests {
     #expect(!"\(found)".contains("swordfish"))
   }
 
+  /// What is warned of in a cluster with this database and these brokers, by the setting.
+  private func warnings(database: String, brokers: String) throws -> [String] {
+    let warnings = try configuration([
+      "KV_DATABASE_URL": database, "KV_REDIS_URL": "redis://127.0.0.1:6379",
+      "KV_AMQP_URLS": brokers,
+    ]).warnings
+    #expect(!"\(warnings)".contains("swordfish"))
+    return warnings.map { String($0.prefix { $0 != ":" }) }
+  }
+
+  @Test(
+    "Remote services whose certificate nobody verifies are warned of",
+    arguments: [
+      ("db1", true), ("db1:26257,db2:26257", true), ("10.0.0.1", true), ("[fd00::1]:5432", true),
+      ("127.example.org", true), ("127.0.0.1,db2", true), ("127.0.0.1", false),
+      ("localhost:1,[::1]:2", false), ("", false), ("%2Frun%2Fpostgresql", false),
+    ])
+  func verification(_ hosts: String, _ isRemote: Bool) throws {
+    let safe = "amqps://kv:swordfish@mq1"
+    for mode in ["", "?sslmode=prefer", "?sslmode=require", "?sslmode=disable", "?sslmode=allow"] {
+      let url = "postgresql://kv:swordfish@\(hosts)/kv\(mode)"
+      let expected = isRemote ? ["KV_DATABASE_URL"] : []
+      #expect(try warnings(database: url, brokers: safe) == expected, "\(mode)")
+    }
+    for mode in [
+      "?sslmode=verify-full", "?sslmode=verify-ca&sslrootcert=/ca",
+      "?sslmode=require&sslrootcert=/ca",
+    ] {
+      let url = "postgresql://kv:swordfish@\(hosts)/kv\(mode)"
+      #expect(try warnings(database: url, brokers: safe).isEmpty, "\(mode)")
+    }
+  }
+
+  @Test("So are remote brokers without TLS")
+  func brokers() throws {
+    let database = "postgresql://kv:swordfish@127.0.0.1/kv"
+    for (urls, isRemote) in [
+      ("amqp://kv:swordfish@mq1", true), ("amqps://mq1,amqp://kv:swordfish@mq2:5672/v", true),
+      ("amqp://127.0.0.1,amqp://[::1]:5672,amqp://localhost", false), ("amqps://mq1", false),
+    ] {
+      let expected = isRemote ? ["KV_AMQP_URLS"] : []
+      #expect(try warnings(database: database, brokers: urls) == expected, "\(urls)")
+    }
+  }
+
   @Test("A misspelt variable is pointed out with the nearest name")
   func unknownVariables() throws {
     let configuration = try configuration(

@@ -9,6 +9,7 @@ struct AuthenticationTests {
   /// Takes `Bearer name` as the token of the principal of that name.
   private struct Tokens: Authenticating {
     let isRequired = true
+    let keyPrefixes = [[], Array("team/".utf8), Array("team/a/".utf8)]
 
     func principal(authorization: ArraySlice<UInt8>) -> Principal? {
       let parts = String(decoding: authorization, as: UTF8.self).split(separator: " ")
@@ -19,6 +20,11 @@ struct AuthenticationTests {
       case "writer": Principal(name: "writer", scopes: [.write], keyPrefix: [])
       case "admin": Principal(name: "admin", scopes: [.admin], keyPrefix: [])
       case "team": Principal(name: "team", scopes: [.read, .write], keyPrefix: prefix)
+      case "mate": Principal(name: "mate", scopes: [.read], keyPrefix: prefix)
+      case "part":
+        Principal(name: "part", scopes: [.read, .write], keyPrefix: prefix + Array("a/".utf8))
+      case "rival":
+        Principal(name: "rival", scopes: [.read, .write], keyPrefix: Array("rival/".utf8))
       case "other": Principal(name: "other", scopes: [.read, .write], keyPrefix: [])
       default: nil
       }
@@ -117,6 +123,51 @@ struct AuthenticationTests {
     let refused = try await send("POST /batch", as: "team", body: atomic)
     #expect(refused.status == 403)
     #expect(try refused.json["index"]?.integer == 2)
+  }
+
+  @Test(
+    "An operation belongs to the prefix of its token, queued and applied",
+    arguments: [true, false])
+  func operations(isQueued: Bool) async throws {
+    if isQueued { server.backing.queue.follow(.keeps) }
+    let document = #"{"data":{"key":"team/a/b","value":"v"}}"#
+    for (line, body, name) in [
+      ("PUT /kv", document, "team"), ("PUT /kv", document, "part"), ("PUT /kv", document, "other"),
+      ("DELETE /kv?key=team/a/b", "", "team"),
+    ] {
+      let answer = try await send(line, as: name, body: body)
+      let place = try #require(answer["Location"])
+      func seen() async throws -> [String] {
+        var seen: [String] = []
+        for reader in ["team", "mate", "part", "other", "reader", "rival"] {
+          let answer = try await send("GET \(place)", as: reader)
+          if answer.status == 200 {
+            seen.append(reader)
+          } else {
+            #expect(answer.problem == "operation-not-found")
+          }
+        }
+        return seen
+      }
+      let expected = [
+        "team": ["team", "mate", "other", "reader"],
+        "part": ["team", "mate", "part", "other", "reader"], "other": ["other", "reader"],
+      ]
+      #expect(try await seen() == expected[name], "\(line) by \(name)")
+      if isQueued {
+        try await server.backing.queue.applyKept()
+        #expect(try await seen() == expected[name], "\(line) by \(name), applied")
+      }
+    }
+  }
+
+  @Test("Who waits for an operation of theirs gets its outcome")
+  func waiting() async throws {
+    let queue = server.backing.queue
+    queue.follow(.keeps)
+    server.backing.pauses.during { _ in try? await queue.applyKept() }
+    let prefer = [("Prefer", "respond-async, wait=5")]
+    #expect(try await send("PUT /kv/team/a", as: "team", body: "x", prefer).status == 201)
   }
 
   @Test("An idempotency key belongs to its sender")

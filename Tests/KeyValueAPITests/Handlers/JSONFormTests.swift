@@ -44,6 +44,7 @@ struct JSONFormTests {
     let again = try await server.send("DELETE /kv?key=k")
     #expect(again.status == 404)
     #expect(try again.json["detail"]?.string == "Key not found")
+    #expect(server.backing.database.writeCalls == 2)
     let get = try await server.send("GET /kv?key=k")
     #expect(get.status == 404)
     #expect(try get.json["detail"]?.string == "Key not found")
@@ -163,5 +164,70 @@ struct JSONFormTests {
     #expect(try await put("1").status == 202)
     server.backing.queue.follow(.fails(.unavailable(cause: "gone", retryAfter: 1)))
     #expect(try await put("1").status == 503)
+    #expect(try await server.send("DELETE /kv?key=k").status == 503)
+  }
+
+  @Test("With the queue away it is carried out at once, as plain writes are")
+  func queueAway() async throws {
+    server.backing.queue.follow(.fails(.unavailable(cause: "gone", retryAfter: 1)))
+    let stored = try await put("\"v\"")
+    #expect(stored.status == 202)
+    #expect(stored.text == #"{"detail":"queued"}"#)
+    #expect(stored["Location"] == nil)
+    #expect(try await server.send("GET /kv/k").text == "v")
+    let body = #"{"data":{"key":"k","value":"v"}}"#
+    #expect(try await server.send("PUT /kv", [("If-None-Match", "*")], body: body).status == 412)
+    #expect(try await server.send("DELETE /kv?key=k").status == 202)
+    #expect(try await server.send("DELETE /kv?key=k").status == 404)
+  }
+
+  @Test("Too much work in the queue is a 503, and nothing is carried out beside it")
+  func queueOverloaded() async throws {
+    server.backing.queue.follow(.fails(.overloaded(retryAfter: 1)))
+    #expect(try await put("1").problem == "overloaded")
+    #expect(server.backing.database.writeCalls == 0)
+  }
+
+  @Test("The DELETE of a key whose PUT is still queued is queued behind it")
+  func deleteBehindPut() async throws {
+    let queue = server.backing.queue
+    queue.follow(.keeps)
+    #expect(try await put("\"v\"").status == 202)
+    // Nobody applies them in time: it can't be known whether there is something to delete.
+    let late = try await server.send("DELETE /kv?key=k")
+    #expect(late.status == 202)
+    #expect(late.text == #"{"detail":"queued"}"#)
+    #expect(server.backing.pauses.all.reduce(.zero, +) == .milliseconds(2_100))
+    try await queue.applyKept()
+    #expect(try await server.send("GET /kv/k").status == 404)
+    let operation = try await server.send("GET \(try #require(late["Location"]))").json
+    #expect(operation["status"]?.string == "applied")
+
+    // It is applied a moment later: the DELETE goes behind it for sure.
+    _ = try await put("\"v\"")
+    server.backing.pauses.during { _ in try? await queue.applyKept() }
+    #expect(try await server.send("DELETE /kv?key=k").status == 202)
+    #expect(queue.kept.count == 1)
+    try await queue.applyKept()
+    #expect(try await server.send("GET /kv/k", [("Cache-Control", "no-cache")]).status == 404)
+
+    // Later than that: they are applied together, in their order.
+    _ = try await put("\"v\"")
+    server.backing.pauses.during { _ in if queue.kept.count == 2 { try? await queue.applyKept() } }
+    #expect(try await server.send("DELETE /kv?key=k").status == 202)
+    #expect(try await server.send("GET /kv/k", [("Cache-Control", "no-cache")]).status == 404)
+
+    server.backing.pauses.during { _ in try? await queue.applyKept() }
+    // Behind nothing it finds nothing.
+    #expect(try await server.send("DELETE /kv?key=k").status == 404)
+    #expect(try await server.send("DELETE /kv?key=k", [("If-Match", "*")]).status == 412)
+  }
+
+  @Test("The DELETE of a key that is there does not wait")
+  func deleteAtOnce() async throws {
+    _ = try await put("\"v\"")
+    server.backing.queue.follow(.keeps)
+    #expect(try await server.send("DELETE /kv?key=k").status == 202)
+    #expect(server.backing.pauses.all.isEmpty)
   }
 }

@@ -80,6 +80,7 @@ struct PreferenceTests {
     #expect(try put.json["key"]?.string == "b")
     #expect(put.revision != nil)
     #expect(try await server.send("DELETE /kv/b", prefer).status == 204)
+    #expect(try await server.send("DELETE /kv/b", prefer).status == 404)
     let condition = prefer + [("If-Match", "\"1\"")]
     #expect(try await server.send("PUT /kv/a", condition, body: "y").status == 412)
   }

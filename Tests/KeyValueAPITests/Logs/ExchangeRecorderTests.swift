@@ -26,20 +26,26 @@ struct ExchangeRecorderTests {
     func log(event: LogEvent) { events.append(event) }
   }
 
-  /// The events of one request that was answered like this.
+  /// The events of a request that was answered like this, so many times.
   private func events(
     _ level: Logger.Level, status: Status, problem: Problem? = nil,
-    fields: String = "", target: String = "/kv/hidden?ttl=1"
+    fields: String = "", target: String = "/kv/hidden?ttl=1", times: Int = 1
   ) throws -> [LogEvent] {
     let events = Recording.Events()
     let logger = Logger(label: "test") { _ in Recording(events: events, logLevel: level) }
     var parser = HTTPParser()
     let bytes = Array("GET \(target) HTTP/1.1\r\nHost: hidden\r\n\(fields)\r\n".utf8)
     guard case .head(let head, _) = try parser.parse(bytes.span) else { return [] }
-    ExchangeRecorder(metrics: RequestMetrics(registry: MetricsRegistry()), logger: logger).answered(
-      Exchange(
-        route: .value, head: head, id: RequestID(0xAB), status: status,
-        duration: .microseconds(1_234), problem: problem))
+    let warnings = RepeatedWarnings(logger: logger)
+    let recorder = ExchangeRecorder(
+      metrics: RequestMetrics(registry: MetricsRegistry()), logger: logger, warnings: warnings)
+    for _ in 0..<times {
+      recorder.answered(
+        Exchange(
+          route: .value, head: head, id: RequestID(0xAB), status: status,
+          duration: .microseconds(1_234), problem: problem))
+    }
+    warnings.summarize()
     return events.all
   }
 
@@ -67,6 +73,18 @@ struct ExchangeRecorderTests {
     #expect(events.map(\.level) == [.warning])
     #expect(events.first?.metadata?["cause"]?.description == "the disk is full")
     #expect(events.first?.metadata?["problem"]?.description == "unavailable")
+  }
+
+  @Test("Failures that repeat themselves are two lines, however many there are")
+  func repeated() throws {
+    var problem = Problem(.unavailable, "Try again.")
+    problem.cause = "the disk is full"
+    let events = try events(
+      .info, status: .serviceUnavailable, problem: problem, times: 1_000)
+    #expect(events.count == 2)
+    #expect(events.first?.metadata?["repeated"] == nil)
+    #expect(events.last?.metadata?["repeated"]?.description == "999")
+    #expect(events.last?.metadata?["request_id"] != nil)
   }
 
   @Test("An invalid traceparent is not logged")

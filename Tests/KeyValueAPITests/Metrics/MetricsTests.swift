@@ -112,9 +112,10 @@ struct MetricsTests {
 
   @Test("Requests in flight go up and down")
   func inFlight() {
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let recorder = ExchangeRecorder(
-      metrics: RequestMetrics(registry: registry),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      metrics: RequestMetrics(registry: registry), logger: logger,
+      warnings: RepeatedWarnings(logger: logger))
     recorder.began()
     recorder.began()
     recorder.ended()

@@ -93,6 +93,23 @@ struct ConfigurationTests {
         == ["there is no setting KV_AUTOSCALER_API_MAXX; is KV_AUTOSCALER_API_MAX meant?"])
   }
 
+  @Test(
+    "A secret that goes to another machine in the clear is warned of",
+    arguments: [
+      ("http://prometheus:9090", true), ("http://a:b@10.0.0.1/p", true),
+      ("https://prometheus", false), ("http://127.0.0.1:9090", false), ("http://[::1]", false),
+    ])
+  func clearText(_ url: String, _ isWarned: Bool) throws {
+    var settings = ["KV_AUTOSCALER_PRESET": "swarm", "KV_AUTOSCALER_PROMETHEUS_URL": url]
+    if !url.contains("@") {
+      #expect(try configuration(settings).warnings.isEmpty)
+      settings["KV_AUTOSCALER_PROMETHEUS_TOKEN"] = "swordfish"
+    }
+    let warnings = try configuration(settings).warnings
+    #expect(warnings.count == (isWarned ? 1 : 0))
+    #expect(!"\(warnings)".contains("swordfish"))
+  }
+
   @Test("Commands get every variable but this program's own settings")
   func commandEnvironment() {
     let environment = Configuration.commandEnvironment([

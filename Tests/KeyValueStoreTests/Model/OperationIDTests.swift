@@ -32,14 +32,37 @@ struct OperationIDTests {
   func check() throws {
     var random = SystemRandomNumberGenerator()
     let id = OperationID.make(at: Timestamp(microseconds: 1_645_557_742_000_999), random: &random)
-    #expect(id.acceptedAt == Timestamp(microseconds: 1_645_557_742_000_000))
+    #expect(
+      id.acceptedAt(ofAny: [.everybody]) == Timestamp(microseconds: 1_645_557_742_000_000))
     // The check is its last four digits: of other changes one in 65,536 would escape it.
     for place in id.text.indices.suffix(4) {
       var text = id.text
       text.replaceSubrange(place...place, with: text[place] == "5" ? "6" : "5")
-      #expect(try #require(OperationID(text)).acceptedAt == nil)
+      #expect(try #require(OperationID(text)).acceptedAt(ofAny: [.everybody]) == nil)
     }
-    #expect(OperationID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f")?.acceptedAt == nil)
+    let foreign = try #require(OperationID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"))
+    #expect(foreign.acceptedAt(ofAny: [.everybody]) == nil)
+  }
+
+  @Test("An id that was made for one owner tells others nothing, but in one of 65,536 cases")
+  func owners() {
+    var random = SystemRandomNumberGenerator()
+    let prefixes = ["a/", "b/", "a/b/", "A/", "a", "/a"]
+    let owners = prefixes.map { OperationOwner(keyPrefix: Array($0.utf8)) } + [.everybody]
+    #expect(Set(owners).count == owners.count)
+    var escapes = 0
+    for owner in owners {
+      for _ in 0..<100 {
+        let now = Timestamp(microseconds: 1_645_557_742_000_000)
+        let id = OperationID.make(at: now, of: owner, random: &random)
+        #expect(id.acceptedAt(ofAny: [owner]) == now)
+        #expect(id.acceptedAt(ofAny: owners.reversed()) == now)
+        #expect(id.acceptedAt(ofAny: []) == nil)
+        if id.acceptedAt(ofAny: owners.filter { $0 != owner }) != nil { escapes += 1 }
+      }
+    }
+    // 4,200 comparisons.
+    #expect(escapes < 5)
   }
 
   @Test("Ids of later milliseconds sort later")

@@ -19,6 +19,7 @@ struct TimeTests {
     #expect(Timestamp(microseconds: -1).seconds == -1)
     #expect(Timestamp(microseconds: -1_000_000).seconds == -1)
     #expect(Timestamp(microseconds: -1_000_001).seconds == -2)
+    #expect(Timestamp(microseconds: .min).seconds == -9_223_372_036_855)
     #expect(Timestamp(microseconds: 5).adding(seconds: 2).microseconds == 2_000_005)
   }
 

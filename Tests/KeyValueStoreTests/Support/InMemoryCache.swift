@@ -43,7 +43,9 @@ final class InMemoryCache: Cache, Sendable {
       for update in updates {
         state.leases[update.key] = nil
         let kept = state.lookups[update.key]?.revision ?? state.floor
-        if kept < update.lookup.revision { state.lookups[update.key] = update.lookup }
+        guard kept < update.revision else { continue }
+        state.lookups[update.key] = update.lookup
+        if update.lookup == nil { state.floor = max(state.floor, update.revision) }
       }
     }
     return true
