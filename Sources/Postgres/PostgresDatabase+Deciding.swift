@@ -65,7 +65,7 @@ extension PostgresDatabase {
 
   /// See `Database`. Errors: `unavailable`, `overloaded`, `outcomeUnknown`.
   public func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
-    let now = try await clock()
+    let now = try await readClock()
     let results = try await query { Purging.expired(by: now, limit: limit) }
     let found = results.flatMap { rows in
       (0..<rows.count).map { Purging.expired(rows, $0) }

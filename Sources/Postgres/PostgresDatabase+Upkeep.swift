@@ -12,7 +12,7 @@ extension PostgresDatabase {
   public func unpublished(
     olderThan age: Duration, limit: Int
   ) async throws(StoreError) -> [OutboxBatch] {
-    let until = try await clock() - age / .microseconds(1)
+    let until = try await readClock() - age / .microseconds(1)
     try await adoptOldOutbox(until: until)
     let least = outboxFloor.value(at: until)
     let results = try await query { Outbox.oldest(after: least, until: until, limit: limit) }
@@ -56,7 +56,7 @@ extension PostgresDatabase {
 
   /// See `Database`. Errors: `unavailable`, `overloaded`, `outcomeUnknown`.
   public func purgeRetained(limit: Int) async throws(StoreError) -> Int {
-    let time = try await clock() - configuration.retentionSeconds * 1_000_000
+    let time = try await readClock() - configuration.retentionSeconds * 1_000_000
     var removed = 0
     for table in Purging.retained {
       for bucket in 0..<SQL.buckets where removed < limit {

@@ -156,8 +156,13 @@ extension PostgresDatabase {
         let ticket = Ticket(
           validUntil: clock + configuration.writeValidity / .microseconds(1),
           outbox: Outbox.makeID(at: clock))
+        let least = pool.clock.now
         let results = try await pool.exchange(on: connection, [make(ticket)])
         noteWriting(trouble: nil)
+        if let time = BulkWrites.time(results[0]) {
+          pool.clock.hear(time, least: least)
+          pool.writersClock.hear(time, least: clock)
+        }
         if bulkMax < Self.bulkMost { bulkMax = min(bulkMax * 2, Self.bulkMost) }
         return (results[0], ticket.outbox)
       } catch {

@@ -44,8 +44,15 @@ public actor PostgresDatabase: SharedDatabase {
   public func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.pool.run() }
+      group.addTask { await self.pool.keepTime() }
       group.addTask { await self.settlePublished() }
     }
+  }
+
+  /// What the database's clock says now, as far as it is known here: it may be a little later
+  /// there, but not earlier. Nil: nothing was heard of it yet. For any thread; costs no exchange.
+  public nonisolated var clock: Timestamp? {
+    pool.clock.now.map { Timestamp(microseconds: $0) }
   }
 
   /// What the connections have done; for any thread.

@@ -90,7 +90,8 @@ extension Server {
     let ports = backend.makePorts(on: loops[number], number: number)
     return Store(
       database: ports.database, cache: ports.cache, queue: ports.queue, feed: ports.feed,
-      inFlight: inFlight, observer: StoreMetrics(registry: registry), now: backend.now)
+      inFlight: inFlight, observer: StoreMetrics(registry: registry),
+      now: backend.clock(number: number))
   }
 
   private func makeHandler(number: Int) -> APIHandler {

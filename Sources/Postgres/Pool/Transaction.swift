@@ -38,12 +38,15 @@ final class Transaction {
     }
     // Behind the locks: what others wrote before this is older.
     statements.append(Statement("SELECT \(SQL.now)"))
+    let least = pool.clock.now
     var results = try await pool.exchange(on: connection, statements)[...].dropFirst()
     let entries = results.removeFirst()
     let names = scope.names.isEmpty ? nil : results.removeFirst()
     let operations = scope.operations.isEmpty ? nil : results.removeFirst()
+    let now = results.removeFirst().number(0, 0)
+    pool.clock.hear(now, least: least)
     return Decisions(
-      now: Timestamp(microseconds: results.removeFirst().number(0, 0)),
+      now: Timestamp(microseconds: now),
       retentionSeconds: retentionSeconds,
       states: (0..<entries.count).map { LockedEntries.state(entries, $0) },
       kept: names.map { rows in (0..<rows.count).map { Idempotency.row(rows, $0) } } ?? [],
