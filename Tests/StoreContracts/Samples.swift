@@ -56,9 +56,3 @@ extension QueuedWrite {
     self.init(id: .numbered(number), write: write, acceptedAt: time)
   }
 }
-
-extension Timestamp {
-  func adding(microseconds: Int64) -> Timestamp {
-    Timestamp(microseconds: self.microseconds + microseconds)
-  }
-}

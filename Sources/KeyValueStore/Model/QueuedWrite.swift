@@ -4,7 +4,8 @@ public struct QueuedWrite: Equatable, Sendable {
   public var id: OperationID
   /// What to do. Its idempotency key, if any, was settled when it was accepted.
   public var write: Write
-  /// When it was accepted, by the accepting node's clock: its place in the key's history.
+  /// When it was accepted, by the database's clock: its place in the key's history, and the start
+  /// of its time to live.
   public var acceptedAt: Timestamp
 
   /// A write to be queued.

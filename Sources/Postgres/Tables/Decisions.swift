@@ -76,7 +76,9 @@ struct Decisions {
   /// Applies a queued write, unless it is on record already.
   mutating func apply(_ queued: QueuedWrite) -> AppliedWrite {
     if let record = records[queued.id] { return AppliedWrite(record: record, outcome: nil) }
-    let applied = withState(of: queued.write) { [now] in $0.apply(queued, at: now) }
+    let applied = withState(of: queued.write) { [now, retentionSeconds] in
+      $0.apply(queued, at: now, tombstonesSince: now.adding(seconds: -retentionSeconds))
+    }
     if let change = applied.outcome?.change(of: queued.write.key) { changes.append(change) }
     records[queued.id] = applied.record
     newRecords.append(applied.record)

@@ -33,10 +33,12 @@ enum Purging {
     var condition = ""
   }
 
+  /// A tombstone whose revision lies in the future, as the clock was set back, has its use still:
+  /// revisions must not run backwards.
   static let retained = [
     Table(
       name: "entries", key: "key", time: "updated_at", bucketed: "revision",
-      condition: "AND value IS NULL"),
+      condition: "AND value IS NULL AND revision < $2"),
     Table(name: "operations", key: "id", time: "updated_at", bucketed: "updated_at"),
     Table(name: "idempotency", key: "name", time: "created_at", bucketed: "created_at"),
   ]

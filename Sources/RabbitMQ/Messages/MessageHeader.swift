@@ -8,7 +8,7 @@ enum MessageHeader: UInt8, CaseIterable, Sendable {
   /// When the write was accepted, in µs since 1970.
   case acceptedAt
   case contentType
-  /// Seconds from the commit.
+  /// Seconds from the acceptance.
   case timeToLive
   /// `*`, or revisions with commas between them.
   case ifMatch
