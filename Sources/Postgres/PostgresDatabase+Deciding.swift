@@ -45,6 +45,7 @@ extension PostgresDatabase {
     for write in queued {
       scope.keys.insert(write.write.key)
       scope.operations.insert(write.id)
+      if let attempt = write.attempt { scope.commits.insert(attempt) }
     }
     do throws(StoreError) {
       let (applied, id) = try await decide(scope) { decisions in
@@ -89,6 +90,7 @@ extension PostgresDatabase {
     var retrying = Retrying(within: configuration.deadline)
     while true {
       let start = ContinuousClock.now
+      var commit: OutboxID?
       let loan: Pool.Loan
       do throws(ExchangeError) { loan = try await pool.lendForTransaction() } catch {
         throw failed(unwritten(error))
@@ -102,6 +104,7 @@ extension PostgresDatabase {
         }
         let result = body(&decisions)
         let id = Outbox.makeID(at: decisions.now.microseconds)
+        commit = id
         try await transaction.commit(decisions, outbox: id)
         await pool.takeBack(loan, isClean: true)
         noteWriting(trouble: nil)
@@ -109,7 +112,8 @@ extension PostgresDatabase {
       } catch {
         await pool.takeBack(loan, isClean: false)
         guard error.isConflict(inTransaction: true) else {
-          throw await failure(error, mayBeCommitted: transaction.isCommitting, since: start)
+          throw await failure(
+            error, mayBeCommitted: transaction.isCommitting, as: commit, since: start)
         }
         try await pause(&retrying, after: unwritten(error))
       }

@@ -41,7 +41,7 @@ extension PostgresDatabase {
       try? await Task.sleep(for: Self.settlingInterval)
       while case let ids = published.take(limit: Self.settledMax), !ids.isEmpty {
         do throws(StoreError) {
-          try await settle(ids)
+          try await change { Outbox.removal(ids) }
         } catch {
           published.add(ids)
           break
@@ -64,6 +64,11 @@ extension PostgresDatabase {
           Purging.removal(from: table, bucket: bucket, before: time, limit: limit - removed)
         }.count
       }
+    }
+    for bucket in Outbox.settledBuckets where removed < limit {
+      removed += try await change {
+        Purging.removalOfSettled(bucket: bucket, before: time, limit: limit - removed)
+      }.count
     }
     return removed
   }

@@ -151,11 +151,13 @@ extension PostgresDatabase {
     var retrying = Retrying(within: configuration.deadline)
     while true {
       let start = ContinuousClock.now
+      var commit: OutboxID?
       do throws(ExchangeError) {
         let (connection, clock) = try await pool.writer()
         let ticket = Ticket(
           validUntil: clock + configuration.writeValidity / .microseconds(1),
           outbox: Outbox.makeID(at: clock))
+        commit = ticket.outbox
         let least = pool.clock.now
         let results = try await pool.exchange(on: connection, [make(ticket)])
         noteWriting(trouble: nil)
@@ -168,7 +170,7 @@ extension PostgresDatabase {
       } catch {
         guard error.isConflict(inTransaction: false) else {
           if error.isOverrun { bulkMax = max(bulkMax / 2, Self.bulkMin) }
-          throw await failure(error, mayBeCommitted: true, since: start)
+          throw await failure(error, mayBeCommitted: true, as: commit, since: start)
         }
         try await pause(&retrying, after: unwritten(error))
       }

@@ -145,12 +145,13 @@ extension PostgresDatabase {
   }
 
   /// What a failed write that was sent at `start` means. `mayBeCommitted`: its last statement
-  /// commits.
+  /// commits, as `commit`.
   ///
   /// That the outcome is unknown is told only when the write can't take effect any more: then it is
   /// sure to come before whatever is written instead.
   func failure(
-    _ error: ExchangeError, mayBeCommitted: Bool, since start: ContinuousClock.Instant
+    _ error: ExchangeError, mayBeCommitted: Bool, as commit: OutboxID? = nil,
+    since start: ContinuousClock.Instant
   ) async -> StoreError {
     noteWriting(trouble: error)
     guard mayBeCommitted, error.leavesOutcomeUnknown else { return failed(unwritten(error)) }
@@ -163,7 +164,7 @@ extension PostgresDatabase {
       let left = end - ContinuousClock.now
       if left > .zero { await loop.pause(for: left) }
     }
-    return .outcomeUnknown(cause: "database: \(error.cause)")
+    return .outcomeUnknown(cause: "database: \(error.cause)", commit: commit)
   }
 
   /// Remembers whether the server takes writes, for `checkHealth`.

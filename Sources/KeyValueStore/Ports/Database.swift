@@ -16,7 +16,8 @@ public protocol Database {
   /// all are durable.
   ///
   /// One receipt a write, in order. A write with an idempotency key stores its outcome in the same
-  /// transaction, or returns the stored one.
+  /// transaction, or returns the stored one. `outcomeUnknown` names the commit in which they may
+  /// have been carried out, if commits have names and there was but one.
   func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt]
 
   /// Carries out a batch in order in one serializable transaction.
@@ -36,7 +37,11 @@ public protocol Database {
   ///
   /// A put's time to live begins with its acceptance. One that has expired takes its place, and is
   /// never there. A write accepted longer ago than tombstones are kept applies only where a row of
-  /// its key shows that it may. The `outcome` is nil for a write that was recorded before.
+  /// its key shows that it may.
+  ///
+  /// Where commits have names, a write whose `attempt` took place is recorded as applied, with the
+  /// last revision that it gave the key, and not applied again. The `outcome` is nil then, as it is
+  /// for a write that was recorded before.
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite]
 
   /// The record of an asynchronous write, or nil when unknown or older than its retention.

@@ -63,6 +63,12 @@ enum Outbox {
 
   private static func bucket(of id: OutboxID) -> Int64 { id.number % SQL.buckets }
 
+  /// The bucket of a commit that was found settled: nobody looks there for what is to be published.
+  private static func settledBucket(of id: OutboxID) -> Int64 { SQL.buckets + bucket(of: id) }
+
+  /// All such buckets.
+  static let settledBuckets = SQL.buckets..<(2 * SQL.buckets)
+
   /// Adds changes that were decided here.
   static func insertion(_ changes: [Change], as id: OutboxID, at now: Timestamp) -> Statement {
     var parameters = Parameters(reserving: changes.reduce(256) { $0 + $1.key.bytes.count + 128 })
@@ -183,18 +189,53 @@ enum Outbox {
 
   // MARK: Settling
 
-  /// Forgets commits.
+  /// Forgets commits whose writers know that they took place.
+  static func removal(_ ids: [OutboxID]) -> Statement {
+    Statement("DELETE FROM outbox_batches WHERE \(isNamed)", names(ids, in: ids.map(bucket)))
+  }
+
+  /// Settles commits whose writers may not know that they took place, and have queued their writes
+  /// again: these are to find out. Keeps what was written, and no more than that.
   static func settlement(_ ids: [OutboxID]) -> Statement {
+    Statement(
+      """
+      UPDATE outbox_batches SET bucket = bucket + \(SQL.buckets), versions = '{}', sizes = '{}',
+        content_types = '{}', created = '{}', updated = '{}', expiring = '{}',
+        earlier_keys = NULL, earlier_steps = NULL, earlier_sizes = NULL, earlier_types = NULL,
+        earlier_lives = NULL
+      WHERE \(isNamed)
+      """, names(ids, in: ids.map(bucket)))
+  }
+
+  /// What took place of some commits, settled or not, as far as it is kept. Rows: see `commit`.
+  static func commits(_ ids: [OutboxID]) -> Statement {
+    Statement(
+      "SELECT committed_at, number, keys, revisions FROM outbox_batches WHERE \(isNamed)",
+      names(ids + ids, in: ids.map(bucket) + ids.map(settledBucket)))
+  }
+
+  /// A row of `commits`: the last revision that was written of each key.
+  static func commit(_ rows: ResultSet, _ row: Int) -> (id: OutboxID, revisions: [Key: Revision]) {
+    let id = OutboxID(
+      committedAt: Timestamp(microseconds: rows.number(row, 0)), number: rows.number(row, 1))
+    let written = zip(rows.array(row, 2), rows.numbers(row, 3)).map { key, revision in
+      (Key(trusted: key ?? []), Revision(revision ?? 0))
+    }
+    return (id, Dictionary(written) { max($0, $1) })
+  }
+
+  private static let isNamed = """
+    (bucket, committed_at, number) IN (
+      SELECT u.bucket, u.committed_at, u.number
+      FROM unnest($1::INT8[], $2::INT8[], $3::INT8[]) AS u(bucket, committed_at, number))
+    """
+
+  private static func names(_ ids: [OutboxID], in buckets: [Int64]) -> Parameters {
     var parameters = Parameters()
-    parameters.add(numbers: ids.map { bucket(of: $0) })
+    parameters.add(numbers: buckets)
     parameters.add(numbers: ids.map { $0.committedAt.microseconds })
     parameters.add(numbers: ids.map { $0.number })
-    return Statement(
-      """
-      DELETE FROM outbox_batches WHERE (bucket, committed_at, number) IN (
-        SELECT u.bucket, u.committed_at, u.number
-        FROM unnest($1::INT8[], $2::INT8[], $3::INT8[]) AS u(bucket, committed_at, number))
-      """, parameters)
+    return parameters
   }
 
   // MARK: Release 0.1

@@ -60,4 +60,20 @@ enum Purging {
       RETURNING 1
       """, parameters)
   }
+
+  /// Removes at most `limit` commits of a bucket that were settled and took place before `time`.
+  /// Rows: one each.
+  static func removalOfSettled(bucket: Int64, before time: Int64, limit: Int) -> Statement {
+    var parameters = Parameters()
+    parameters.add(bucket)
+    parameters.add(time)
+    parameters.add(Int64(limit))
+    return Statement(
+      """
+      DELETE FROM outbox_batches WHERE bucket = $1 AND committed_at < $2 AND number IN (
+        SELECT number FROM outbox_batches WHERE bucket = $1 AND committed_at < $2
+        ORDER BY committed_at LIMIT $3)
+      RETURNING 1
+      """, parameters)
+  }
 }

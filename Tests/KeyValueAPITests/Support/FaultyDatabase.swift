@@ -6,11 +6,16 @@ final class FaultyDatabase: Database, Sendable {
   private let wrapped: any Database & Sendable
   private let failure = Mutex<StoreError?>(nil)
   private let count = Mutex(0)
+  private let lost = Mutex<[Write]?>(nil)
 
   init(_ wrapped: any Database & Sendable) { self.wrapped = wrapped }
 
   /// Every call fails with `error` from now on; nil: none does.
   func fail(with error: StoreError?) { failure.withLock { $0 = error } }
+
+  /// The next call that writes is carried out, and its caller told that it is not known; but only
+  /// after others have written what came `since`.
+  func loseOutcome(before since: Write...) { lost.withLock { $0 = since } }
 
   /// Calls that have written, or tried to.
   var writeCalls: Int { count.withLock { $0 } }
@@ -27,7 +32,14 @@ final class FaultyDatabase: Database, Sendable {
   func write(_ writes: [Write]) async throws(StoreError) -> [WriteReceipt] {
     count.withLock { $0 += 1 }
     try check()
-    return try await wrapped.write(writes)
+    let receipts = try await wrapped.write(writes)
+    let since = lost.withLock { lost in
+      defer { lost = nil }
+      return lost
+    }
+    guard let since else { return receipts }
+    if !since.isEmpty { _ = try await wrapped.write(since) }
+    throw .outcomeUnknown(cause: "the test has lost it")
   }
 
   func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {

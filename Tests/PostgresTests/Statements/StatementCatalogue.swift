@@ -92,6 +92,10 @@ enum StatementCatalogue {
     Item(file: "Operations", name: "failures", statement: Operations.fail(ids)),
   ]
 
+  private static let commits = (0..<100).map {
+    OutboxID(committedAt: time, number: Int64($0))
+  }
+
   private static let outbox = [
     Item(
       file: "Outbox", name: "insertion into the outbox",
@@ -100,10 +104,9 @@ enum StatementCatalogue {
     Item(
       file: "Outbox", name: "oldest of the outbox",
       statement: Outbox.oldest(after: now, until: now + 1_000, limit: 20)[0]),
-    Item(
-      file: "Outbox", name: "settlement",
-      statement: Outbox.settlement(
-        (0..<100).map { OutboxID(committedAt: time, number: Int64($0)) })),
+    Item(file: "Outbox", name: "settlement", statement: Outbox.settlement(commits)),
+    Item(file: "Outbox", name: "removal", statement: Outbox.removal(commits)),
+    Item(file: "Outbox", name: "commits", statement: Outbox.commits(commits)),
     Item(
       file: "Outbox", name: "adoption of the old outbox",
       statement: Outbox.adoption(until: now, as: id)),
@@ -113,7 +116,10 @@ enum StatementCatalogue {
     [
       Item(
         file: "Purging", name: "expired entries",
-        statement: Purging.expired(by: now, limit: 500)[0])
+        statement: Purging.expired(by: now, limit: 500)[0]),
+      Item(
+        file: "Purging", name: "removal of settled commits",
+        statement: Purging.removalOfSettled(bucket: 9, before: now, limit: 500)),
     ]
     + Purging.retained.map { table in
       Item(
