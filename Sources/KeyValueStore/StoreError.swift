@@ -8,8 +8,9 @@ public enum StoreError: Error, Equatable {
   case tooSlow(cause: String)
   /// A queue is full; nothing was started. Worth another try in `retryAfter` seconds.
   case overloaded(retryAfter: Int)
-  /// The write may or may not have been committed.
-  case outcomeUnknown(cause: String)
+  /// The write may or may not have been committed; if it was, then as `commit`. Nil: that has no
+  /// name, or none is known.
+  case outcomeUnknown(cause: String, commit: OutboxID? = nil)
   /// A request with the same idempotency key is being carried out.
   case idempotencyInFlight
   /// The database will never carry this out; nothing was written. Trying again can't help: one of
@@ -19,7 +20,7 @@ public enum StoreError: Error, Equatable {
   /// What went wrong, for operators; it may name hosts, but never keys or values.
   public var cause: String {
     switch self {
-    case .unavailable(let cause, _), .outcomeUnknown(let cause), .rejected(let cause),
+    case .unavailable(let cause, _), .outcomeUnknown(let cause, _), .rejected(let cause),
       .tooSlow(let cause):
       cause
     case .overloaded: "too much work is waiting"

@@ -63,6 +63,7 @@ extension PostgresDatabase {
     for write in queued {
       scope.keys.insert(write.write.key)
       scope.operations.insert(write.id)
+      if let attempt = write.attempt { scope.commits.insert(attempt) }
     }
     do throws(StoreError) {
       let (applied, id) = try await decide(scope, isDivisible: scope.keys.count > 1) { decisions in
@@ -109,7 +110,7 @@ extension PostgresDatabase {
 
   /// See `Database`. Errors: `unavailable`, `overloaded`, `outcomeUnknown`.
   public func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
-    let now = try await clock()
+    let now = try await readClock()
     let results = try await query { Purging.expired(by: now, limit: limit) }
     let found = results.flatMap { rows in
       (0..<rows.count).map { Purging.expired(rows, $0) }
@@ -144,6 +145,7 @@ extension PostgresDatabase {
     var retrying = Retrying(within: configuration.deadline)
     while true {
       let start = ContinuousClock.now
+      var commit: OutboxID?
       let loan: Pool.Loan
       do throws(ExchangeError) { loan = try await pool.lendForTransaction() } catch {
         throw failed(unwritten(error))
@@ -157,6 +159,7 @@ extension PostgresDatabase {
         }
         let result = body(&decisions)
         let id = Outbox.makeID(at: decisions.now.microseconds)
+        commit = id
         try await transaction.commit(decisions, outbox: id)
         await pool.takeBack(loan, isClean: true)
         noteWriting(trouble: nil)
@@ -165,7 +168,8 @@ extension PostgresDatabase {
         await pool.takeBack(loan, isClean: false)
         if isDivisible, error.isLockTimeout { throw unwritten(error) }
         guard error.isConflict(inTransaction: true) else {
-          throw await failure(error, mayBeCommitted: transaction.isCommitting, since: start)
+          throw await failure(
+            error, mayBeCommitted: transaction.isCommitting, as: commit, since: start)
         }
         try await pause(&retrying, after: unwritten(error))
       }

@@ -157,7 +157,7 @@ extension PostgresDatabase {
   }
 
   /// What the database's clock says, in µs since 1970. Errors: `unavailable`, `overloaded`.
-  func clock() async throws(StoreError) -> Int64 {
+  func readClock() async throws(StoreError) -> Int64 {
     try await query { [Statement("SELECT \(SQL.now)")] }[0].number(0, 0)
   }
 }

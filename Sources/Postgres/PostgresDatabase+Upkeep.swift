@@ -12,7 +12,7 @@ extension PostgresDatabase {
   public func unpublished(
     olderThan age: Duration, limit: Int
   ) async throws(StoreError) -> [OutboxBatch] {
-    let until = try await clock() - age / .microseconds(1)
+    let until = try await readClock() - age / .microseconds(1)
     try await adoptOldOutbox(until: until)
     let least = outboxFloor.value(at: until)
     let results = try await query { Outbox.oldest(after: least, until: until, limit: limit) }
@@ -70,7 +70,7 @@ extension PostgresDatabase {
       try? await Task.sleep(for: Self.settlingInterval)
       while case let ids = published.take(limit: Self.settledMax), !ids.isEmpty {
         do throws(StoreError) {
-          try await settle(ids)
+          try await change { Outbox.removal(ids) }
         } catch {
           published.add(ids)
           break
@@ -85,7 +85,7 @@ extension PostgresDatabase {
 
   /// See `Database`. Errors: `unavailable`, `overloaded`, `outcomeUnknown`.
   public func purgeRetained(limit: Int) async throws(StoreError) -> Int {
-    let time = try await clock() - configuration.retentionSeconds * 1_000_000
+    let time = try await readClock() - configuration.retentionSeconds * 1_000_000
     var removed = 0
     for table in Purging.retained {
       for bucket in 0..<SQL.buckets where removed < limit {
@@ -93,6 +93,11 @@ extension PostgresDatabase {
           Purging.removal(from: table, bucket: bucket, before: time, limit: limit - removed)
         }.count
       }
+    }
+    for bucket in Outbox.settledBuckets where removed < limit {
+      removed += try await change {
+        Purging.removalOfSettled(bucket: bucket, before: time, limit: limit - removed)
+      }.count
     }
     return removed
   }

@@ -161,19 +161,26 @@ extension PostgresDatabase {
     var retrying = Retrying(within: configuration.deadline)
     while true {
       let start = ContinuousClock.now
+      var commit: OutboxID?
       do throws(ExchangeError) {
         let (connection, clock) = try await pool.writer()
         let ticket = Ticket(
           validUntil: clock + configuration.writeValidity / .microseconds(1),
           outbox: Outbox.makeID(at: clock))
+        commit = ticket.outbox
+        let least = pool.clock.now
         let results = try await pool.exchange(on: connection, [make(ticket)])
         noteWriting(trouble: nil)
+        if let time = BulkWrites.time(results[0]) {
+          pool.clock.hear(time, least: least)
+          pool.writersClock.hear(time, least: clock)
+        }
         if bulkMax < Self.bulkMost { bulkMax = min(bulkMax * 2, Self.bulkMost) }
         return (results[0], ticket.outbox)
       } catch {
         guard error.isConflict(inTransaction: false) else {
           if error.isOverrun { bulkMax = max(bulkMax / 2, Self.bulkMin) }
-          throw await failure(error, mayBeCommitted: true, since: start)
+          throw await failure(error, mayBeCommitted: true, as: commit, since: start)
         }
         // To wait for a lock is for the patient: see `write`.
         if error.isLockTimeout { throw unwritten(error) }

@@ -46,8 +46,15 @@ public actor PostgresDatabase: SharedDatabase {
   public func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.pool.run() }
+      group.addTask { await self.pool.keepTime() }
       group.addTask { await self.settlePublished() }
     }
+  }
+
+  /// What the database's clock says now, as far as it is known here: it may be a little later
+  /// there, but not earlier. Nil: nothing was heard of it yet. For any thread; costs no exchange.
+  public nonisolated var clock: Timestamp? {
+    pool.clock.now.map { Timestamp(microseconds: $0) }
   }
 
   /// What the connections have done; for any thread.
@@ -142,12 +149,13 @@ extension PostgresDatabase {
   }
 
   /// What a failed write that was sent at `start` means. `mayBeCommitted`: its last statement
-  /// commits.
+  /// commits, as `commit`.
   ///
   /// That the outcome is unknown is told only when the write can't take effect any more: then it is
   /// sure to come before whatever is written instead.
   func failure(
-    _ error: ExchangeError, mayBeCommitted: Bool, since start: ContinuousClock.Instant
+    _ error: ExchangeError, mayBeCommitted: Bool, as commit: OutboxID? = nil,
+    since start: ContinuousClock.Instant
   ) async -> StoreError {
     noteWriting(trouble: error)
     guard mayBeCommitted, error.leavesOutcomeUnknown else { return failed(unwritten(error)) }
@@ -160,7 +168,7 @@ extension PostgresDatabase {
       let left = end - ContinuousClock.now
       if left > .zero { await loop.pause(for: left) }
     }
-    return .outcomeUnknown(cause: "database: \(error.cause)")
+    return .outcomeUnknown(cause: "database: \(error.cause)", commit: commit)
   }
 
   /// Remembers whether the server takes writes, for `checkHealth`.

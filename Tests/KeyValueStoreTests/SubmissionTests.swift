@@ -63,7 +63,8 @@ struct SubmissionTests {
     backing.clock.advance(seconds: 60)
     _ = try await backing.database.write([put("a", "newer")])
     backing.clock.advance(seconds: -60)
-    let superseded = try await loop.submit(put("a", "older"), mayHaveHappened: true)
+    let attempt = Attempt(startedAt: backing.clock.now, commit: nil)
+    let superseded = try await loop.submit(put("a", "older"), after: attempt)
     guard case .applied(let second) = superseded.receipt else {
       Issue.record("Not applied: \(superseded.receipt)")
       return
@@ -107,6 +108,59 @@ struct SubmissionTests {
     backing.clock.advance(seconds: 1)
     _ = try await loop.submit(put("a", "4"))
     #expect(backing.queue.submitted[3].acceptedAt == backing.clock.now)
+  }
+
+  @Test("A write that was tried before is accepted as of then, with the name of its attempt")
+  func attempted() async throws {
+    let loop = Loop(backing)
+    backing.queue.follow(.keeps)
+    let attempt = Attempt(
+      startedAt: backing.clock.now, commit: OutboxID(committedAt: backing.clock.now, number: 1))
+    backing.clock.advance(seconds: 5)
+    let submission = try await loop.submit(put("a"), after: attempt)
+    let queued = backing.queue.submitted[0]
+    #expect(queued.acceptedAt == attempt.startedAt && queued.attempt == attempt.commit)
+    // What it says of itself begins there, too: it is remembered for as long.
+    #expect(submission.id.acceptedAt == attempt.startedAt)
+  }
+
+  @Test("What is applied already, but was told nobody, is in the cache once that is known")
+  func refreshed() async throws {
+    let loop = Loop(backing)
+    backing.queue.follow(.keeps)
+    let attempt = Attempt(
+      startedAt: backing.clock.now, commit: OutboxID(committedAt: backing.clock.now, number: 1))
+    _ = try await loop.submit(put("a", "1"), after: attempt)
+    let queued = backing.queue.submitted
+    _ = try await loop.apply(queued)
+    #expect(try await loop.get(key("a")).text == "1")
+    backing.clock.advance(seconds: 1)
+    _ = try await backing.database.write([put("a", "2")])
+    #expect(try await loop.apply(queued)[0].outcome == nil)
+    let reading = try await loop.get(key("a"))
+    #expect(reading.text == "2" && reading.source == .cache)
+  }
+
+  @Test("A clock that is set back is followed")
+  func followed() async throws {
+    let loop = Loop(backing)
+    backing.queue.follow(.keeps)
+    _ = try await loop.submit(put("a"))
+    backing.clock.advance(seconds: -3_600)
+    _ = try await loop.submit(put("a"))
+    #expect(backing.queue.submitted[1].acceptedAt == backing.clock.now)
+  }
+
+  @Test("What expired in the queue is not in the cache")
+  func expired() async throws {
+    let loop = Loop(backing)
+    backing.queue.follow(.keeps)
+    _ = try await loop.submit(put("a", "secret", timeToLive: 1))
+    let queued = backing.queue.submitted
+    backing.clock.advance(seconds: 2)
+    #expect(try await loop.apply(queued)[0].record.state == .applied)
+    #expect(backing.cache.updates.flatMap(\.self).map(\.lookup.entry) == [nil])
+    #expect(try await loop.get(key("a")).entry == nil)
   }
 
   @Test("A queue that refuses passes its error on")

@@ -181,7 +181,7 @@ extension DatabaseContract {
 }
 
 extension DatabaseHarness {
-  fileprivate func apply(_ queued: QueuedWrite) async throws -> AppliedWrite {
+  func apply(_ queued: QueuedWrite) async throws -> AppliedWrite {
     let applied = try await database.apply([queued])
     return try #require(applied.first)
   }

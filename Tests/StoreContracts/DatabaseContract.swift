@@ -7,5 +7,5 @@ public enum DatabaseContract {
   /// All cases. Each wants a harness of its own.
   public static let cases: [Case] =
     writes + revisions + conditions + idempotency + batches + batchIdempotency + listing
-    + queuedWrites + queuedWriteOrder + purging + concurrency
+    + queuedWrites + queuedWriteOrder + queuedWriteTimes + purging + concurrency
 }

@@ -52,13 +52,7 @@ extension OperationID {
 }
 
 extension QueuedWrite {
-  init(_ number: Int, _ write: Write, at time: Timestamp) {
-    self.init(id: .numbered(number), write: write, acceptedAt: time)
-  }
-}
-
-extension Timestamp {
-  func adding(microseconds: Int64) -> Timestamp {
-    Timestamp(microseconds: self.microseconds + microseconds)
+  init(_ number: Int, _ write: Write, at time: Timestamp, attempt: OutboxID? = nil) {
+    self.init(id: .numbered(number), write: write, acceptedAt: time, attempt: attempt)
   }
 }

@@ -7,7 +7,8 @@ public enum SharedDatabaseContract {
   public typealias Case = ContractCase<any SharedDatabaseHarness>
 
   /// All cases. Each wants a harness of its own.
-  public static let cases: [Case] = remembering + settling + repairing + failing
+  public static let cases: [Case] =
+    remembering + settling + repairing + attempting + failing
 
   static let remembering: [Case] = [
     Case("Every kind of committed change is remembered, exactly as it was committed") { harness in
@@ -188,6 +189,67 @@ public enum SharedDatabaseContract {
       try await harness.shared.endRepair(after: first.compactMap(\.id))
       let rest = try await harness.shared.repairRequests(limit: 10)
       #expect(rest.flatMap(\.changes).map(\.key) == [Key("k2"), Key("k3"), Key("k4")])
+    },
+  ]
+
+  static let attempting: [Case] = [
+    Case("A queued write that took effect before it was queued is applied, and not again") {
+      harness in
+      let start = try await harness.now()
+      try await harness.store("deleted")
+      let receipts = try await harness.database.write([
+        .put("k", "1"), .put("k", "2"), .put("k", "3"), .delete("deleted"),
+      ])
+      let newer = try await harness.store("k", "newer")
+      let copies = [
+        QueuedWrite(1, .put("k", "1"), at: start, attempt: receipts[0].outbox),
+        QueuedWrite(2, .delete("deleted"), at: start, attempt: receipts[3].outbox),
+      ]
+      let applied = try await harness.database.apply(copies)
+      #expect(applied.allSatisfy { $0.record.state == .applied && $0.outcome == nil })
+      #expect(
+        applied.map(\.record.revision) == [
+          // That of the last put of the commit.
+          receipts[2].outcome.change(of: Key("k"))?.revision,
+          receipts[3].outcome.change(of: Key("deleted"))?.revision,
+        ])
+      #expect(try await harness.lookup("k").entry?.metadata == newer)
+      #expect(newer.version == 4)
+      #expect(try await harness.database.operation(copies[0].id) == applied[0].record)
+    },
+    Case("So it is when others have relayed the change meanwhile, for as long as tombstones stay") {
+      harness in
+      let start = try await harness.now()
+      let receipt = try await harness.write(.put("k", "1"))
+      try await harness.shared.settle(try #require(receipt.outbox.map { [$0] }))
+      #expect(try await harness.unpublished().isEmpty)
+      try await harness.advance(seconds: 80_000)
+      while try await harness.database.purgeRetained(limit: 100) > 0 {}
+      let copy = QueuedWrite(1, .put("k", "1"), at: start, attempt: receipt.outbox)
+      let applied = try await harness.database.apply([copy])[0]
+      #expect(applied.record.state == .applied && applied.outcome == nil)
+      #expect(applied.record.revision == receipt.outcome.change(of: Key("k"))?.revision)
+      try await harness.advance(seconds: 10_000)
+      while try await harness.database.purgeRetained(limit: 100) > 0 {}
+      let late = QueuedWrite(2, .put("k", "1"), at: start, attempt: receipt.outbox)
+      #expect(try await harness.database.apply([late])[0].record.state == .superseded)
+      #expect(try await harness.lookup("k").entry?.metadata.version == 1)
+    },
+    Case("A queued write whose first attempt did not take effect is applied") { harness in
+      let start = try await harness.now()
+      try await harness.advance(seconds: 1)
+      let never = OutboxID(committedAt: start, number: 7)
+      let other = try #require(try await harness.write(.put("other")).outbox)
+      let applied = try await harness.database.apply([
+        QueuedWrite(1, .put("a"), at: start, attempt: never),
+        QueuedWrite(2, .put("b"), at: start, attempt: other),
+      ])
+      #expect(applied.map(\.record.state) == [.applied, .applied])
+      #expect(applied.allSatisfy { $0.outcome != nil })
+      // But it does not follow what was written since.
+      try await harness.store("c")
+      let late = QueuedWrite(3, .put("c", "late"), at: start, attempt: never)
+      #expect(try await harness.database.apply([late])[0].record.state == .superseded)
     },
   ]
 

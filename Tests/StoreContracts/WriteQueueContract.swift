@@ -81,7 +81,7 @@ public enum WriteQueueContract {
       let entry = try #require(try await harness.database.read([Key("é/ %")])[0].entry)
       #expect(entry.value == value)
       #expect(entry.metadata.contentType == "application/x; a=\"é\"")
-      #expect(entry.metadata.expiresAt == entry.metadata.updatedAt.adding(seconds: 1_000))
+      #expect(entry.metadata.expiresAt == queued.acceptedAt.adding(seconds: 1_000))
     },
     Case("The same operation submitted twice takes effect once") { harness in
       let queued = QueuedWrite(1, .put("k"), at: try await harness.now())

@@ -23,6 +23,8 @@ import databases  # noqa: E402
 
 MODULES = [
     "test_promises",
+    "test_attempts",
+    "test_clocks",
     "test_faults",
     "test_cockroach",
     "test_rolling",

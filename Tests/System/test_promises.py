@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from email.utils import parsedate_to_datetime
 
 import running
 from client import Client, Unreachable
@@ -119,6 +120,25 @@ class Queued(running.Case):
             self.assertEqual(self.wait_for(answer.operation)["status"], "superseded")
         self.assertEqual(self.client.get(self.key("written")).body, b"new")
         self.assertEqual(self.client.get(self.key("deleted")).status, 404)
+
+    def test_expiry(self):
+        """A queued write expires when it should, however long it waited; or it never was there."""
+        for number in (1, 2):
+            self.cluster.command("pause", f"kv-worker-{number}")
+        start = time.time()
+        try:
+            kept = self.client.put(self.key("kept") + "?ttl=600", "1", Prefer="respond-async")
+            gone = self.client.put(self.key("gone") + "?ttl=1", "1", Prefer="respond-async")
+            self.assertEqual((kept.status, gone.status), (202, 202))
+            time.sleep(3)
+        finally:
+            for number in (1, 2):
+                self.cluster.command("resume", f"kv-worker-{number}")
+        for answer in (kept, gone):
+            self.assertEqual(self.wait_for(answer.operation)["status"], "applied")
+        self.assertEqual(self.client.get(self.key("gone")).status, 404)
+        expires = self.client.get(self.key("kept"), Cache_Control="no-cache").headers["Expires"]
+        self.assertLess(parsedate_to_datetime(expires).timestamp(), start + 602)
 
     def test_wait(self):
         """`respond-async, wait` answers as the write itself would have."""

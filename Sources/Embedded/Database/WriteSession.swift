@@ -99,7 +99,7 @@ final class WriteSession {
     if let record = try operations.record(queued.id) {
       return AppliedWrite(record: record, outcome: nil)
     }
-    let applied = try entries.apply(queued, at: now)
+    let applied = try entries.apply(queued, at: now, tombstonesSince: retained)
     rows += 1
     try operations.add(applied.record)
     return applied

@@ -105,10 +105,12 @@ final class EntryWriter {
   // MARK: Queued writes
 
   /// Applies a queued write at `now`, in the place of its acceptance.
-  func apply(_ queued: QueuedWrite, at now: Timestamp) throws(SQLiteFailure) -> AppliedWrite {
+  func apply(
+    _ queued: QueuedWrite, at now: Timestamp, tombstonesSince oldest: Timestamp
+  ) throws(SQLiteFailure) -> AppliedWrite {
     let before = try readState(of: queued.write.key)
     var after = before
-    let applied = after.apply(queued, at: now)
+    let applied = after.apply(queued, at: now, tombstonesSince: oldest)
     if after != before { try save(after, of: queued.write, at: now) }
     return applied
   }

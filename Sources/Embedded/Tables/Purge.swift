@@ -15,7 +15,8 @@ final class Purge {
       RETURNING key, revision
       """, on: database)
     let aged = [
-      ("entries", "id", "version = 0 AND updated_at < ?1"),
+      // One whose revision lies in the future, as the clock was set back, has its use still.
+      ("entries", "id", "version = 0 AND updated_at < ?1 AND revision < ?1"),
       ("operations", "id", "updated_at < ?1"),
       ("idempotency", "id", "created_at < ?1"),
     ]

@@ -11,7 +11,7 @@ struct EmbeddedBackend: Backend {
   let name = "embedded"
   let needsPurging = true
   let services: [any Service] = []
-  let now: WallClock
+  private let now: WallClock
   let database: EmbeddedDatabase
   let cache: EmbeddedCache
   private let feed: EmbeddedChangeFeed
@@ -33,6 +33,9 @@ struct EmbeddedBackend: Backend {
     StorePorts(
       database: database, cache: cache, queue: EmbeddedQueue(database: database), feed: feed)
   }
+
+  /// The database's is this machine's.
+  func clock(number: Int) -> WallClock { now }
 
   func samples() async -> [MetricSample] {
     EmbeddedMetrics.samples(of: database.statistics)

@@ -93,7 +93,7 @@ extension Server {
     return Store(
       database: ports.database, cache: ports.cache, queue: ports.queue, feed: ports.feed,
       repairs: ports.repairs, inFlight: inFlight, observer: StoreMetrics(registry: registry),
-      now: backend.now)
+      now: backend.clock(number: number))
   }
 
   private func makeHandler(number: Int) -> APIHandler {

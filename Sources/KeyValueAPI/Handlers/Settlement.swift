@@ -28,13 +28,14 @@ extension APIHandler {
   private func settleAtOnce(
     _ write: Write, by principal: Principal, _ preferences: Preferences
   ) async throws(StoreError) -> Settlement {
+    let start = store.acceptance()
     do throws(StoreError) {
       return .final(try await store.write(write))
     } catch {
       guard !preferences.isStrict, error.allowsQueueing(write) else { throw error }
       do throws(StoreError) {
         return try await submit(
-          write, by: principal, mayHaveHappened: error.isOutcomeUnknown)
+          write, by: principal, after: error.attempt(startedAt: start))
       } catch let second {
         // Of two failures the client hears of the one that leaves more open.
         throw second.isOutcomeUnknown ? second : error
@@ -59,10 +60,9 @@ extension APIHandler {
   }
 
   private func submit(
-    _ write: Write, by principal: Principal, mayHaveHappened: Bool = false
+    _ write: Write, by principal: Principal, after attempt: Attempt? = nil
   ) async throws(StoreError) -> Settlement {
-    let submission = try await store.submit(
-      write, mayHaveHappened: mayHaveHappened, of: principal.owner)
+    let submission = try await store.submit(write, after: attempt, of: principal.owner)
     guard case .applied(let applied) = submission.receipt, let outcome = applied.outcome else {
       return .queued(submission.id)
     }
@@ -73,10 +73,10 @@ extension APIHandler {
 extension StoreError {
   /// Whether a write that failed so may be queued instead.
   ///
-  /// The queue applies a write only if nothing newer than its acceptance has been written, so it
-  /// does no harm if an unconditional one was committed after all; a condition would be tested
-  /// twice. An idempotent one fails instead: its client can send it again, and it still happens
-  /// once.
+  /// The queue applies a write only if nothing newer than its acceptance has been written, and that
+  /// is the start of the attempt: it does no harm if an unconditional one was committed after all.
+  /// A condition would be tested twice. An idempotent one fails instead: its client can send it
+  /// again, and it still happens once.
   fileprivate func allowsQueueing(_ write: Write) -> Bool {
     guard write.idempotency == nil else { return false }
     return switch self {
@@ -88,5 +88,11 @@ extension StoreError {
 
   fileprivate var isOutcomeUnknown: Bool {
     if case .outcomeUnknown = self { true } else { false }
+  }
+
+  /// The attempt that ended so, if it may have taken effect.
+  fileprivate func attempt(startedAt start: Timestamp) -> Attempt? {
+    guard case .outcomeUnknown(_, let commit) = self else { return nil }
+    return Attempt(startedAt: start, commit: commit)
   }
 }

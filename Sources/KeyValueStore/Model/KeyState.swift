@@ -24,20 +24,33 @@ public struct KeyState: Equatable, Sendable {
 
   /// Carries out a write at `now`, after whatever was written before.
   public mutating func apply(_ write: Write, at now: Timestamp) -> WriteOutcome {
-    carryOut(write, as: revision.next(at: now), at: now)
+    carryOut(write, as: revision.next(at: now), at: now, livingFrom: now)
   }
 
   /// Applies a queued write at `now`, in the place of its acceptance, unless something as new was
-  /// written.
+  /// written. Its time to live began with its acceptance, too: what it stores may have expired.
   ///
   /// A delete that finds nothing takes its place all the same: a put that was accepted before it,
-  /// and is delivered after it, must not bring the key back.
-  public mutating func apply(_ queued: QueuedWrite, at now: Timestamp) -> AppliedWrite {
-    let place = Revision(queued.acceptedAt.microseconds)
-    guard revision < place else {
-      return AppliedWrite(record: record(queued, .superseded, revision, now), outcome: nil)
+  /// and is delivered after it, must not bring the key back. Where neither an entry nor a tombstone
+  /// is left, a write from before `tombstonesSince`, the oldest time whose tombstones are kept, is
+  /// superseded: there may have been one that was newer.
+  ///
+  /// No acceptance lies after `now`, unless by a clock that was wrong. Such a write takes the place
+  /// of now: a revision from the future would supersede whatever is accepted until then.
+  public mutating func apply(
+    _ queued: QueuedWrite, at now: Timestamp, tombstonesSince: Timestamp
+  ) -> AppliedWrite {
+    let accepted = Revision(queued.acceptedAt.microseconds)
+    let isProven =
+      revision != .none || queued.acceptedAt > tombstonesSince.adding(seconds: Self.clockMargin)
+    guard revision < accepted, isProven else {
+      let newer = revision == .none ? nil : revision
+      return AppliedWrite(record: record(queued, .superseded, newer, now), outcome: nil)
     }
-    let outcome = carryOut(queued.write, as: place, at: now)
+    let isAhead = queued.acceptedAt > now.adding(microseconds: Self.aheadMax)
+    let place = isAhead ? revision.next(at: now) : accepted
+    let outcome = carryOut(
+      queued.write, as: place, at: now, livingFrom: isAhead ? now : queued.acceptedAt)
     switch outcome {
     case .stored, .deleted:
       return AppliedWrite(record: record(queued, .applied, place, now), outcome: outcome)
@@ -65,8 +78,16 @@ public struct KeyState: Equatable, Sendable {
     return Change(key: key, revision: revision, kind: .expire)
   }
 
+  /// How far apart the clocks of a database's servers may be, in seconds, with room to spare:
+  /// tombstones are removed by one of them, and looked for by another.
+  private static let clockMargin: Int64 = 1
+
+  /// How far an acceptance may be ahead, in µs: by as much as the clocks of a database's servers
+  /// differ while they are kept in time. Then its own place serves the order best.
+  private static let aheadMax: Int64 = 10_000
+
   private mutating func carryOut(
-    _ write: Write, as next: Revision, at now: Timestamp
+    _ write: Write, as next: Revision, at now: Timestamp, livingFrom start: Timestamp
   ) -> WriteOutcome {
     let live = live(at: now)
     guard write.condition.holds(for: live?.revision) else {
@@ -81,7 +102,7 @@ public struct KeyState: Equatable, Sendable {
       let metadata = Metadata(
         key: key, revision: next, version: (live?.version ?? 0) + 1, size: value.count,
         contentType: contentType, createdAt: live?.createdAt ?? now, updatedAt: now,
-        expiresAt: timeToLive.map { now.adding(seconds: $0) })
+        expiresAt: timeToLive.map { start.adding(seconds: $0) })
       (revision, entry) = (next, metadata)
       return .stored(metadata)
     }

@@ -17,6 +17,11 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     Timestamp(microseconds: microseconds + seconds * 1_000_000)
   }
 
+  /// The point `microseconds` later.
+  public func adding(microseconds: Int64) -> Timestamp {
+    Timestamp(microseconds: self.microseconds + microseconds)
+  }
+
   /// Earlier is less.
   public static func < (left: Timestamp, right: Timestamp) -> Bool {
     left.microseconds < right.microseconds

@@ -11,7 +11,8 @@ public struct Write: Equatable, Sendable {
 
   /// What a write does.
   public enum Mutation: Equatable, Sendable {
-    /// Stores a value; `timeToLive` in seconds from the commit, 1 to 315,360,000, nil: for ever.
+    /// Stores a value; `timeToLive` in seconds from the commit, or from the acceptance if it is
+    /// queued, 1 to 315,360,000; nil: for ever.
     case put(value: [UInt8], contentType: String, timeToLive: Int64?)
     /// Removes the entry and leaves a tombstone.
     case delete

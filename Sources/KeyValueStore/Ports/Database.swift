@@ -18,6 +18,8 @@ public protocol Database {
   ///
   /// One result a write, in order: each has its own, whatever became of the others. A write with an
   /// idempotency key stores its outcome in the same transaction, or returns the stored one.
+  /// `outcomeUnknown` names the commit in which the write may have been carried out, if commits
+  /// have names.
   ///
   /// `isPatient`: waits as long as it may for keys that somebody else is writing. Otherwise their
   /// writes fail with `tooSlow`, before those of other keys have waited long for them.
@@ -35,8 +37,16 @@ public protocol Database {
   /// A write applies only if the key's revision is lower than its acceptance time in µs, which then
   /// becomes the key's revision: another one, accepted later but before this one was applied, still
   /// applies. A delete that finds nothing gives the key its revision too, lest a put accepted
-  /// before it, but delivered after it, bring the key back. The `outcome` is nil for a write that
-  /// was recorded before.
+  /// before it, but delivered after it, bring the key back. An acceptance that lies ahead of the
+  /// database's clock, by more than its servers may differ, becomes the time of now.
+  ///
+  /// A put's time to live begins with its acceptance. One that has expired takes its place, and is
+  /// never there. A write accepted longer ago than tombstones are kept applies only where a row of
+  /// its key shows that it may.
+  ///
+  /// Where commits have names, a write whose `attempt` took place is recorded as applied, with the
+  /// last revision that it gave the key, and not applied again. The `outcome` is nil then, as it is
+  /// for a write that was recorded before.
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite]
 
   /// The record of an asynchronous write, or nil when unknown or older than its retention.
@@ -50,7 +60,8 @@ public protocol Database {
   func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch
 
   /// Removes at most `limit` tombstones, operations and idempotency keys that are older than their
-  /// retention (24 h each); returns how many went.
+  /// retention (24 h each); returns how many went. A tombstone whose revision lies in the future
+  /// stays until that is as old.
   func purgeRetained(limit: Int) async throws(StoreError) -> Int
 
   /// Fails unless the database can be read and takes writes now. Writes nothing.

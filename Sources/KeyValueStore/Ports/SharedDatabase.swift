@@ -8,8 +8,10 @@ public protocol SharedDatabase: Database {
     olderThan age: Duration, limit: Int
   ) async throws(StoreError) -> [OutboxBatch]
 
-  /// Forgets changes about which nothing is left to be done. What `PublishedChanges` holds is
-  /// settled without being asked for, apart from writes.
+  /// Settles changes of `unpublished` about which nothing is left to be done. Their writers may not
+  /// know that they took place: for as long as tombstones, it is remembered that they did, as
+  /// `attempt` of queued writes asks for. What `PublishedChanges` holds is settled and forgotten
+  /// without being asked for, apart from writes.
   func settle(_ ids: [OutboxID]) async throws(StoreError)
 
   /// Asks the other processes to repair the cache after these commits, at once: theirs is the only

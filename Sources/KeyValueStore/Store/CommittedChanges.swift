@@ -54,6 +54,8 @@ extension WriteOutcome {
       guard case .put(let value, _, _) = write.mutation else {
         preconditionFailure("Only a put stores")
       }
+      // It waited in a queue for longer than it was to live: nobody is to see it.
+      if metadata.isExpired(at: metadata.updatedAt) { return .absent(metadata.revision) }
       return .found(Entry(metadata: metadata, value: value))
     case .deleted(let revision): return .absent(revision)
     case .notFound, .preconditionFailed, .idempotencyMismatch:

@@ -51,8 +51,8 @@ extension Store {
   private static let refreshedMax = 16
 
   /// Tells the cache what keys hold now. False: it is not certain that it knows.
-  private func refreshCache(
-    _ changed: [Key], from database: any SharedDatabase
+  func refreshCache(
+    _ changed: [Key], from database: any Database
   ) async throws(StoreError) -> Bool {
     let keys = Array(Set(changed))
     var isCached = true

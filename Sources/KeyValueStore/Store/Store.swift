@@ -195,33 +195,37 @@ public final class Store {
   /// Accepts a write to be applied later, exactly once, if nothing newer has been written by then.
   ///
   /// Returns when the queue will not lose it any more. Where the queue applies at once, the cache
-  /// is up to date and the change published too. `mayHaveHappened`: the write has been tried
-  /// before, with an unknown outcome, and must not follow what was written since. The operation is
-  /// `owner`'s. Errors: `unavailable`, `overloaded`, `idempotencyInFlight`.
+  /// is up to date and the change published too. `attempt`: the write has been tried before, with
+  /// an unknown outcome. It is accepted as of then, for it must neither follow what was written
+  /// since nor happen twice. The operation is `owner`'s. Errors: `unavailable`, `overloaded`,
+  /// `idempotencyInFlight`.
   public func submit(
-    _ write: Write, mayHaveHappened: Bool = false, of owner: OperationOwner = .everybody
+    _ write: Write, after attempt: Attempt? = nil, of owner: OperationOwner = .everybody
   ) async throws(StoreError) -> Submission {
     guard let idempotency = write.idempotency else {
-      return try await accept(write, mayHaveHappened: mayHaveHappened, of: owner)
+      return try await accept(write, attempt, of: owner)
     }
     try inFlight.enter(idempotency.name)
     defer { inFlight.leave(idempotency.name) }
-    return try await accept(write, mayHaveHappened: mayHaveHappened, of: owner)
+    return try await accept(write, attempt, of: owner)
   }
 
   /// A write that never waited can be superseded all the same: by one of this very moment, or by
   /// one from before the clock was set back. There is no later write to protect then, so it is
   /// accepted once more, after the one that stood in its way.
   private func accept(
-    _ write: Write, mayHaveHappened: Bool, of owner: OperationOwner
+    _ write: Write, _ attempt: Attempt?, of owner: OperationOwner
   ) async throws(StoreError) -> Submission {
-    var submission = try await enqueue(write, at: nextAcceptance(), of: owner)
+    if let attempt {
+      return try await enqueue(write, at: attempt.startedAt, attempt.commit, of: owner)
+    }
+    var submission = try await enqueue(write, at: acceptance(), of: owner)
     for _ in 0..<Store.acceptancesMax {
-      guard !mayHaveHappened, case .applied(let applied) = submission.receipt,
+      guard case .applied(let applied) = submission.receipt,
         applied.record.state == .superseded, let newer = applied.record.revision
       else { break }
       let next = Timestamp(microseconds: newer.number + 1)
-      submission = try await enqueue(write, at: max(nextAcceptance(), next), of: owner)
+      submission = try await enqueue(write, at: max(acceptance(), next), of: owner)
     }
     return submission
   }
@@ -233,12 +237,13 @@ public final class Store {
   private static let acceptancesMax = 100
 
   private func enqueue(
-    _ write: Write, at acceptedAt: Timestamp, of owner: OperationOwner
+    _ write: Write, at acceptedAt: Timestamp, _ attempt: OutboxID? = nil,
+    of owner: OperationOwner
   ) async throws(StoreError) -> Submission {
     var random = SystemRandomNumberGenerator()
     let id = OperationID.make(at: acceptedAt, of: owner, random: &random)
     let receipt = try await queue.submit(
-      QueuedWrite(id: id, write: write, acceptedAt: acceptedAt))
+      QueuedWrite(id: id, write: write, acceptedAt: acceptedAt, attempt: attempt))
     if case .applied(let applied) = receipt, let outcome = applied.outcome {
       var committed = CommittedChanges()
       committed.append(write, outcome, applied.outbox)
@@ -248,10 +253,13 @@ public final class Store {
   }
 
   /// The time, but never the same twice: acceptance times order the queued writes of a key, and of
-  /// two with the same time the second would be superseded by the first.
-  private func nextAcceptance() -> Timestamp {
+  /// two with the same time the second would be superseded by the first. Of a write that is tried
+  /// before it is queued, the time when that begins.
+  public func acceptance() -> Timestamp {
+    let now = now()
     let next = Timestamp(microseconds: lastAccepted.microseconds + 1)
-    lastAccepted = max(now(), next)
+    // A clock that was set back is followed: what it said before lies ahead of it now.
+    lastAccepted = next > now.adding(seconds: 1) ? now : max(now, next)
     return lastAccepted
   }
 

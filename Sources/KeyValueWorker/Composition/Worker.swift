@@ -33,7 +33,7 @@ struct Worker: Sendable {
     var queue = configuration.cluster.queue
     queue.prefetch = UInt16(clamping: configuration.prefetch)
     consumer = try RabbitMQConsumer(queue, logger: logger)
-    metrics = WorkerMetrics(registry: registry, now: backend.now)
+    metrics = WorkerMetrics(registry: registry, now: backend.clock(number: 0))
     ServerMetrics.register(
       in: registry, state: state, configuration: HTTPConfiguration(), log: log,
       store: backend.name)
@@ -94,7 +94,7 @@ struct Worker: Sendable {
     return Store(
       database: ports.database, cache: ports.cache, queue: ports.queue, feed: ports.feed,
       repairs: ports.repairs, inFlight: inFlight, observer: StoreMetrics(registry: registry),
-      now: backend.now)
+      now: backend.clock(number: 0))
   }
 
   private func makeHTTPServer() -> HTTPServer {

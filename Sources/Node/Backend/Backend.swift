@@ -9,9 +9,6 @@ package protocol Backend: Sendable {
   /// What metrics call it.
   var name: String { get }
 
-  /// The clock that acceptance times come from.
-  var now: WallClock { get }
-
   /// Whether nobody else purges what has expired.
   var needsPurging: Bool { get }
 
@@ -24,6 +21,9 @@ package protocol Backend: Sendable {
 
   /// What the store of a loop works with; `number` counts the loops from 0.
   func makePorts(on loop: EventLoop, number: Int) -> StorePorts
+
+  /// The database's clock, as it is known on a loop; acceptance times come from it.
+  func clock(number: Int) -> WallClock
 
   /// What metrics tell of it now.
   func samples() async -> [MetricSample]

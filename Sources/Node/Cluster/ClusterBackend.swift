@@ -12,7 +12,6 @@ package import ServiceLifecycle
 package struct ClusterBackend: Backend {
   package let name = "cluster"
   package let needsPurging = false
-  package let now: WallClock = { ClusterClock.now() }
 
   /// Each loop's way to the database.
   package let databases: [PostgresDatabase]
@@ -35,9 +34,10 @@ package struct ClusterBackend: Backend {
     let master = RedisMaster(configuration.cache)
     self.master = master
     watch = SentinelWatch(configuration.cache, master: master, loop: loops[0], logger: logger)
-    caches = loops.map {
+    caches = zip(loops, databases).map { loop, database in
       RedisCache(
-        configuration.cache, master: master, loop: $0, logger: logger, now: ClusterClock.now)
+        configuration.cache, master: master, loop: loop, logger: logger,
+        now: ClusterClock.of(database))
     }
     publisher = try RabbitMQPublisher(configuration.queue, published: published, logger: logger)
     watcher = try RabbitMQWatcher(configuration.queue, logger: logger)
@@ -87,6 +87,8 @@ package struct ClusterBackend: Backend {
       feed: RabbitMQChangeFeed(publisher: publisher, watcher: watcher),
       repairs: CacheRepairs(database: databases[number], evidence: evidence))
   }
+
+  package func clock(number: Int) -> WallClock { ClusterClock.of(databases[number]) }
 
   package func samples() async -> [MetricSample] {
     var samples = ClusterMetrics.samples(of: master.totals)

@@ -1,10 +1,17 @@
 internal import Foundation
 internal import KeyValueStore
+internal import Postgres
 
-/// The time of day by the system's clock.
+/// The time of day in a cluster: that of the database, by which revisions, acceptances and expiries
+/// are compared. This machine's clock may be wrong by hours.
 enum ClusterClock {
-  /// Microseconds since 1970.
-  static func now() -> Timestamp {
+  /// The clock of a database as one loop's connections know it. Until they have reached it for the
+  /// first time, the system's has to do.
+  static func of(_ database: PostgresDatabase) -> WallClock {
+    { database.clock ?? systemTime() }
+  }
+
+  private static func systemTime() -> Timestamp {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     return Timestamp(

@@ -80,8 +80,6 @@ private struct Waiters {
 final class Lane {
   /// The connection, while it can be used.
   private(set) var connection: Connection?
-  /// What the database's clock said on it.
-  private(set) var clock = DatabaseClock()
   /// Why there is no connection; nil while one is being made that may well work.
   private var cause: String?
   private var waiters = Waiters()
@@ -115,16 +113,12 @@ final class Lane {
   var waitingCount: Int { waiters.count }
 
   /// A connection can be used.
-  func open(_ connection: Connection, clock: DatabaseClock) {
+  func open(_ connection: Connection) {
     self.connection = connection
-    self.clock = clock
     cause = nil
     wasOpened = true
     waiters.wakeAll()
   }
-
-  /// The clock was read again.
-  func set(_ clock: DatabaseClock) { self.clock = clock }
 
   /// The connection can't be used any more; the next one is being made.
   func close() { connection = nil }
@@ -134,30 +128,5 @@ final class Lane {
     connection = nil
     self.cause = cause
     waiters.wakeAll()
-  }
-}
-
-/// The database's clock, as far as it is known here: what it said once, and how long ago.
-struct DatabaseClock {
-  private var reading: Int64 = 0
-  private var taken = ContinuousClock.now
-
-  /// Nothing is known.
-  init() {}
-
-  /// The database said `reading`, in µs since 1970, about now.
-  init(reading: Int64) { self.reading = reading }
-
-  /// What it says now, in µs since 1970.
-  var now: Int64 { reading + (ContinuousClock.now - taken) / .microseconds(1) }
-}
-
-extension Duration {
-  /// How many of `unit` it holds, rounded down.
-  static func / (duration: Duration, unit: Duration) -> Int64 {
-    let (seconds, attoseconds) = duration.components
-    let (unitSeconds, unitAttoseconds) = unit.components
-    let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-    return nanoseconds / (unitSeconds * 1_000_000_000 + unitAttoseconds / 1_000_000_000)
   }
 }

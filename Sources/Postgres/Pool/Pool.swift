@@ -22,6 +22,10 @@ actor Pool {
   private var isAway = false
   private var lastRejectionLog: ContinuousClock.Instant?
   private let counters: PostgresCounters
+  /// The database's clock, as any of the connections has heard it last.
+  nonisolated let clock = DatabaseClock()
+  /// The clock of the server that the writing connection leads to: those of several may differ.
+  nonisolated let writersClock = DatabaseClock()
 
   init(
     _ configuration: PostgresConfiguration, loop: EventLoop, counters: PostgresCounters,
@@ -99,7 +103,7 @@ extension Pool {
   /// clock says now, in µs since 1970.
   func writer() async throws(ExchangeError) -> (connection: Connection, clock: Int64) {
     let connection = try await writer.wait()
-    return (connection, writer.clock.now)
+    return (connection, writersClock.now ?? 0)
   }
 
   /// The connection for look-ups.
@@ -142,16 +146,32 @@ extension Pool {
   /// again where it is told to statements; what others do with their connections is left alone.
   func readClocks() async {
     guard let connection = writer.connection else { return }
-    if let clock = try? await Self.clock(of: connection, configuration) { writer.set(clock) }
+    try? await readClocks([clock, writersClock], on: connection)
   }
 
-  private static func clock(
-    of connection: Connection, _ configuration: PostgresConfiguration
-  ) async throws(ExchangeError) -> DatabaseClock {
+  /// Reads the clock whenever nothing was heard of it for a while, for as long as the task lives:
+  /// this machine's may run at another speed, or stand still with it.
+  func keepTime() async {
+    while !Task.isCancelled {
+      try? await Task.sleep(for: Self.silenceMax)
+      guard clock.isSilent(for: Self.silenceMax), let connection = reader.connection else {
+        continue
+      }
+      try? await readClocks([clock], on: connection)
+    }
+  }
+
+  private static let silenceMax = Duration.seconds(1)
+
+  private func readClocks(
+    _ clocks: [DatabaseClock], on connection: Connection
+  ) async throws(ExchangeError) {
+    let least = clocks.map(\.now)
     let results = try await connection.exchange(
       [Statement("SELECT \(SQL.now)").reading(configuration.clock)],
       within: configuration.deadline)
-    return DatabaseClock(reading: results.first.map { $0.number(0, 0) } ?? 0)
+    guard let time = results.first?.number(0, 0) else { return }
+    for (clock, least) in zip(clocks, least) { clock.hear(time, least: least) }
   }
 
   /// Finds out whether the session is the connection's own, and then sets it up: see `settings`.
@@ -320,7 +340,8 @@ extension Pool {
     do throws(ExchangeError) {
       try await migrateOnce(connection)
       try await setUp(connection, sharesTurns: lane === writer || lane === reader)
-      lane.open(connection, clock: try await Self.clock(of: connection, configuration))
+      try await readClocks(lane === writer ? [clock, writersClock] : [clock], on: connection)
+      lane.open(connection)
       if isAway {
         isAway = false
         logger.notice("the database is back", metadata: ["host": "\(host)"])

@@ -8,6 +8,8 @@ final class Transaction {
     var keys: Set<Key> = []
     var names: Set<String> = []
     var operations: Set<OperationID> = []
+    /// Commits that may have carried out already what is to be decided.
+    var commits: Set<OutboxID> = []
     /// Whether nothing that others commit meanwhile may matter: batches that are all or nothing.
     /// The others hold the lock of each row that they look at, and add a row only where none has
     /// come meanwhile.
@@ -33,22 +35,31 @@ final class Transaction {
       Statement("BEGIN ISOLATION LEVEL \(isolation)"), LockedEntries.lock(scope.keys.sorted()),
     ]
     if !scope.names.isEmpty { statements.append(Idempotency.lock(scope.names.sorted())) }
+    // Behind the locks of their keys, so that none of them can still take place.
+    if !scope.commits.isEmpty { statements.append(Outbox.commits(Array(scope.commits))) }
     if !scope.operations.isEmpty {
       statements.append(Operations.all(scope.operations.sorted { $0.text < $1.text }))
     }
     // Behind the locks: what others wrote before this is older.
     statements.append(Statement("SELECT \(SQL.now)"))
+    let least = pool.clock.now
     var results = try await pool.exchange(on: connection, statements)[...].dropFirst()
     let entries = results.removeFirst()
     let names = scope.names.isEmpty ? nil : results.removeFirst()
+    let commits = scope.commits.isEmpty ? nil : results.removeFirst()
     let operations = scope.operations.isEmpty ? nil : results.removeFirst()
+    let now = results.removeFirst().number(0, 0)
+    pool.clock.hear(now, least: least)
     return Decisions(
-      now: Timestamp(microseconds: results.removeFirst().number(0, 0)),
+      now: Timestamp(microseconds: now),
       retentionSeconds: retentionSeconds,
       states: (0..<entries.count).map { LockedEntries.state(entries, $0) },
       kept: names.map { rows in (0..<rows.count).map { Idempotency.row(rows, $0) } } ?? [],
       records: operations.map { rows in
         (0..<rows.count).compactMap { Operations.record(rows, $0) }
+      } ?? [],
+      commits: commits.map { rows in
+        (0..<rows.count).map { Outbox.commit(rows, $0) }
       } ?? [])
   }
 

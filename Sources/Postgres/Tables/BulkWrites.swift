@@ -124,6 +124,9 @@ enum BulkWrites {
   /// The key of a row.
   static func key(_ rows: ResultSet, _ row: Int) -> Key { Key(trusted: rows.bytes(row, 0)) }
 
+  /// When the writes were carried out, by the database's clock; nil: none was.
+  static func time(_ rows: ResultSet) -> Int64? { rows.count == 0 ? nil : rows.number(0, 4) }
+
   /// What a row says of a write that has made it; `steps`: so many others of its key came after it.
   static func outcome(
     _ rows: ResultSet, _ row: Int, of write: Write, steps: Int64 = 0

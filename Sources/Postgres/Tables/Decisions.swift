@@ -14,6 +14,8 @@ struct Decisions {
   /// What was put, and what was read.
   private var values: [Key: [UInt8]] = [:]
   private var records: [OperationID: OperationRecord]
+  /// What commits that may have carried out queued writes have written: last revisions.
+  private let commits: [OutboxID: [Key: Revision]]
   private var newRecords: [OperationRecord] = []
   private var outcomes: [Idempotency.Row] = []
   /// What was changed, in order.
@@ -21,7 +23,8 @@ struct Decisions {
 
   init(
     now: Timestamp, retentionSeconds: Int64, states: [KeyState],
-    kept: [(name: String, kept: Idempotency.Kept)], records: [OperationRecord]
+    kept: [(name: String, kept: Idempotency.Kept)], records: [OperationRecord],
+    commits: [(id: OutboxID, revisions: [Key: Revision])] = []
   ) {
     self.now = now
     self.retentionSeconds = retentionSeconds
@@ -29,6 +32,7 @@ struct Decisions {
     self.states = before
     self.kept = Dictionary(uniqueKeysWithValues: kept.map { ($0.name, $0.kept) })
     self.records = Dictionary(uniqueKeysWithValues: records.map { ($0.id, $0) })
+    self.commits = Dictionary(uniqueKeysWithValues: commits.map { ($0.id, $0.revisions) })
   }
 
   /// Whether there is something to be written.
@@ -74,10 +78,20 @@ struct Decisions {
     }
   }
 
-  /// Applies a queued write, unless it is on record already.
+  /// Applies a queued write, unless it is on record already, or has taken effect before it was
+  /// queued.
   mutating func apply(_ queued: QueuedWrite) -> AppliedWrite {
     if let record = records[queued.id] { return AppliedWrite(record: record, outcome: nil) }
-    let applied = withState(of: queued.write) { [now] in $0.apply(queued, at: now) }
+    let applied: AppliedWrite
+    if let revision = queued.attempt.flatMap({ commits[$0]?[queued.write.key] }) {
+      let record = OperationRecord(
+        id: queued.id, state: .applied, revision: revision, updatedAt: now)
+      applied = AppliedWrite(record: record, outcome: nil)
+    } else {
+      applied = withState(of: queued.write) { [now, retentionSeconds] in
+        $0.apply(queued, at: now, tombstonesSince: now.adding(seconds: -retentionSeconds))
+      }
+    }
     if let change = applied.outcome?.change(of: queued.write.key) { changes.append(change) }
     records[queued.id] = applied.record
     newRecords.append(applied.record)

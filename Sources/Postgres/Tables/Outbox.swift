@@ -63,11 +63,19 @@ enum Outbox {
 
   /// The bucket of commits after which other processes are to repair the cache, beside the usual
   /// ones: they look at it much more often.
-  private static let repairBucket = SQL.buckets
+  private static let repairBucket = 2 * SQL.buckets
 
   private static func bucket(of id: OutboxID) -> Int64 {
     id.awaitsRepair ? repairBucket : id.number % SQL.buckets
   }
+
+  /// The bucket of a commit that was found settled: nobody looks there for what is to be published.
+  private static func settledBucket(of id: OutboxID) -> Int64 {
+    SQL.buckets + id.number % SQL.buckets
+  }
+
+  /// All such buckets.
+  static let settledBuckets = SQL.buckets..<(2 * SQL.buckets)
 
   /// Adds changes that were decided here.
   static func insertion(_ changes: [Change], as id: OutboxID, at now: Timestamp) -> Statement {
@@ -94,7 +102,9 @@ enum Outbox {
   /// The oldest rows of each bucket that were committed within a span of time. CockroachDB scans
   /// the deleted rows of a queue until they are collected: without the lower bound, all of a day's.
   static func oldest(after least: Int64, until most: Int64, limit: Int) -> [Statement] {
-    (0...repairBucket).map { oldest(of: $0, after: least, until: most, limit: limit) }
+    ([repairBucket] + (0..<SQL.buckets)).map {
+      oldest(of: $0, after: least, until: most, limit: limit)
+    }
   }
 
   /// The oldest rows of those after which the cache is to be repaired.
@@ -199,9 +209,40 @@ enum Outbox {
 
   // MARK: Settling
 
-  /// Forgets commits.
+  /// Forgets commits whose writers know that they took place.
+  static func removal(_ ids: [OutboxID]) -> Statement {
+    Statement("DELETE FROM outbox_batches WHERE \(isNamed)", names(ids, in: ids.map(bucket)))
+  }
+
+  /// Settles commits whose writers may not know that they took place, and have queued their writes
+  /// again: these are to find out. Keeps what was written, and no more than that.
   static func settlement(_ ids: [OutboxID]) -> Statement {
-    Statement("DELETE FROM outbox_batches WHERE \(isNamed)", names(ids))
+    Statement(
+      """
+      UPDATE outbox_batches SET bucket = number % \(SQL.buckets) + \(SQL.buckets),
+        versions = '{}', sizes = '{}', content_types = '{}', created = '{}', updated = '{}',
+        expiring = '{}', earlier_keys = NULL, earlier_steps = NULL, earlier_sizes = NULL,
+        earlier_types = NULL, earlier_lives = NULL
+      WHERE \(isNamed)
+      """, names(ids, in: ids.map(bucket)))
+  }
+
+  /// What took place of some commits, settled or not, as far as it is kept. Rows: see `commit`.
+  static func commits(_ ids: [OutboxID]) -> Statement {
+    let buckets = ids.map(bucket) + ids.map(settledBucket) + ids.map { _ in repairBucket }
+    return Statement(
+      "SELECT committed_at, number, keys, revisions FROM outbox_batches WHERE \(isNamed)",
+      names(ids + ids + ids, in: buckets))
+  }
+
+  /// A row of `commits`: the last revision that was written of each key.
+  static func commit(_ rows: ResultSet, _ row: Int) -> (id: OutboxID, revisions: [Key: Revision]) {
+    let id = OutboxID(
+      committedAt: Timestamp(microseconds: rows.number(row, 0)), number: rows.number(row, 1))
+    let written = zip(rows.array(row, 2), rows.numbers(row, 3)).map { key, revision in
+      (Key(trusted: key ?? []), Revision(revision ?? 0))
+    }
+    return (id, Dictionary(written) { max($0, $1) })
   }
 
   /// Whether a row is one of `names`.
@@ -211,9 +252,9 @@ enum Outbox {
       FROM unnest($1::INT8[], $2::INT8[], $3::INT8[]) AS u(bucket, committed_at, number))
     """
 
-  private static func names(_ ids: [OutboxID]) -> Parameters {
+  private static func names(_ ids: [OutboxID], in buckets: [Int64]) -> Parameters {
     var parameters = Parameters()
-    parameters.add(numbers: ids.map { bucket(of: $0) })
+    parameters.add(numbers: buckets)
     parameters.add(numbers: ids.map { $0.committedAt.microseconds })
     parameters.add(numbers: ids.map { $0.number })
     return parameters
@@ -225,21 +266,21 @@ enum Outbox {
   static func repairRequest(_ ids: [OutboxID]) -> Statement {
     Statement(
       "UPDATE outbox_batches SET bucket = \(repairBucket) WHERE \(isNamed)",
-      names(ids.map { $0.awaitingRepair(false) }))
+      names(ids, in: ids.map { $0.number % SQL.buckets }))
   }
 
   /// Puts them back.
   static func repairEnd(_ ids: [OutboxID]) -> Statement {
     Statement(
       "UPDATE outbox_batches SET bucket = number % \(SQL.buckets) WHERE \(isNamed)",
-      names(ids.map { $0.awaitingRepair(true) }))
+      names(ids, in: ids.map { _ in repairBucket }))
   }
 
   /// Those of these commits after which the cache is still to be repaired. Rows: one for each.
   static func openRepairs(_ ids: [OutboxID]) -> Statement {
     Statement(
       "SELECT number FROM outbox_batches WHERE \(isNamed)",
-      names(ids.map { $0.awaitingRepair(true) }))
+      names(ids, in: ids.map { _ in repairBucket }))
   }
 
   // MARK: Release 0.1

@@ -33,10 +33,12 @@ enum Purging {
     var condition = ""
   }
 
+  /// A tombstone whose revision lies in the future, as the clock was set back, has its use still:
+  /// revisions must not run backwards.
   static let retained = [
     Table(
       name: "entries", key: "key", time: "updated_at", bucketed: "revision",
-      condition: "AND value IS NULL"),
+      condition: "AND value IS NULL AND revision < $2"),
     Table(name: "operations", key: "id", time: "updated_at", bucketed: "updated_at"),
     Table(name: "idempotency", key: "name", time: "created_at", bucketed: "created_at"),
   ]
@@ -58,6 +60,22 @@ enum Purging {
           WHERE \(SQL.bucket(of: table.bucketed)) = $1 AND \(table.time) < $2 \(table.condition)
           ORDER BY \(table.time) LIMIT $3)
         ORDER BY \(table.key) FOR UPDATE)
+      RETURNING 1
+      """, parameters)
+  }
+
+  /// Removes at most `limit` commits of a bucket that were settled and took place before `time`.
+  /// Rows: one each.
+  static func removalOfSettled(bucket: Int64, before time: Int64, limit: Int) -> Statement {
+    var parameters = Parameters()
+    parameters.add(bucket)
+    parameters.add(time)
+    parameters.add(Int64(limit))
+    return Statement(
+      """
+      DELETE FROM outbox_batches WHERE bucket = $1 AND committed_at < $2 AND number IN (
+        SELECT number FROM outbox_batches WHERE bucket = $1 AND committed_at < $2
+        ORDER BY committed_at LIMIT $3)
       RETURNING 1
       """, parameters)
   }

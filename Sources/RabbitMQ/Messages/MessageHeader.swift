@@ -8,8 +8,12 @@ enum MessageHeader: UInt8, CaseIterable, Sendable {
   /// When the write was accepted, in µs since 1970.
   case acceptedAt
   case contentType
-  /// Seconds from the commit.
+  /// Seconds from the acceptance.
   case timeToLive
+  /// The name of the commit in which the write may have taken effect before it was queued: a time
+  /// in µs, and a number.
+  case attemptAt
+  case attemptNumber
   /// `*`, or revisions with commas between them.
   case ifMatch
   case ifNoneMatch
@@ -27,6 +31,8 @@ enum MessageHeader: UInt8, CaseIterable, Sendable {
     case .acceptedAt: "accepted-at"
     case .contentType: "content-type"
     case .timeToLive: "ttl"
+    case .attemptAt: "attempt-at"
+    case .attemptNumber: "attempt-number"
     case .ifMatch: "if-match"
     case .ifNoneMatch: "if-none-match"
     case .deliveryCount: "x-delivery-count"

@@ -41,6 +41,10 @@ enum WriteMessage {
     message.add(.version, version)
     message.add(.key, queued.write.key.bytes)
     message.add(.acceptedAt, queued.acceptedAt.microseconds)
+    if let attempt = queued.attempt {
+      message.add(.attemptAt, attempt.committedAt.microseconds)
+      message.add(.attemptNumber, attempt.number)
+    }
     if let match = queued.write.condition.ifMatch { message.add(.ifMatch, text(of: match)) }
     if let match = queued.write.condition.ifNoneMatch { message.add(.ifNoneMatch, text(of: match)) }
   }
@@ -71,7 +75,7 @@ enum WriteMessage {
       return QueuedWrite(
         id: id,
         write: Write(key: key, mutation: try mutation(message), condition: condition),
-        acceptedAt: Timestamp(microseconds: acceptedAt))
+        acceptedAt: Timestamp(microseconds: acceptedAt), attempt: try attempt(message))
     } catch {
       throw Malformed(reason: error.text, id: id)
     }
@@ -101,6 +105,15 @@ enum WriteMessage {
     default:
       throw Reason("it says neither put nor delete")
     }
+  }
+
+  /// An attempt that can't be read must not be taken for none: the write could happen twice.
+  private static func attempt(_ message: ReceivedMessage) throws(Reason) -> OutboxID? {
+    if message[.attemptAt] == nil, message[.attemptNumber] == nil { return nil }
+    guard let time = message.integer(.attemptAt), let number = message.integer(.attemptNumber),
+      number >= 0
+    else { throw Reason("the commit of its first attempt can't be read") }
+    return OutboxID(committedAt: Timestamp(microseconds: time), number: number)
   }
 
   /// A condition that can't be read must not be taken for none.

@@ -162,6 +162,41 @@ struct PreferenceTests {
     #expect(try await server.send("PUT /kv/a", body: "x").problem == "outcome-unknown")
   }
 
+  @Test("A write whose outcome was lost neither undoes what was written since, nor counts twice")
+  func lostOutcome() async throws {
+    let (database, queue) = (server.backing.database, server.backing.queue)
+    queue.follow(.keeps)
+    let newer = Write(
+      key: Key(trusted: Array("a".utf8)),
+      mutation: .put(value: Array("2".utf8), contentType: "text/plain", timeToLive: nil))
+    let fresh = [("Cache-Control", "no-cache")]
+    for method in ["PUT", "DELETE"] {
+      database.loseOutcome(before: newer)
+      #expect(try await server.send("\(method) /kv/a", body: "1").status == 202)
+      try await queue.applyKept()
+      #expect(try await server.send("GET /kv/a", fresh).text == "2", "\(method)")
+    }
+    database.loseOutcome()
+    #expect(try await server.send("PUT /kv/b", body: "1").status == 202)
+    try await queue.applyKept()
+    #expect(try await server.send("PUT /kv/b", body: "2").json["version"]?.integer == 2)
+  }
+
+  @Test("A queued write that waits expires as if it had not")
+  func expiryInQueue() async throws {
+    let queue = server.backing.queue
+    queue.follow(.keeps)
+    let prefer = [("Prefer", "respond-async")]
+    #expect(try await server.send("PUT /kv/a?ttl=60", prefer, body: "x").status == 202)
+    #expect(try await server.send("PUT /kv/b?ttl=10", prefer, body: "x").status == 202)
+    server.backing.clock.advance(seconds: 19)
+    try await queue.applyKept()
+    #expect(try await server.send("GET /kv/a").text == "x")
+    #expect(try await server.send("GET /kv/b").status == 404)
+    server.backing.clock.advance(seconds: 42)
+    #expect(try await server.send("GET /kv/a").status == 404)
+  }
+
   @Test("Too much work is a 503 with Retry-After, and is not queued")
   func overloaded() async throws {
     server.backing.database.fail(with: .overloaded(retryAfter: 2))

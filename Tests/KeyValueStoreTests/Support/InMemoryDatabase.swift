@@ -72,7 +72,10 @@ final class InMemoryDatabase: Database, Sendable {
   func purgeRetained(limit: Int) async throws(StoreError) -> Int {
     let retained = Tables.retained(at: now())
     return tables.withLock { tables in
-      let rows = tables.rows.filter { $1.entry == nil && $1.updatedAt < retained }.keys
+      let rows = tables.rows.filter { _, row in
+        row.entry == nil && row.updatedAt < retained
+          && row.revision.number < retained.microseconds
+      }.keys
       for key in rows.prefix(limit) { tables.rows[key] = nil }
       var left = limit - min(limit, rows.count)
       let operations = tables.operations.filter { $1.updatedAt < retained }.keys.prefix(left)

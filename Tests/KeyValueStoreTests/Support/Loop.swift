@@ -66,9 +66,13 @@ actor Loop {
   }
 
   func submit(
-    _ write: Write, mayHaveHappened: Bool = false
+    _ write: Write, after attempt: Attempt? = nil
   ) async throws(StoreError) -> Submission {
-    try await store.submit(write, mayHaveHappened: mayHaveHappened)
+    try await store.submit(write, after: attempt)
+  }
+
+  func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
+    try await store.apply(queued)
   }
 
   func list(_ request: PageRequest) async throws(StoreError) -> Page {

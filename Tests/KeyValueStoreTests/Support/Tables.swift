@@ -39,16 +39,17 @@ struct Tables {
     return .found(entry)
   }
 
-  /// Carries out one write; `revision` is the least that it may get.
+  /// Carries out one write; a queued one gets a revision, and lives from `start` on.
   mutating func write(
-    _ write: Write, at now: Timestamp, revision least: Revision? = nil
+    _ write: Write, at now: Timestamp, revision place: Revision? = nil,
+    livingFrom start: Timestamp? = nil
   ) -> WriteOutcome {
     let lookup = lookup(write.key, at: now)
     let live = lookup.entry?.metadata
     guard write.condition.holds(for: live?.revision) else {
       return .preconditionFailed(current: live?.revision)
     }
-    let revision = least ?? lookup.revision.next(at: now)
+    let revision = place ?? lookup.revision.next(at: now)
     switch write.mutation {
     case .delete:
       if live == nil { return .notFound }
@@ -58,7 +59,7 @@ struct Tables {
       let metadata = Metadata(
         key: write.key, revision: revision, version: (live?.version ?? 0) + 1, size: value.count,
         contentType: contentType, createdAt: live?.createdAt ?? now, updatedAt: now,
-        expiresAt: timeToLive.map { now.adding(seconds: $0) })
+        expiresAt: timeToLive.map { (start ?? now).adding(seconds: $0) })
       let entry = Entry(metadata: metadata, value: value)
       rows[write.key] = Row(entry: entry, revision: revision, updatedAt: now)
       return .stored(metadata)
@@ -133,12 +134,17 @@ struct Tables {
   mutating func apply(_ queued: QueuedWrite, at now: Timestamp) -> AppliedWrite {
     if let record = operations[queued.id] { return AppliedWrite(record: record, outcome: nil) }
     let current = rows[queued.write.key]?.revision ?? .none
-    let place = Revision(queued.acceptedAt.microseconds)
+    let accepted = Revision(queued.acceptedAt.microseconds)
+    // One from the future takes the place of now.
+    let isAhead = queued.acceptedAt > now.adding(microseconds: 10_000)
+    let place = isAhead ? current.next(at: now) : accepted
     var state = OperationRecord.State.superseded
-    var revision: Revision? = current
+    var revision: Revision? = current == .none ? nil : current
     var outcome: WriteOutcome?
-    if current < place {
-      let result = write(queued.write, at: now, revision: place)
+    let isProven = current != .none || queued.acceptedAt > Tables.retained(at: now)
+    if current < accepted, isProven {
+      let result = write(
+        queued.write, at: now, revision: place, livingFrom: isAhead ? now : queued.acceptedAt)
       switch result {
       case .stored, .deleted: (state, revision, outcome) = (.applied, place, result)
       case .notFound:

@@ -103,6 +103,8 @@ enum StatementCatalogue {
       file: "Outbox", name: "oldest of the outbox",
       statement: Outbox.oldest(after: now, until: now + 1_000, limit: 20)[0]),
     Item(file: "Outbox", name: "settlement", statement: Outbox.settlement(outboxIDs)),
+    Item(file: "Outbox", name: "removal", statement: Outbox.removal(outboxIDs)),
+    Item(file: "Outbox", name: "commits", statement: Outbox.commits(outboxIDs)),
     Item(
       file: "Outbox", name: "repairs of the cache",
       statement: Outbox.repairs(after: now, until: now + 1_000, limit: 20)),
@@ -118,7 +120,10 @@ enum StatementCatalogue {
     [
       Item(
         file: "Purging", name: "expired entries",
-        statement: Purging.expired(by: now, limit: 500)[0])
+        statement: Purging.expired(by: now, limit: 500)[0]),
+      Item(
+        file: "Purging", name: "removal of settled commits",
+        statement: Purging.removalOfSettled(bucket: 9, before: now, limit: 500)),
     ]
     + Purging.retained.map { table in
       Item(

@@ -26,17 +26,52 @@ struct WriteMessageTests {
       for ifMatch in WriteMessageTests.matches {
         for ifNoneMatch in WriteMessageTests.matches {
           for key in keys {
+            let isFirst = Bool.random()
             let queued = QueuedWrite(
               id: .random(),
               write: Write(
                 key: key, mutation: mutation,
                 condition: Condition(ifMatch: ifMatch, ifNoneMatch: ifNoneMatch)),
-              acceptedAt: Timestamp(microseconds: .random(in: 1 ... .max)))
+              acceptedAt: Timestamp(microseconds: .random(in: 1 ... .max)),
+              attempt: isFirst ? nil : .numbered(.random(in: 0 ... .max)))
             let message = WriteMessage.encode(queued)
             #expect(try WriteMessage.decode(message.received) == queued)
           }
         }
       }
+    }
+  }
+
+  @Test("A message of release 0.1, which knows of no attempts, is read as it was meant")
+  func releaseBefore() throws {
+    let queued = QueuedWrite(
+      id: .random(),
+      write: Write(
+        key: Key("k"), mutation: .put(value: [1], contentType: "a/b", timeToLive: 60)),
+      acceptedAt: Timestamp(microseconds: 1_700_000_000_000_000))
+    let message = ReceivedMessage(
+      id: Array(queued.id.text.utf8),
+      headers: [
+        (.operation, .bytes(Array("put".utf8))), (.contentType, .bytes(Array("a/b".utf8))),
+        (.timeToLive, .integer(60)), (.version, .integer(1)), (.key, .bytes(Array("k".utf8))),
+        (.acceptedAt, .integer(1_700_000_000_000_000)),
+      ], body: [1])
+    #expect(try WriteMessage.decode(message) == queued)
+    #expect(WriteMessage.encode(queued).received == message)
+  }
+
+  @Test("The commit of an attempt that can't be read is not taken for none")
+  func attempt() {
+    let message = WriteMessage.encode(QueuedWrite("k")).received
+    for headers in [
+      [(MessageHeader.attemptAt, ReceivedMessage.Value.integer(1))],
+      [(.attemptNumber, .integer(1))], [(.attemptAt, .other), (.attemptNumber, .integer(1))],
+      [(.attemptAt, .integer(1)), (.attemptNumber, .bytes([]))],
+      [(.attemptAt, .integer(1)), (.attemptNumber, .integer(-1))],
+    ] {
+      var changed = message
+      changed.headers += headers
+      #expect(reason(changed) != nil, "\(headers)")
     }
   }
 
