@@ -239,13 +239,10 @@ struct PublisherState {
   private mutating func confirmedChanges(_ confirm: Confirm, _ answers: inout PublisherAnswers) {
     var confirmed: [PendingChanges] = []
     changes.unconfirmed.confirm(confirm, into: &confirmed)
+    guard confirm.isPositive else { return changes.waiting.prepend(contentsOf: confirmed) }
     for piece in confirmed {
-      if confirm.isPositive {
-        changeBytesOutstanding -= piece.body.count
-        answers.add(piece.settled)
-      } else {
-        changes.waiting.prepend(piece)
-      }
+      changeBytesOutstanding -= piece.body.count
+      answers.add(piece.settled)
     }
   }
 
@@ -358,8 +355,10 @@ struct PublisherState {
   }
 
   private mutating func answerFlushes(_ answers: inout PublisherAnswers) {
-    let oldest = changes.unconfirmed.first?.sequence ?? changes.waiting.first?.sequence
-    while let flush = flushes.first, flush.sequence < oldest ?? .max {
+    // What was refused waits to be sent once more, and may be older than what is on its way.
+    let oldest = min(
+      changes.unconfirmed.first?.sequence ?? .max, changes.waiting.first?.sequence ?? .max)
+    while let flush = flushes.first, flush.sequence < oldest {
       flushes.removeFirst()
       answers.add(flush.caller, nil)
     }
