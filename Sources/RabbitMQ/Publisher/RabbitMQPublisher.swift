@@ -17,7 +17,7 @@ public final class RabbitMQPublisher: Sendable {
   private let wakeup = Wakeup()
   private let interrupt = SocketInterrupt()
 
-  /// How often it is looked whose time is over.
+  /// How often it is looked whose time is over, and whether confirms still come.
   private static let sweep = DispatchTimeInterval.milliseconds(100)
 
   /// A publisher that does nothing before `run`.
@@ -85,10 +85,13 @@ public final class RabbitMQPublisher: Sendable {
     if let error { throw error }
   }
 
-  /// Fails unless messages can be published now.
+  /// Fails unless messages can be published now, and are confirmed in time.
   public func checkHealth() throws(StoreError) {
-    if let refusal = state.withLock({ $0.refusal(at: .now) }) { throw refusal }
+    if let trouble = state.withLock({ $0.trouble(at: .now) }) { throw trouble }
   }
+
+  /// Connections that were given up because the broker confirmed nothing on them.
+  public var stalls: Int { state.withLock { $0.stalls } }
 
   /// Writes and bytes that are neither confirmed nor given up.
   public var outstanding: (writes: Int, writeBytes: Int, changeBytes: Int) {
@@ -103,6 +106,8 @@ public final class RabbitMQPublisher: Sendable {
     let now = ContinuousClock.now
     let (answers, endingSince) = state.withLock { ($0.expired(at: now), $0.endingSince) }
     answers.give(published)
+    // The thread may be held up in the C library.
+    if state.withLock({ $0.mustGiveUp(at: now) }) { interrupt.interrupt() }
     guard let endingSince else { return }
     let late = now - endingSince - configuration.flushDeadline
     if late > .seconds(1) { interrupt.interrupt() }
@@ -131,8 +136,9 @@ public final class RabbitMQPublisher: Sendable {
         try serve(connection)
         return connection.close()
       } catch {
-        lost(error)
-        dialer.lost(connection, error)
+        let failure = state.withLock { $0.explain(error) }
+        lost(failure)
+        dialer.lost(connection, failure)
       }
     }
   }
@@ -214,7 +220,7 @@ public final class RabbitMQPublisher: Sendable {
     var confirms: [Confirm] = []
     var hasHeard = false
     defer {
-      if !confirms.isEmpty { state.withLock { $0.confirmed(confirms) }.give(published) }
+      if !confirms.isEmpty { state.withLock { $0.confirmed(confirms, at: .now) }.give(published) }
     }
     while let event = try connection.nextEvent() {
       hasHeard = true
@@ -232,7 +238,7 @@ public final class RabbitMQPublisher: Sendable {
       case .unblocked:
         logger.notice("RabbitMQ takes messages again")
         state.withLock { $0.blocked(nil) }.give(published)
-      case .delivered: break
+      case .delivered, .answered: break
       }
       // So that callers do not wait for what a busy broker has to say to others.
       if confirms.count >= 256 { return true }
