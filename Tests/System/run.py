@@ -24,6 +24,7 @@ import databases  # noqa: E402
 MODULES = [
     "test_promises",
     "test_faults",
+    "test_founding",
     "test_cockroach",
     "test_rolling",
     "test_setup",

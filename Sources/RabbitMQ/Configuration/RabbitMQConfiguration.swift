@@ -21,6 +21,10 @@ public struct RabbitMQConfiguration: Sendable {
   /// cluster waits for an election.
   public var requestTimeout: Duration = .seconds(10)
 
+  /// How long a queue that is not there waits for all brokers to be in one cluster before it is
+  /// made by a majority of them.
+  public var foundingPatience: Duration = .seconds(60)
+
   /// How long a write waits for its confirm before its outcome counts as unknown.
   public var confirmDeadline: Duration = .seconds(2)
 

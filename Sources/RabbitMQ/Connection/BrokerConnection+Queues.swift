@@ -76,6 +76,28 @@ extension BrokerConnection {
     withExtendedLifetime(table) {}
   }
 
+  /// Makes a queue that goes with this connection. The others of its cluster know it, too, but may
+  /// not use it.
+  func declareExclusive(_ name: String, on channel: UInt16) throws(ConnectionFailure) {
+    try withBytes(of: name) { name throws(ConnectionFailure) in
+      _ = amqp_queue_declare(state, channel, name, 0, 0, 1, 0, .none)
+      try check("declaring a queue")
+    }
+  }
+
+  /// Whether there is a queue of this name, of whatever kind and whoever may use it.
+  func hasQueue(_ queue: String, on channel: UInt16) throws(ConnectionFailure) -> Bool {
+    do throws(ConnectionFailure) {
+      _ = try messagesReady(in: queue, on: channel)
+      return true
+    } catch {
+      guard error.isOfChannel else { throw error }
+      try agreeToClosing(channel)
+      try openChannel(channel)
+      return !error.cause.contains("NOT_FOUND")
+    }
+  }
+
   /// How many messages a queue holds that nobody is working on.
   func messagesReady(in queue: String, on channel: UInt16) throws(ConnectionFailure) -> Int {
     try withBytes(of: queue) { name throws(ConnectionFailure) in

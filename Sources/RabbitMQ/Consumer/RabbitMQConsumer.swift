@@ -18,6 +18,7 @@ public final class RabbitMQConsumer: Sendable {
   private let state: Mutex<ConsumerState>
   private let wakeup = Wakeup()
   private let interrupt = SocketInterrupt()
+  private let founding: QueueFounding
 
   private static let channel: UInt16 = 1
   /// How often it is looked whether anything moves.
@@ -30,6 +31,7 @@ public final class RabbitMQConsumer: Sendable {
     self.configuration = configuration
     self.logger = logger
     addresses = try configuration.addresses()
+    founding = QueueFounding(configuration, addresses: addresses, logger: logger)
     state = Mutex(ConsumerState(configuration: configuration))
   }
 
@@ -154,7 +156,12 @@ public final class RabbitMQConsumer: Sendable {
   }
 
   private func prepare(_ connection: BrokerConnection) throws(ConnectionFailure) {
-    try connection.openChannel(RabbitMQConsumer.channel)
+    let channel = RabbitMQConsumer.channel
+    try connection.openChannel(channel)
+    let queue = configuration.writesQueue
+    if let obstacle = try founding.obstacle(to: queue, on: channel, of: connection) {
+      throw ConnectionFailure(obstacle)
+    }
     if try connection.declareWriteQueues(on: RabbitMQConsumer.channel) == .limited {
       logger.warning(
         "an earlier version made the queue: RabbitMQ puts aside what comes back 50 times",

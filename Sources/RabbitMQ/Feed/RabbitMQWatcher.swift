@@ -12,6 +12,7 @@ public final class RabbitMQWatcher: Sendable {
   let state: Mutex<WatchState>
   private let wakeup = Wakeup()
   private let interrupt = SocketInterrupt()
+  private let founding: QueueFounding
 
   /// Replays have the channels after this one.
   private static let tailChannel: UInt16 = 1
@@ -26,6 +27,7 @@ public final class RabbitMQWatcher: Sendable {
     self.configuration = configuration
     self.logger = logger
     addresses = try configuration.addresses()
+    founding = QueueFounding(configuration, addresses: addresses, logger: logger)
     state = Mutex(WatchState(configuration: configuration))
   }
 
@@ -155,7 +157,12 @@ public final class RabbitMQWatcher: Sendable {
   private var isWanted: Bool { state.withLock { $0.isWanted(at: .now) } }
 
   private func prepare(_ connection: BrokerConnection) throws(ConnectionFailure) {
-    try connection.openChannel(RabbitMQWatcher.tailChannel)
+    let channel = RabbitMQWatcher.tailChannel
+    try connection.openChannel(channel)
+    let stream = configuration.changesStream
+    if let obstacle = try founding.obstacle(to: stream, on: channel, of: connection) {
+      throw ConnectionFailure(obstacle)
+    }
     try connection.declareChanges(on: RabbitMQWatcher.tailChannel)
     try connection.consume(
       configuration.changesStream, on: RabbitMQWatcher.tailChannel,

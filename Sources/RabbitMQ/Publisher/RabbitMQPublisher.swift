@@ -16,6 +16,7 @@ public final class RabbitMQPublisher: Sendable {
   private let state: Mutex<PublisherState>
   private let wakeup = Wakeup()
   private let interrupt = SocketInterrupt()
+  private let founding: QueueFounding
 
   /// How often it is looked whose time is over, and whether confirms still come.
   private static let sweep = DispatchTimeInterval.milliseconds(100)
@@ -29,6 +30,7 @@ public final class RabbitMQPublisher: Sendable {
     self.published = published
     self.logger = logger
     addresses = try configuration.addresses()
+    founding = QueueFounding(configuration, addresses: addresses, logger: logger)
     state = Mutex(PublisherState(configuration: configuration))
   }
 
@@ -150,6 +152,10 @@ public final class RabbitMQPublisher: Sendable {
   private func prepareWrites(_ connection: BrokerConnection) throws(ConnectionFailure) {
     let channel = PublisherState.writesChannel
     try connection.openChannel(channel)
+    let queue = configuration.writesQueue
+    if let obstacle = try founding.obstacle(to: queue, on: channel, of: connection) {
+      throw ConnectionFailure(obstacle)
+    }
     try connection.declareWriteQueues(on: channel)
     try connection.confirm(on: channel)
   }
@@ -159,6 +165,11 @@ public final class RabbitMQPublisher: Sendable {
     let channel = PublisherState.changesChannel
     do throws(ConnectionFailure) {
       try connection.openChannel(channel)
+      let stream = configuration.changesStream
+      if let obstacle = try founding.obstacle(to: stream, on: channel, of: connection) {
+        try connection.closeChannel(channel)
+        return report(trouble: obstacle)
+      }
       try connection.declareChanges(on: channel)
       try connection.confirm(on: channel)
       report(trouble: nil)
