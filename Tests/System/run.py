@@ -26,6 +26,7 @@ MODULES = [
     "test_attempts",
     "test_clocks",
     "test_faults",
+    "test_founding",
     "test_cockroach",
     "test_rolling",
     "test_setup",

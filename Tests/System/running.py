@@ -38,9 +38,11 @@ class Cluster:
             raise AssertionError(f"scripts/cluster {' '.join(words)}:\n{result.stdout}")
         return result.stdout
 
-    def up(self):
+    def up(self, only=None):
+        """Starts everything, or `only` what these names and kinds say."""
         self.command(
-            "up", "--base", self.base, "--binaries", self.binaries, "--database", self.database
+            "up", "--base", self.base, "--binaries", self.binaries, "--database", self.database,
+            *(["--only", only] if only else [])
         )
         members = json.loads(self.command("status", "--json"))
         self.ports = {member["name"]: member["ports"] for member in members}

@@ -110,6 +110,18 @@ QUEUE = [
         "short",
         [Query('kv_queue_unconfirmed_messages{job="kv-api"}', "{{instance}}")],
     ),
+    Lines(
+        "Given up",
+        "Connections to RabbitMQ that lived, but on which nothing moved, and that were replaced.",
+        "short",
+        [
+            Query(
+                'sum by (instance, connection) (increase(kv_queue_stalls_total[$__rate_interval]))',
+                "{{instance}}: {{connection}}",
+            )
+        ],
+        thresholds=nothing_above(1),
+    ),
 ]
 
 WORKERS = [
@@ -133,6 +145,13 @@ WORKERS = [
         "Messages that were delivered to a worker and are not done.",
         "short",
         [Query(f"kv_worker_held_messages{{{WORKER}}}", "{{instance}}")],
+    ),
+    Lines(
+        "Memory for messages",
+        "Of those that were delivered to a worker and are not done. It takes no more than "
+        "KV_WORKER_BYTES; the rest waits with RabbitMQ.",
+        "bytes",
+        [Query(f"kv_worker_held_bytes{{{WORKER}}}", "{{instance}}")],
     ),
     Lines(
         "Oldest held",

@@ -7,26 +7,23 @@ import RabbitMQ
 ///
 /// A batch is one transaction, and is acknowledged after it; when the worker dies in between, the
 /// writes are delivered again and found on record. While the database is away the messages are
-/// held. A message that can never be applied goes to the dead-letter queue, and its operation says
-/// `failed`.
+/// held, however long. A message that can never be applied, because the database refuses it or
+/// nobody can read it, goes to the dead-letter queue, and its operation says `failed`; no message
+/// does so for how often it was delivered.
 final class Applier {
   private let store: Store
   private let database: any SharedDatabase
   private let consumer: RabbitMQConsumer
-  /// Deliveries of one message after which it is given up: one before the broker would, which could
-  /// not tell the operation's record.
-  private let deliveriesMax: Int
   private let metrics: WorkerMetrics
   private let logger: Logger
 
   init(
-    store: Store, database: any SharedDatabase, consumer: RabbitMQConsumer, deliveriesMax: Int,
+    store: Store, database: any SharedDatabase, consumer: RabbitMQConsumer,
     metrics: WorkerMetrics, logger: Logger
   ) {
     self.store = store
     self.database = database
     self.consumer = consumer
-    self.deliveriesMax = deliveriesMax
     self.metrics = metrics
     self.logger = logger
   }
@@ -37,23 +34,30 @@ final class Applier {
     if deliveries.isEmpty { return }
     metrics.took(deliveries.count, oldest: Self.oldest(of: deliveries))
     defer { metrics.finished(deliveries.count) }
-    var writes: [PendingDelivery] = []
+    var writes: [Delivery] = []
     for delivery in deliveries {
       switch delivery.content {
-      case .write(let queued) where delivery.deliveryCount < deliveriesMax:
-        writes.append(PendingDelivery(delivery: delivery, queued: queued))
-      case .write(let queued):
-        await bury(delivery, queued.id, why: "it was delivered \(delivery.deliveryCount) times")
-      case .malformed(let reason, let id):
-        await bury(delivery, id, why: reason)
+      case .write: writes.append(delivery)
+      case .malformed(let reason, let id): await bury(delivery, id, why: reason)
       }
     }
-    var rest = writes[...]
-    while !rest.isEmpty, !Task.isCancelled {
-      let part = Self.nextPart(of: rest)
-      rest = rest[part.endIndex...]
-      await apply(part)
+    reportReturned(writes)
+    for part in DeliveryParts.cut(writes, bytesMax: Self.bytesMax) {
+      if Task.isCancelled { return }
+      await apply(part.compactMap { PendingDelivery($0) }[...])
     }
+  }
+
+  /// Tells of messages that come again and again: they may be what a worker dies of.
+  private func reportReturned(_ writes: [Delivery]) {
+    let returned = writes.filter { $0.deliveryCount >= DeliveryParts.aloneAfter }
+    guard let worst = returned.max(by: { $0.deliveryCount < $1.deliveryCount }) else { return }
+    logger.warning(
+      "queued writes come again and again; each is tried alone",
+      metadata: [
+        "writes": "\(returned.count)", "deliveries": "\(worst.deliveryCount + 1)",
+        "operation": "\(PendingDelivery(worst)?.queued.id.text ?? "unknown")",
+      ])
   }
 
   /// When the oldest write among them was accepted.
@@ -65,18 +69,6 @@ final class Applier {
 
   /// Most bytes in one transaction; a first write alone may exceed it.
   private static let bytesMax = 8 << 20
-
-  /// As many writes as one transaction takes.
-  private static func nextPart(
-    of writes: ArraySlice<PendingDelivery>
-  ) -> ArraySlice<PendingDelivery> {
-    var bytes = 0
-    let end = writes.indices.first { index in
-      bytes += writes[index].queued.write.weight
-      return bytes > bytesMax && index > writes.startIndex
-    }
-    return writes[..<(end ?? writes.endIndex)]
-  }
 
   /// One transaction; or, if the database refuses it for good, one for each half of it, down to the
   /// message that is to blame.
@@ -149,4 +141,11 @@ final class Applier {
 private struct PendingDelivery {
   let delivery: Delivery
   let queued: QueuedWrite
+
+  /// Nil: it carries none.
+  init?(_ delivery: Delivery) {
+    guard case .write(let queued) = delivery.content else { return nil }
+    self.delivery = delivery
+    self.queued = queued
+  }
 }

@@ -11,9 +11,6 @@ import UnixSignals
 /// kv-worker, put together. Everything runs on one loop but the broker's connections, which have
 /// threads of their own: one worker keeps up with several kv-api, and more workers share the rest.
 struct Worker: Sendable {
-  /// Deliveries of a message after which the broker would bury it by itself (`x-delivery-limit`).
-  private static let deliveriesMax = 49
-
   private let configuration: Configuration
   private let logger: Logger
   private let loop: EventLoop
@@ -32,12 +29,13 @@ struct Worker: Sendable {
     backend = try ClusterBackend(configuration.cluster, loops: [loop], logger: logger)
     var queue = configuration.cluster.queue
     queue.prefetch = UInt16(clamping: configuration.prefetch)
+    queue.deliveryBytesMax = configuration.heldBytesMax
     consumer = try RabbitMQConsumer(queue, logger: logger)
     metrics = WorkerMetrics(registry: registry, now: backend.clock(number: 0))
     ServerMetrics.register(
       in: registry, state: state, configuration: HTTPConfiguration(), log: log,
       store: backend.name)
-    registry.collect { [metrics, consumer] in metrics.samples(of: consumer.depth) }
+    registry.collect { [metrics, consumer] in metrics.samples(of: consumer) }
   }
 
   /// Works until the process is told to leave. Throws `ListenError`.
@@ -85,7 +83,7 @@ struct Worker: Sendable {
       makeApplier: {
         Applier(
           store: makeStore(), database: backend.databases[0], consumer: consumer,
-          deliveriesMax: Self.deliveriesMax, metrics: metrics, logger: logger)
+          metrics: metrics, logger: logger)
       }, consumer: consumer)
   }
 
@@ -101,7 +99,7 @@ struct Worker: Sendable {
     HTTPServer(
       loop: loop, configuration: HTTPConfiguration(), state: state, logger: logger,
       handler: OperatorHandler(
-        store: makeStore(), isDraining: { [state] in state.isDraining },
+        store: makeStore(), consumer: consumer, isDraining: { [state] in state.isDraining },
         metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) }),
       observer: ConnectionMetrics(registry: registry))
   }

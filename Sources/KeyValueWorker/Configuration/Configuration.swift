@@ -15,6 +15,8 @@ struct Configuration: Sendable {
   let logLevel: Logger.Level
   /// Messages handed out before the first is done.
   let prefetch: Int
+  /// Bytes of messages that were handed out and are not done.
+  let heldBytesMax: Int
   /// The services of the cluster.
   let cluster: ClusterConfiguration
   /// What is odd but allowed, for the log.
@@ -30,6 +32,7 @@ struct Configuration: Sendable {
     drain = reader.value(of: CommonSettings.drain)
     logLevel = reader.value(of: CommonSettings.logLevel)
     prefetch = reader.value(of: Settings.prefetch)
+    heldBytesMax = reader.value(of: Settings.heldBytesMax)
     let cluster = ClusterConfiguration(&reader)
     warnings = reader.warnings(knowing: Settings.all) + (cluster?.warnings ?? [])
     if cluster == nil, reader.problems.isEmpty {

@@ -10,11 +10,17 @@ enum Settings {
     "KV_WORKER_PREFETCH", .limits, 2_000, 1...65_535,
     "Messages that the queue hands out before the first of them is done.")
 
+  static let heldBytesMax = Setting.bytes(
+    "KV_WORKER_BYTES", .limits, 64 << 20, 1 << 20...1 << 40,
+    "Memory for messages that were handed out and are not done; one message may exceed it. More "
+      + "wait with RabbitMQ. While they are applied they take about as much once more.")
+
   /// All of them, in the order of `--help`.
   static let all: [SettingDescription] =
     [
       listen.description, CommonSettings.backend.description, CommonSettings.drain.description,
       CommonSettings.logLevel.description, prefetch.description,
+      heldBytesMax.description,
     ] + ClusterSettings.all
 
   /// What `--help` says.

@@ -1,16 +1,22 @@
 import HTTP
 import KeyValueStore
 import Node
+import RabbitMQ
 
 /// Answers operators and Prometheus: health and metrics. Nobody else has business with a worker.
 final class OperatorHandler: HTTPHandler {
   private let store: Store
+  private let consumer: RabbitMQConsumer
   private let isDraining: () -> Bool
   private let metricsText: () async -> [UInt8]
 
   /// A handler of the worker's loop.
-  init(store: Store, isDraining: @escaping () -> Bool, metricsText: @escaping () async -> [UInt8]) {
+  init(
+    store: Store, consumer: RabbitMQConsumer, isDraining: @escaping () -> Bool,
+    metricsText: @escaping () async -> [UInt8]
+  ) {
     self.store = store
+    self.consumer = consumer
     self.isDraining = isDraining
     self.metricsText = metricsText
   }
@@ -29,7 +35,7 @@ final class OperatorHandler: HTTPHandler {
       return response
     }
     switch route {
-    case .health: return HealthResponse.make(await store.health())
+    case .health: return HealthResponse.make(await health())
     case .live: return HealthResponse.make(status: "alive")
     case .ready: return await readiness()
     case .metrics: return MetricsResponse.make(await metricsText())
@@ -38,6 +44,19 @@ final class OperatorHandler: HTTPHandler {
 
   func respond(to problem: HTTPProblem, id: RequestID) -> Response {
     ProblemResponse.make(problem.status, problem.detail)
+  }
+
+  /// The queue is well when writes are taken out of it, too.
+  private func health() async -> StoreHealth {
+    let health = await store.health()
+    do throws(StoreError) {
+      try consumer.checkHealth()
+      return health
+    } catch {
+      let queue = StoreHealth.Component(name: .queue, isHealthy: false, detail: error.cause)
+      return StoreHealth(
+        components: health.components.map { $0.name == queue.name ? queue : $0 })
+    }
   }
 
   /// Ready: not on the way out, and able to apply what is queued.

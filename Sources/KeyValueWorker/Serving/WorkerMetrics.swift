@@ -48,18 +48,20 @@ final class WorkerMetrics: Sendable {
     self.now = now
   }
 
-  /// What is no counter of the registry's; `depth` is how much waits in the queues, if that is
-  /// known.
-  func samples(of depth: QueueDepth?) -> [MetricSample] {
+  /// What is no counter of the registry's. How much waits in the queues is left out while nobody
+  /// knows.
+  func samples(of consumer: RabbitMQConsumer) -> [MetricSample] {
     let oldest = oldestHeld.load(ordering: .relaxed)
     let held = oldest == 0 ? 0 : Double(max(0, now().microseconds - oldest)) / 1e6
-    let ages = [
+    let samples = [
       MetricSample(
         MetricsCatalogue.outboxAge, [], Double(outboxAge.load(ordering: .relaxed))),
       MetricSample(MetricsCatalogue.oldestHeld, [], held),
+      MetricSample(MetricsCatalogue.heldBytes, [], Double(consumer.bytesHeld)),
+      ClusterMetrics.sample(stalls: consumer.stalls, of: "consumer"),
     ]
-    guard let depth else { return ages }
-    return ages + [
+    guard let depth = consumer.depth else { return samples }
+    return samples + [
       MetricSample(MetricsCatalogue.queueReady, [], Double(depth.ready)),
       MetricSample(MetricsCatalogue.queueDead, [], Double(depth.dead)),
     ]

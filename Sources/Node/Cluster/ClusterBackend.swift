@@ -95,6 +95,8 @@ package struct ClusterBackend: Backend {
     samples += await ClusterMetrics.samples(of: watch, master: master)
     for database in databases { samples += ClusterMetrics.samples(of: database.statistics) }
     samples += ClusterMetrics.samples(unconfirmed: publisher.outstanding.writes)
+    samples.append(ClusterMetrics.sample(stalls: publisher.stalls, of: "publisher"))
+    samples.append(ClusterMetrics.sample(stalls: watcher.stalls, of: "watcher"))
     return samples + ServerMetrics.samples(of: await caches[0].statistics())
   }
 

@@ -1,9 +1,9 @@
-internal import Observability
+package import Observability
 internal import Postgres
 internal import Redis
 
 /// What metrics tell of the services of a cluster, as this process sees them.
-enum ClusterMetrics {
+package enum ClusterMetrics {
   /// The connections of one loop; those of several add up.
   static func samples(of database: PostgresStatistics) -> [MetricSample] {
     [
@@ -36,6 +36,12 @@ enum ClusterMetrics {
       MetricSample(MetricsCatalogue.redisSentinelsAnswering, [], Double(await watch.answering)),
       MetricSample(MetricsCatalogue.redisMasterCertain, [], master.isCertain ? 1 : 0),
     ]
+  }
+
+  /// Connections to the broker that were given up because nothing moved on them.
+  package static func sample(stalls: Int, of connection: String) -> MetricSample {
+    MetricSample(
+      MetricsCatalogue.queueStalls, [MetricLabel("connection", connection)], Double(stalls))
   }
 
   /// Writes on their way to the queue.

@@ -40,11 +40,15 @@ extension MetricsCatalogue {
   package static let queueOutstanding = MetricDescription.gauge(
     "kv_queue_unconfirmed_messages", "Writes handed to RabbitMQ that it has not confirmed.")
 
+  package static let queueStalls = MetricDescription.counter(
+    "kv_queue_stalls_total",
+    "Connections to RabbitMQ given up though they lived, by what they were for: nothing moved.")
+
   /// All of them.
   package static let cluster = [
     databaseConnections, databaseTransactions, databaseConflicts, databaseFailures,
     unknownOutcomes, databaseCancellations, databaseRejections, redisLoops, redisServing,
     redisSentinels, redisSentinelsAnswering, redisMasterCertain, redisConnects, redisTimeouts,
-    redisBypassed, redisRepairs, queueOutstanding,
+    redisBypassed, redisRepairs, queueOutstanding, queueStalls,
   ]
 }

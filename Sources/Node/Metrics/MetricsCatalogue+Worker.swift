@@ -15,6 +15,8 @@ extension MetricsCatalogue {
     "kv_worker_retries_total", "Batches that were held and tried again, by error.")
   package static let held = MetricDescription.gauge(
     "kv_worker_held_messages", "Messages that were delivered and are not done yet.")
+  package static let heldBytes = MetricDescription.gauge(
+    "kv_worker_held_bytes", "Bytes of messages that were delivered and are not done yet.")
   package static let oldestHeld = MetricDescription.gauge(
     "kv_worker_oldest_held_seconds",
     "Age of the oldest write that was delivered and is not done yet; 0: there is none.")
@@ -40,7 +42,7 @@ extension MetricsCatalogue {
 
   /// All of them.
   package static let worker = [
-    applied, appliedBatch, appliedSeconds, applyRetries, held, oldestHeld, queueAge, relayed,
-    relayFailures, repairsForOthers, outboxAge, queueReady, queueDead,
+    applied, appliedBatch, appliedSeconds, applyRetries, held, heldBytes, oldestHeld, queueAge,
+    relayed, relayFailures, repairsForOthers, outboxAge, queueReady, queueDead,
   ]
 }

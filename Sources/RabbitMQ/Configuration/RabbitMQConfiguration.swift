@@ -21,8 +21,17 @@ public struct RabbitMQConfiguration: Sendable {
   /// cluster waits for an election.
   public var requestTimeout: Duration = .seconds(10)
 
+  /// How long a queue that is not there waits for all brokers to be in one cluster before it is
+  /// made by a majority of them.
+  public var foundingPatience: Duration = .seconds(60)
+
   /// How long a write waits for its confirm before its outcome counts as unknown.
   public var confirmDeadline: Duration = .seconds(2)
+
+  /// How long nothing may move on a connection, though the broker owes something (a confirm, an
+  /// answer, a delivery from a queue that is not empty), before another one is made. Twice as long
+  /// each time that did not help, up to a minute.
+  public var stallPatience: Duration = .seconds(5)
 
   /// How long the publisher may go on when it is told to end, for what it has taken on.
   public var flushDeadline: Duration = .seconds(3)
@@ -40,20 +49,21 @@ public struct RabbitMQConfiguration: Sendable {
   /// that the next ones come while it works.
   public var prefetch: UInt16 = 2_000
 
+  /// Bytes of deliveries that a worker holds: while it has as many, no more are read, and wait with
+  /// the broker. One delivery more may come.
+  public var deliveryBytesMax = 64 << 20
+
   /// Most deliveries that a worker is given at a time.
   public var deliveriesMax = 1_000
 
   /// How long the first delivery after a pause waits for company.
   public var gathering: Duration = .milliseconds(5)
 
-  /// How often a write is delivered before it is put aside, in `kv.writes.dead`. In force from the
-  /// queue's first declaration on, like the three below.
-  public var deliveryLimit = 50
-
   /// Least time between two messages of change events: those that come meanwhile share the next.
   public var changesInterval: Duration = .milliseconds(20)
 
-  /// How long change events are kept, and so how long a watcher may be away: whole seconds.
+  /// How long change events are kept, and so how long a watcher may be away: whole seconds. In
+  /// force from the stream's first declaration on, like the two below.
   public var changesKept: Duration = .seconds(24 * 3_600)
 
   /// Most bytes of change events that are kept, even if they are younger.

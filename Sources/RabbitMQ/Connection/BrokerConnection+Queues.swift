@@ -5,16 +5,44 @@ extension BrokerConnection {
   /// at once.
   ///
   /// A queue of that name which is another kind of queue is an error: nothing that is promised of
-  /// it would hold.
-  func declareWriteQueues(on channel: UInt16) throws(ConnectionFailure) {
+  /// it would hold. One of an earlier version is used as it is.
+  @discardableResult
+  func declareWriteQueues(on channel: UInt16) throws(ConnectionFailure) -> Redelivery {
     try declare(
       configuration.deadLetterQueue, on: channel,
       arguments: [("x-queue-type", .text("quorum"))])
+    do throws(ConnectionFailure) {
+      try declareWrites(on: channel, .unlimited)
+      return .unlimited
+    } catch {
+      guard error.isOfChannel, error.cause.contains("'x-delivery-limit'") else { throw error }
+      try agreeToClosing(channel)
+      try openChannel(channel)
+      try declareWrites(on: channel, .limited)
+      return .limited
+    }
+  }
+
+  /// How often a queue delivers a message that comes back before it puts it aside.
+  enum Redelivery: Int64 {
+    /// As often as it takes: a lost connection, a worker that ends and RabbitMQ's own
+    /// `consumer_timeout` all count as a delivery, so that the count says nothing of the message.
+    /// Said as a number, as RabbitMQ has a limit of 20 of its own from 4.0 on, and knows -1 from
+    /// there on only.
+    case unlimited = 2_147_483_647
+    /// As release 0.1 declared it.
+    case limited = 50
+  }
+
+  /// Makes sure that the queue itself is there.
+  func declareWrites(
+    on channel: UInt16, _ redelivery: Redelivery
+  ) throws(ConnectionFailure) {
     try declare(
       configuration.writesQueue, on: channel,
       arguments: [
         ("x-queue-type", .text("quorum")),
-        ("x-delivery-limit", .integer(Int64(configuration.deliveryLimit))),
+        ("x-delivery-limit", .integer(redelivery.rawValue)),
         // A write that is put aside must not be lost on its way either.
         ("x-dead-letter-strategy", .text("at-least-once")),
         ("x-overflow", .text("reject-publish")),
@@ -35,7 +63,8 @@ extension BrokerConnection {
       ])
   }
 
-  private func declare(
+  /// Makes sure that a durable queue is there.
+  func declare(
     _ name: String, on channel: UInt16, arguments: [(name: StaticString, value: FieldTable.Value)]
   ) throws(ConnectionFailure) {
     let table = FieldTable(arguments)
@@ -45,6 +74,28 @@ extension BrokerConnection {
       try check("declaring a queue")
     }
     withExtendedLifetime(table) {}
+  }
+
+  /// Makes a queue that goes with this connection. The others of its cluster know it, too, but may
+  /// not use it.
+  func declareExclusive(_ name: String, on channel: UInt16) throws(ConnectionFailure) {
+    try withBytes(of: name) { name throws(ConnectionFailure) in
+      _ = amqp_queue_declare(state, channel, name, 0, 0, 1, 0, .none)
+      try check("declaring a queue")
+    }
+  }
+
+  /// Whether there is a queue of this name, of whatever kind and whoever may use it.
+  func hasQueue(_ queue: String, on channel: UInt16) throws(ConnectionFailure) -> Bool {
+    do throws(ConnectionFailure) {
+      _ = try messagesReady(in: queue, on: channel)
+      return true
+    } catch {
+      guard error.isOfChannel else { throw error }
+      try agreeToClosing(channel)
+      try openChannel(channel)
+      return !error.cause.contains("NOT_FOUND")
+    }
   }
 
   /// How many messages a queue holds that nobody is working on.
@@ -84,10 +135,20 @@ extension BrokerConnection {
       try check("consuming a queue")
     }
     withExtendedLifetime(arguments) {}
+    // The library would keep what is delivered before the answer to another request, all of it.
+    guard offset != nil else { return }
     // RabbitMQ says that a stream's consumer is there before it is. It works on one request of a
     // channel after the other: once this one is answered, the reader has its place.
     _ = amqp_basic_qos(state, channel, 0, prefetch, 0)
     try check("limiting deliveries")
+  }
+
+  /// Asks a channel something, to see whether it still works on what it is told: `nextEvent` has
+  /// its answer. Sets the limit for consumers to come, of which there is none.
+  func ask(_ channel: UInt16, prefetch: UInt16) throws(ConnectionFailure) {
+    var limit = amqp_basic_qos_t(prefetch_size: 0, prefetch_count: prefetch, global: 0)
+    let status = amqp_send_method(state, channel, Method.basicLimit, &limit)
+    if let failure = ConnectionFailure(status: status, "asking a channel") { throw failure }
   }
 
   /// Deliveries are done with: this one, or all of the channel up to it.

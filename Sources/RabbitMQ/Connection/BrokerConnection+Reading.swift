@@ -69,6 +69,8 @@ extension BrokerConnection {
       let blocked = decoded.assumingMemoryBound(to: amqp_connection_blocked_t.self).pointee
       return .blocked(
         reason: String(decoding: UnsafeRawBufferPointer(blocked.reason), as: UTF8.self))
+    case Method.basicLimited:
+      return .answered(channel: channel)
     case Method.connectionUnblocked:
       return .unblocked
     case Method.channelClose, Method.connectionClose:

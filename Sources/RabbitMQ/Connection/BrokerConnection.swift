@@ -112,14 +112,33 @@ final class BrokerConnection {
   /// `nextEvent`, and nowhere else.
   func wait(_ wakeup: Wakeup, for duration: Duration? = nil, toSend: Bool = false) {
     if amqp_frames_enqueued(state) != 0 || amqp_data_in_buffer(state) != 0 { return }
-    let events = Int16(POLLIN) | (toSend ? Int16(POLLOUT) : 0)
+    _ = poll(wakeup, for: duration, Int16(POLLIN) | (toSend ? Int16(POLLOUT) : 0))
+  }
+
+  /// Waits without reading what the broker has to say, which stays with the broker: until `wakeup`
+  /// is signalled or the time is over, a quarter of a heartbeat at most. Sends a heartbeat, as
+  /// `nextEvent` does not.
+  func waitWithoutReading(_ wakeup: Wakeup) throws(ConnectionFailure) {
+    var frame = amqp_frame_t()
+    frame.frame_type = UInt8(AMQP_FRAME_HEARTBEAT)
+    let status = amqp_send_frame(state, &frame)
+    if let failure = ConnectionFailure(status: status, "sending a heartbeat") { throw failure }
+    let events = poll(wakeup, for: nil, 0)
+    if events & Int16(POLLERR | POLLHUP) != 0 {
+      throw ConnectionFailure("the broker has closed the connection")
+    }
+  }
+
+  /// What has happened on the socket.
+  private func poll(_ wakeup: Wakeup, for duration: Duration?, _ events: Int16) -> Int16 {
     withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { watched in
       watched[0] = pollfd(fd: amqp_get_sockfd(state), events: events, revents: 0)
       watched[1] = pollfd(fd: wakeup.descriptor, events: Int16(POLLIN), revents: 0)
       let longest = configuration.heartbeat / 4
-      _ = poll(
+      _ = Foundation.poll(
         watched.baseAddress, 2, min(duration ?? longest, longest).millisecondsRoundedUp)
       if watched[1].revents != 0 { wakeup.clear() }
+      return watched[0].revents
     }
   }
 
@@ -127,7 +146,7 @@ final class BrokerConnection {
   var hasRoomToSend: Bool {
     var watched = pollfd(fd: amqp_get_sockfd(state), events: Int16(POLLOUT), revents: 0)
     // An error is for the next call to find.
-    return poll(&watched, 1, 0) != 0
+    return Foundation.poll(&watched, 1, 0) != 0
   }
 
   /// What became of the last request whose function returns its answer or nil.

@@ -4,6 +4,8 @@ enum BrokerEvent {
   case confirmed(Confirm)
   /// No queue took a message; its confirm follows.
   case returned(id: [UInt8], reason: String)
+  /// The answer to `ask`.
+  case answered(channel: UInt16)
   /// A message for a consumer.
   case delivered(BrokerDelivery)
   /// The broker takes no messages for now, for lack of memory or disk.

@@ -6,6 +6,8 @@ public struct Delivery: Sendable {
   public let content: Content
   /// How often it was delivered before, and not acknowledged.
   public let deliveryCount: Int
+  /// What it takes in memory, roughly.
+  let bytes: Int
   /// What it is called: which connection, and which delivery there.
   let tag: DeliveryTag
 
@@ -19,6 +21,7 @@ public struct Delivery: Sendable {
 
   init(_ message: ReceivedMessage, tag: DeliveryTag) {
     self.tag = tag
+    bytes = message.bytes
     deliveryCount = Int(clamping: message.integer(.deliveryCount) ?? 0)
     do throws(WriteMessage.Malformed) {
       content = .write(try WriteMessage.decode(message))

@@ -6,8 +6,11 @@ import Synchronization
 /// Takes queued writes out of the queue for kv-worker, with a connection and a thread of its own.
 ///
 /// A delivery that is neither acknowledged nor rejected comes again, to this worker or to another
-/// one: when its connection is lost, at the latest. It is put aside, in the dead-letter queue, when
-/// it has come back too often.
+/// one, however often: when its connection is lost, at the latest.
+///
+/// It holds a bounded number of bytes; more waits with the broker. A connection on which nothing is
+/// delivered though the queue is not empty, or on which nothing is answered, is given up for
+/// another.
 public final class RabbitMQConsumer: Sendable {
   private let configuration: RabbitMQConfiguration
   private let addresses: [BrokerAddress]
@@ -15,12 +18,11 @@ public final class RabbitMQConsumer: Sendable {
   private let state: Mutex<ConsumerState>
   private let wakeup = Wakeup()
   private let interrupt = SocketInterrupt()
+  private let founding: QueueFounding
 
   private static let channel: UInt16 = 1
-  /// For questions about queues: one that goes wrong closes its channel.
-  private static let questionsChannel: UInt16 = 2
-  /// How often it is looked how much waits in the queues.
-  private static let lookInterval = Duration.seconds(5)
+  /// How often it is looked whether anything moves.
+  private static let sweep = DispatchTimeInterval.milliseconds(250)
 
   /// A consumer that does nothing before `run`.
   public init(
@@ -29,15 +31,32 @@ public final class RabbitMQConsumer: Sendable {
     self.configuration = configuration
     self.logger = logger
     addresses = try configuration.addresses()
-    state = Mutex(
-      ConsumerState(
-        deliveriesMax: configuration.deliveriesMax, gathering: configuration.gathering))
+    founding = QueueFounding(configuration, addresses: addresses, logger: logger)
+    state = Mutex(ConsumerState(configuration: configuration))
   }
 
   /// Lives until its task is cancelled, and says then what was acknowledged before. Cancel it after
   /// the task that calls `next` has ended. Once only.
   public func run() async {
+    let depths = DepthWatch(configuration, addresses: addresses, logger: logger) { depths in
+      self.state.withLock { $0.looked(depths, at: .now) }
+    }
+    async let looking: Void = depths.run()
+    await consume()
+    await looking
+  }
+
+  private func consume() async {
     let thread = ConnectionThread("amqp-consume") { self.work() }
+    // Not on the thread, which the C library may hold up for longer than anybody wants to wait.
+    let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "amqp-consume-sweep"))
+    timer.setEventHandler {
+      if self.state.withLock({ $0.mustGiveUp(at: .now) }) { self.interrupt.interrupt() }
+    }
+    timer.schedule(
+      deadline: .now() + RabbitMQConsumer.sweep, repeating: RabbitMQConsumer.sweep,
+      leeway: .milliseconds(50))
+    timer.resume()
     await withTaskCancellationHandler {
       await thread.ended()
     } onCancel: {
@@ -49,6 +68,7 @@ public final class RabbitMQConsumer: Sendable {
       queue.asyncAfter(deadline: .now() + patience) { self.interrupt.interrupt() }
       queue.asyncAfter(deadline: .now() + patience + 2) { thread.giveUp() }
     }
+    timer.cancel()
   }
 
   // MARK: For the worker
@@ -56,16 +76,18 @@ public final class RabbitMQConsumer: Sendable {
   /// The next deliveries, at least one and at most `deliveriesMax`: at once what has come already,
   /// else what comes within `gathering` of the first. For one task at a time.
   ///
-  /// Empty: its task was cancelled, or the consumer is told to end. Without a broker it waits.
+  /// Empty: its task was cancelled, or the consumer is told to end. Without a broker it waits. Who
+  /// asks for more holds the deliveries before no longer, settled or not.
   public func next() async -> [Delivery] {
     await withTaskCancellationHandler {
       await withCheckedContinuation { waiter in
-        let deliveries = state.withLock { state in
+        let (deliveries, mustWake) = state.withLock { state in
           // Asked under the lock: `onCancel` comes after the flag is set, so that it either finds
           // the continuation or the flag is found here.
-          Task.isCancelled ? [] : state.take(for: waiter)
+          Task.isCancelled ? ([], false) : state.take(for: waiter)
         }
         if let deliveries { waiter.resume(returning: deliveries) }
+        if mustWake { wakeup.signal() }
       }
     } onCancel: {
       state.withLock { $0.cancelWaiting() }?.resume(returning: [])
@@ -75,27 +97,33 @@ public final class RabbitMQConsumer: Sendable {
   /// The deliveries are done with. Never waits; one of a lost connection is ignored, as it comes
   /// again anyway.
   public func acknowledge(_ deliveries: [Delivery]) {
-    let mustWake = state.withLock { $0.acknowledge(deliveries.map(\.tag)) }
+    let mustWake = state.withLock { $0.acknowledge(deliveries) }
     if mustWake { wakeup.signal() }
   }
 
   /// The deliveries can never be worked on: they go to the dead-letter queue.
   public func reject(_ deliveries: [Delivery]) { refuse(deliveries, requeue: false) }
 
-  /// The deliveries come again, each at most as often as the delivery limit allows.
+  /// The deliveries come again.
   public func requeue(_ deliveries: [Delivery]) { refuse(deliveries, requeue: true) }
 
   private func refuse(_ deliveries: [Delivery], requeue: Bool) {
-    let mustWake = state.withLock { $0.refuse(deliveries.map(\.tag), requeue: requeue) }
+    let mustWake = state.withLock { $0.refuse(deliveries, requeue: requeue) }
     if mustWake { wakeup.signal() }
   }
 
-  /// How much waits in the queues, as of some seconds ago; nil before the first look.
+  /// How much waits in the queues, as of a second ago; nil: nobody knows.
   public var depth: QueueDepth? { state.withLock { $0.depth } }
 
-  /// Fails unless writes are being consumed now.
+  /// Bytes of deliveries that are held, here and by who has taken them.
+  public var bytesHeld: Int { state.withLock { $0.bytesHeld } }
+
+  /// Connections that were given up because nothing moved on them.
+  public var stalls: Int { state.withLock { $0.stalls } }
+
+  /// Fails unless writes are being consumed now, as far as can be seen.
   public func checkHealth() throws(StoreError) {
-    if let cause = state.withLock({ $0.trouble }) {
+    if let cause = state.withLock({ $0.trouble(at: .now) }) {
       throw .unavailable(cause: "RabbitMQ: \(cause)", retryAfter: 1)
     }
   }
@@ -109,25 +137,37 @@ public final class RabbitMQConsumer: Sendable {
     while true {
       let connection = dialer.connect(
         unless: { state.withLock { $0.isEnding } },
-        failed: { failure in state.withLock { $0.lost(failure.cause) } },
+        failed: { failure in state.withLock { $0.lost($0.explain(failure).cause) } },
         prepare: { connection throws(ConnectionFailure) in try prepare(connection) })
       guard let connection else { return }
       do throws(ConnectionFailure) {
         try serve(connection)
+        let isFull = state.withLock { $0.room <= 0 }
         state.withLock { $0.lost("shutting down") }
-        return connection.close()
+        // The answer comes after all that was not read.
+        if !isFull { connection.close() }
+        return
       } catch {
-        state.withLock { $0.lost(error.cause) }
-        dialer.lost(connection, error)
+        let failure = state.withLock { $0.explain(error) }
+        state.withLock { $0.lost(failure.cause) }
+        dialer.lost(connection, failure)
       }
     }
   }
 
   private func prepare(_ connection: BrokerConnection) throws(ConnectionFailure) {
-    try connection.openChannel(RabbitMQConsumer.channel)
-    try connection.openChannel(RabbitMQConsumer.questionsChannel)
-    try connection.declareWriteQueues(on: RabbitMQConsumer.questionsChannel)
-    state.withLock { $0.connected() }
+    let channel = RabbitMQConsumer.channel
+    try connection.openChannel(channel)
+    let queue = configuration.writesQueue
+    if let obstacle = try founding.obstacle(to: queue, on: channel, of: connection) {
+      throw ConnectionFailure(obstacle)
+    }
+    if try connection.declareWriteQueues(on: RabbitMQConsumer.channel) == .limited {
+      logger.warning(
+        "an earlier version made the queue: RabbitMQ puts aside what comes back 50 times",
+        metadata: ["queue": "\(configuration.writesQueue)", "see": "Upgrade, in SETUP.md"])
+    }
+    state.withLock { $0.connected(at: .now) }
     try connection.consume(
       configuration.writesQueue, on: RabbitMQConsumer.channel, prefetch: configuration.prefetch)
   }
@@ -135,35 +175,44 @@ public final class RabbitMQConsumer: Sendable {
   /// Listens and tells until it is time to end.
   private func serve(_ connection: BrokerConnection) throws(ConnectionFailure) {
     let number = state.withLock { $0.connection }
-    var lookAt = ContinuousClock.now
     while true {
-      if ContinuousClock.now >= lookAt {
-        try look(connection)
-        lookAt = .now + RabbitMQConsumer.lookInterval
-      }
-      let hasHeard = try listen(to: connection, number: number)
+      let room = state.withLock { $0.room }
+      let hasHeard = room > 0 ? try listen(to: connection, number: number, room: room) : false
       let now = ContinuousClock.now
-      let (handOut, told, isEnding) = state.withLock { state in
-        (state.handOut(at: now), state.takeWords(at: now), state.isEnding)
+      let (handOut, told, isFull, isEnding) = state.withLock { state in
+        (state.handOut(at: now), state.takeWords(at: now), state.room <= 0, state.isEnding)
       }
       handOut?.0.resume(returning: handOut?.1 ?? [])
       for word in told.words { try tell(word, connection) }
       guard told.words.isEmpty else { continue }
       if isEnding { return }
-      if !hasHeard { connection.wait(wakeup, for: told.patience) }
+      if isFull {
+        state.withLock { $0.pausesReading() }
+        try connection.waitWithoutReading(wakeup)
+      } else if !hasHeard {
+        if state.withLock({ $0.mustAsk(at: now) }) {
+          try connection.ask(RabbitMQConsumer.channel, prefetch: configuration.prefetch)
+        }
+        connection.wait(wakeup, for: told.patience)
+      }
     }
   }
 
-  /// Takes in what the broker has sent, up to one hand-out. False: nothing.
+  /// Takes in what the broker has sent, up to one hand-out or to so many bytes. False: nothing.
   private func listen(
-    to connection: BrokerConnection, number: Int
+    to connection: BrokerConnection, number: Int, room: Int
   ) throws(ConnectionFailure) -> Bool {
     var deliveries: [Delivery] = []
-    while deliveries.count < configuration.deliveriesMax, let event = try connection.nextEvent() {
+    var bytes = 0
+    while deliveries.count < configuration.deliveriesMax, bytes < room,
+      let event = try connection.nextEvent()
+    {
+      if case .answered = event { state.withLock { $0.answered() } }
       guard case .delivered(let delivery) = event else { continue }
       deliveries.append(
         Delivery(
           delivery.message, tag: DeliveryTag(connection: number, number: delivery.tag)))
+      bytes += deliveries[deliveries.count - 1].bytes
     }
     if deliveries.isEmpty { return false }
     state.withLock { $0.received(deliveries, at: .now) }
@@ -179,13 +228,6 @@ public final class RabbitMQConsumer: Sendable {
     case .refuse(let tag, let requeue):
       try connection.refuse(tag, on: RabbitMQConsumer.channel, requeue: requeue)
     }
-  }
-
-  private func look(_ connection: BrokerConnection) throws(ConnectionFailure) {
-    let channel = RabbitMQConsumer.questionsChannel
-    let ready = try connection.messagesReady(in: configuration.writesQueue, on: channel)
-    let dead = try connection.messagesReady(in: configuration.deadLetterQueue, on: channel)
-    state.withLock { $0.looked(ready: ready, dead: dead) }
   }
 }
 

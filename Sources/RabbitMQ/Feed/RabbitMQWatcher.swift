@@ -12,6 +12,7 @@ public final class RabbitMQWatcher: Sendable {
   let state: Mutex<WatchState>
   private let wakeup = Wakeup()
   private let interrupt = SocketInterrupt()
+  private let founding: QueueFounding
 
   /// Replays have the channels after this one.
   private static let tailChannel: UInt16 = 1
@@ -26,6 +27,7 @@ public final class RabbitMQWatcher: Sendable {
     self.configuration = configuration
     self.logger = logger
     addresses = try configuration.addresses()
+    founding = QueueFounding(configuration, addresses: addresses, logger: logger)
     state = Mutex(WatchState(configuration: configuration))
   }
 
@@ -33,7 +35,11 @@ public final class RabbitMQWatcher: Sendable {
   public func run() async {
     let thread = ConnectionThread("amqp-watch") { self.work() }
     let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "amqp-watch-deadlines"))
-    timer.setEventHandler { self.state.withLock { $0.expired(at: .now) }.give() }
+    timer.setEventHandler {
+      self.state.withLock { $0.expired(at: .now) }.give()
+      // The thread may be held up in the C library.
+      if self.state.withLock({ $0.mustGiveUp(at: .now) }) { self.interrupt.interrupt() }
+    }
     timer.schedule(
       deadline: .now() + .milliseconds(100), repeating: .milliseconds(100),
       leeway: .milliseconds(20))
@@ -50,6 +56,9 @@ public final class RabbitMQWatcher: Sendable {
     }
     timer.cancel()
   }
+
+  /// Connections that were given up because nothing was answered on them.
+  public var stalls: Int { state.withLock { $0.stalls } }
 
   // MARK: For subscriptions
 
@@ -138,8 +147,9 @@ public final class RabbitMQWatcher: Sendable {
         state.withLock { $0.detached() }
         connection.close()
       } catch {
-        state.withLock { $0.lost(error.cause) }.give()
-        dialer.lost(connection, error)
+        let failure = state.withLock { $0.explain(error) }
+        state.withLock { $0.lost(failure.cause) }.give()
+        dialer.lost(connection, failure)
       }
     }
   }
@@ -147,12 +157,17 @@ public final class RabbitMQWatcher: Sendable {
   private var isWanted: Bool { state.withLock { $0.isWanted(at: .now) } }
 
   private func prepare(_ connection: BrokerConnection) throws(ConnectionFailure) {
-    try connection.openChannel(RabbitMQWatcher.tailChannel)
+    let channel = RabbitMQWatcher.tailChannel
+    try connection.openChannel(channel)
+    let stream = configuration.changesStream
+    if let obstacle = try founding.obstacle(to: stream, on: channel, of: connection) {
+      throw ConnectionFailure(obstacle)
+    }
     try connection.declareChanges(on: RabbitMQWatcher.tailChannel)
     try connection.consume(
       configuration.changesStream, on: RabbitMQWatcher.tailChannel,
       prefetch: RabbitMQWatcher.tailPrefetch, from: state.withLock { $0.tailOffset })
-    state.withLock { $0.attached() }.give()
+    state.withLock { $0.attached(at: .now) }.give()
   }
 
   /// Listens for as long as somebody watches.
@@ -162,7 +177,11 @@ public final class RabbitMQWatcher: Sendable {
       let commands = state.withLock { $0.takeCommands() }
       for command in commands { try carryOut(command, &channels, connection) }
       let hasHeard = try listen(to: connection, channels)
-      if commands.isEmpty && !hasHeard { connection.wait(wakeup) }
+      guard commands.isEmpty, !hasHeard else { continue }
+      if state.withLock({ $0.mustAsk(at: .now) }) {
+        try connection.ask(RabbitMQWatcher.tailChannel, prefetch: RabbitMQWatcher.tailPrefetch)
+      }
+      connection.wait(wakeup, for: state.withLock { $0.patience(at: .now) })
     }
   }
 
@@ -195,6 +214,7 @@ public final class RabbitMQWatcher: Sendable {
     var hasHeard = false
     while tail.count < Int(RabbitMQWatcher.tailPrefetch), let event = try connection.nextEvent() {
       hasHeard = true
+      if case .answered(RabbitMQWatcher.tailChannel) = event { state.withLock { $0.answered() } }
       guard case .delivered(let delivery) = event, let message = StreamMessage(delivery.message)
       else { continue }
       if delivery.channel == RabbitMQWatcher.tailChannel {

@@ -39,6 +39,11 @@ struct WatchState {
   private var replays: [UInt64: Replay] = [:]
   private var commands: [Command] = []
   private(set) var isEnding = false
+  private var progress: ConsumerProgress
+  /// Why this connection is being given up, though it lives.
+  private var stall: String?
+  /// How many were.
+  private(set) var stalls = 0
 
   /// Most events handed out at a time, but for those of one message.
   private static let eventsMax = 256
@@ -46,6 +51,7 @@ struct WatchState {
   init(configuration: RabbitMQConfiguration) {
     self.configuration = configuration
     ring = FeedRing(bytesMax: configuration.watchedBytesMax)
+    progress = ConsumerProgress(patience: configuration.stallPatience)
   }
 
   /// Watchers that wait for a change now.
@@ -189,8 +195,10 @@ struct WatchState {
   var tailOffset: StreamOffset { ring.lastOffset.map { .at($0 + 1) } ?? .next }
 
   /// A connection receives what comes after `tailOffset`.
-  mutating func attached() -> WatchAnswers {
+  mutating func attached(at now: ContinuousClock.Instant) -> WatchAnswers {
     isAttached = true
+    stall = nil
+    progress.connected(at: now)
     var answers = WatchAnswers()
     for entry in attaching { answers.add(entry.caller, nil) }
     attaching = []
@@ -201,6 +209,7 @@ struct WatchState {
   mutating func lost(_ cause: String) -> WatchAnswers {
     self.cause = cause
     isAttached = false
+    progress.restart()
     var answers = WatchAnswers()
     for watcher in replays.keys {
       replays[watcher]?.isLost = true
@@ -213,12 +222,14 @@ struct WatchState {
   /// Nobody needed the connection any more: what comes meanwhile will be missed.
   mutating func detached() {
     isAttached = false
+    progress.restart()
     ring.clear()
     commands = []
   }
 
   /// The stream went on.
   mutating func received(_ messages: [StreamMessage]) -> WatchAnswers {
+    progress.moved()
     var answers = WatchAnswers()
     for message in messages {
       if case .restarted = ring.receive(message) { generation += 1 }
@@ -243,7 +254,32 @@ struct WatchState {
     return answers
   }
 
+  /// Whether to ask the channel that follows the end of the stream something.
+  mutating func mustAsk(at now: ContinuousClock.Instant) -> Bool { progress.mustAsk(at: now) }
+
+  /// It has answered.
+  mutating func answered() { progress.answered() }
+
+  /// How long the thread may wait before it asks (nil: for ever).
+  func patience(at now: ContinuousClock.Instant) -> Duration? {
+    progress.nextQuestion.map { max(.zero, $0 - now) }
+  }
+
   // MARK: From the clock
+
+  /// Whether the connection is to be given up, said once: nothing is answered on it.
+  mutating func mustGiveUp(at now: ContinuousClock.Instant) -> Bool {
+    guard isAttached, stall == nil else { return false }
+    stall = progress.stall(at: now)
+    if stall != nil { stalls += 1 }
+    return stall != nil
+  }
+
+  /// Why a connection is over: what has ended it, or why we have.
+  mutating func explain(_ failure: ConnectionFailure) -> ConnectionFailure {
+    defer { stall = nil }
+    return stall.map { ConnectionFailure($0) } ?? failure
+  }
 
   /// Answers those whose time is over.
   mutating func expired(at now: ContinuousClock.Instant) -> WatchAnswers {

@@ -14,6 +14,13 @@ struct ReceivedMessage: Equatable, Sendable {
   /// What the message carries.
   var body: [UInt8] = []
 
+  /// What it takes in memory, roughly.
+  var bytes: Int {
+    headers.reduce(512 + id.count + body.count) { sum, header in
+      if case .bytes(let bytes) = header.value { sum + bytes.count } else { sum }
+    }
+  }
+
   subscript(name: MessageHeader) -> Value? {
     headers.first { $0.name == name }?.value
   }

@@ -2,13 +2,15 @@ import KeyValueStore
 import Synchronization
 
 /// Changes on their way to the stream: one message.
-struct PendingChanges: Sendable {
+struct PendingChanges: PublishedMessage, Sendable {
   /// As `ChangeMessage` has it.
   private(set) var body: [UInt8]
   /// What the database may forget once the stream has all pieces of it.
   private(set) var settled: [Settlement] = []
   /// Its place among all messages of this process.
   var sequence: UInt64 = 0
+  /// When it was sent last.
+  var sentAt: ContinuousClock.Instant?
   /// Whether more changes may join it.
   var isOpen: Bool
 

@@ -3,7 +3,7 @@ import KeyValueStore
 /// A write on its way to a queue, and who waits for it.
 ///
 /// `@unchecked Sendable`: everything mutable is touched with the lock of `PublisherState` held.
-final class PendingWrite: @unchecked Sendable {
+final class PendingWrite: PublishedMessage, @unchecked Sendable {
   /// Resumed with nil once the queue has it.
   typealias Caller = CheckedContinuation<StoreError?, Never>
 

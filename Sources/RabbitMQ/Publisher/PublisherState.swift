@@ -29,29 +29,16 @@ struct PublisherState {
     case blocked(String)
   }
 
-  private struct Lane<Message> {
-    /// Not sent, or to be sent once more.
-    var waiting: Deque<Message> = []
-    var unconfirmed = UnconfirmedWindow<Message>()
-    var isEmpty: Bool { waiting.isEmpty && unconfirmed.isEmpty }
-  }
-
-  private struct Flush {
-    let sequence: UInt64
-    let deadline: ContinuousClock.Instant
-    let caller: PendingWrite.Caller
-  }
-
   static let writesChannel: UInt16 = 1
   static let changesChannel: UInt16 = 2
 
   private let configuration: RabbitMQConfiguration
   private var link = Link.away("not connected yet")
-  private var writes = Lane<PendingWrite>()
-  private var changes = Lane<PendingChanges>()
+  private var writes: PublisherLane<PendingWrite>
+  private var changes: PublisherLane<PendingChanges>
   /// Writes whose callers wait, the oldest first.
   private var deadlines: Deque<PendingWrite> = []
-  private var flushes: Deque<Flush> = []
+  private var flushes = PendingFlushes()
   private var lastSequence: UInt64 = 0
   private var activity = Activity.working
   /// When the next message of changes may be sent.
@@ -64,11 +51,19 @@ struct PublisherState {
   private(set) var changeBytesOutstanding = 0
   /// When the publisher was told to end.
   private(set) var endingSince: ContinuousClock.Instant?
+  /// Why this connection is being given up, though it lives.
+  private var stall: String?
+  /// How many were.
+  private(set) var stalls = 0
 
   /// Bytes that are sent before the broker's answers are read.
   private static let sentBytesMax = 64 << 10
 
-  init(configuration: RabbitMQConfiguration) { self.configuration = configuration }
+  init(configuration: RabbitMQConfiguration) {
+    self.configuration = configuration
+    writes = PublisherLane(patience: configuration.stallPatience)
+    changes = PublisherLane(patience: configuration.stallPatience)
+  }
 
   // MARK: From callers
 
@@ -82,10 +77,17 @@ struct PublisherState {
     case .connected: break
     }
     // A broker that hangs, or a queue without a majority: let nobody else wait for it.
-    if let sentAt = writes.unconfirmed.first?.sentAt, now - sentAt > configuration.confirmDeadline {
+    if writes.isLate(at: now, limit: configuration.confirmDeadline) {
       return .unavailable(cause: "RabbitMQ does not confirm", retryAfter: 1)
     }
     return nil
+  }
+
+  /// What is wrong, whether or not writes are taken; nil: nothing.
+  func trouble(at now: ContinuousClock.Instant) -> StoreError? {
+    if let refusal = refusal(at: now) { return refusal }
+    guard changes.isLate(at: now, limit: configuration.confirmDeadline) else { return nil }
+    return .unavailable(cause: "RabbitMQ does not confirm changes", retryAfter: 1)
   }
 
   /// Takes a write on, or says why not. True: the thread must be woken.
@@ -134,7 +136,7 @@ struct PublisherState {
     _ caller: PendingWrite.Caller, deadline: ContinuousClock.Instant
   ) -> (isDone: Bool, mustWake: Bool) {
     if changes.isEmpty { return (true, false) }
-    flushes.append(Flush(sequence: lastSequence, deadline: deadline, caller: caller))
+    flushes.append(caller, upTo: lastSequence, deadline: deadline)
     return (false, wake())
   }
 
@@ -169,7 +171,7 @@ struct PublisherState {
       write.attempts += 1
       write.sentAt = now
       bytes += write.message.bytes
-      writes.unconfirmed.append(write)
+      writes.sent(write)
       writesToSend.append(write)
     }
     return writesToSend
@@ -190,8 +192,9 @@ struct PublisherState {
       var piece = changes.waiting.popFirst()
     {
       piece.isOpen = false
+      piece.sentAt = now
       bytes += piece.body.count
-      changes.unconfirmed.append(piece)
+      changes.sent(piece)
       changesToSend.append(piece)
     }
     return changesToSend
@@ -208,24 +211,31 @@ struct PublisherState {
   }
 
   /// The broker has answered.
-  mutating func confirmed(_ confirms: [Confirm]) -> PublisherAnswers {
+  mutating func confirmed(
+    _ confirms: [Confirm], at now: ContinuousClock.Instant
+  ) -> PublisherAnswers {
     var answers = PublisherAnswers()
     for confirm in confirms {
       switch confirm.channel {
-      case PublisherState.writesChannel: confirmedWrites(confirm, &answers)
-      case PublisherState.changesChannel: confirmedChanges(confirm, &answers)
+      case PublisherState.writesChannel:
+        confirmed(writes: writes.confirm(confirm, at: now), confirm.isPositive, &answers)
+      case PublisherState.changesChannel:
+        confirmed(changes: changes.confirm(confirm, at: now), confirm.isPositive, &answers)
       default: break
       }
     }
-    answerFlushes(&answers)
+    // What was refused waits to be sent once more, and may be older than what is on its way.
+    let oldest = min(
+      changes.unconfirmed.first?.sequence ?? .max, changes.waiting.first?.sequence ?? .max)
+    flushes.confirmed(before: oldest, &answers)
     return answers
   }
 
-  private mutating func confirmedWrites(_ confirm: Confirm, _ answers: inout PublisherAnswers) {
-    var confirmed: [PendingWrite] = []
-    writes.unconfirmed.confirm(confirm, into: &confirmed)
+  private mutating func confirmed(
+    writes confirmed: [PendingWrite], _ isPositive: Bool, _ answers: inout PublisherAnswers
+  ) {
     for write in confirmed {
-      if confirm.isPositive {
+      if isPositive {
         finish(write, nil, &answers)
       } else if write.attempts == 1 {
         finish(write, .unavailable(cause: "RabbitMQ refused a write", retryAfter: 1), &answers)
@@ -236,16 +246,13 @@ struct PublisherState {
     }
   }
 
-  private mutating func confirmedChanges(_ confirm: Confirm, _ answers: inout PublisherAnswers) {
-    var confirmed: [PendingChanges] = []
-    changes.unconfirmed.confirm(confirm, into: &confirmed)
+  private mutating func confirmed(
+    changes confirmed: [PendingChanges], _ isPositive: Bool, _ answers: inout PublisherAnswers
+  ) {
+    guard isPositive else { return changes.waiting.prepend(contentsOf: confirmed) }
     for piece in confirmed {
-      if confirm.isPositive {
-        changeBytesOutstanding -= piece.body.count
-        answers.add(piece.settled)
-      } else {
-        changes.waiting.prepend(piece)
-      }
+      changeBytesOutstanding -= piece.body.count
+      answers.add(piece.settled)
     }
   }
 
@@ -260,7 +267,10 @@ struct PublisherState {
   }
 
   /// A new connection has its channels.
-  mutating func connected() { link = .connected }
+  mutating func connected() {
+    link = .connected
+    stall = nil
+  }
 
   /// Whether the stream takes changes (nil). True: that is news.
   mutating func changesAre(inTrouble cause: String?, at now: ContinuousClock.Instant) -> Bool {
@@ -288,8 +298,8 @@ struct PublisherState {
   mutating func lost(_ cause: String) -> PublisherAnswers {
     var answers = PublisherAnswers()
     link = .away(cause)
-    writes.waiting.prepend(contentsOf: writes.unconfirmed.reset().filter { !$0.isOver })
-    changes.waiting.prepend(contentsOf: changes.unconfirmed.reset())
+    writes.waiting.prepend(contentsOf: writes.reset().filter { !$0.isOver })
+    changes.waiting.prepend(contentsOf: changes.reset())
     // One that was refused waits there already, among its successors.
     changes.waiting.sort { $0.sequence < $1.sequence }
     refuseUnsent(.unavailable(cause: "RabbitMQ: \(cause)", retryAfter: 1), &answers)
@@ -302,8 +312,7 @@ struct PublisherState {
     for write in deadlines where write.caller != nil {
       finish(write, .outcomeUnknown(cause: "RabbitMQ: shutting down"), &answers)
     }
-    for flush in flushes { answers.add(flush.caller, PublisherState.notConfirmed) }
-    flushes = []
+    flushes.end(&answers)
     return answers
   }
 
@@ -323,20 +332,31 @@ struct PublisherState {
         answers.add(caller, .outcomeUnknown(cause: "RabbitMQ did not confirm in time"))
       }
     }
-    while let flush = flushes.first, flush.deadline <= now {
-      flushes.removeFirst()
-      answers.add(flush.caller, PublisherState.notConfirmed)
-    }
+    flushes.expired(at: now, &answers)
     return answers
+  }
+
+  /// Whether the connection is to be given up, said once: the broker owes confirms, and none comes.
+  /// One that takes no messages has told us so.
+  mutating func mustGiveUp(at now: ContinuousClock.Instant) -> Bool {
+    guard link == .connected, stall == nil else { return false }
+    stall = writes.stall(at: now).map { "writes: \($0)" }
+    stall = stall ?? changes.stall(at: now).map { "changes: \($0)" }
+    guard stall != nil else { return false }
+    stalls += 1
+    return true
+  }
+
+  /// Why a connection is over: what has ended it, or why we have.
+  mutating func explain(_ failure: ConnectionFailure) -> ConnectionFailure {
+    defer { stall = nil }
+    return stall.map { ConnectionFailure($0) } ?? failure
   }
 
   /// Nothing more is taken on; what was is finished.
   mutating func end(at now: ContinuousClock.Instant) {
     if endingSince == nil { endingSince = now }
   }
-
-  private static let notConfirmed = StoreError.unavailable(
-    cause: "RabbitMQ did not confirm in time", retryAfter: 1)
 
   private mutating func finish(
     _ write: PendingWrite, _ answer: StoreError?, _ answers: inout PublisherAnswers
@@ -355,13 +375,5 @@ struct PublisherState {
     let waiting = writes.waiting
     writes.waiting = Deque(waiting.filter { $0.attempts > 0 })
     for write in waiting where write.attempts == 0 { finish(write, error, &answers) }
-  }
-
-  private mutating func answerFlushes(_ answers: inout PublisherAnswers) {
-    let oldest = changes.unconfirmed.first?.sequence ?? changes.waiting.first?.sequence
-    while let flush = flushes.first, flush.sequence < oldest ?? .max {
-      flushes.removeFirst()
-      answers.add(flush.caller, nil)
-    }
   }
 }

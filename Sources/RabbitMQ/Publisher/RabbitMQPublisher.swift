@@ -16,8 +16,9 @@ public final class RabbitMQPublisher: Sendable {
   private let state: Mutex<PublisherState>
   private let wakeup = Wakeup()
   private let interrupt = SocketInterrupt()
+  private let founding: QueueFounding
 
-  /// How often it is looked whose time is over.
+  /// How often it is looked whose time is over, and whether confirms still come.
   private static let sweep = DispatchTimeInterval.milliseconds(100)
 
   /// A publisher that does nothing before `run`.
@@ -29,6 +30,7 @@ public final class RabbitMQPublisher: Sendable {
     self.published = published
     self.logger = logger
     addresses = try configuration.addresses()
+    founding = QueueFounding(configuration, addresses: addresses, logger: logger)
     state = Mutex(PublisherState(configuration: configuration))
   }
 
@@ -85,10 +87,13 @@ public final class RabbitMQPublisher: Sendable {
     if let error { throw error }
   }
 
-  /// Fails unless messages can be published now.
+  /// Fails unless messages can be published now, and are confirmed in time.
   public func checkHealth() throws(StoreError) {
-    if let refusal = state.withLock({ $0.refusal(at: .now) }) { throw refusal }
+    if let trouble = state.withLock({ $0.trouble(at: .now) }) { throw trouble }
   }
+
+  /// Connections that were given up because the broker confirmed nothing on them.
+  public var stalls: Int { state.withLock { $0.stalls } }
 
   /// Writes and bytes that are neither confirmed nor given up.
   public var outstanding: (writes: Int, writeBytes: Int, changeBytes: Int) {
@@ -103,6 +108,8 @@ public final class RabbitMQPublisher: Sendable {
     let now = ContinuousClock.now
     let (answers, endingSince) = state.withLock { ($0.expired(at: now), $0.endingSince) }
     answers.give(published)
+    // The thread may be held up in the C library.
+    if state.withLock({ $0.mustGiveUp(at: now) }) { interrupt.interrupt() }
     guard let endingSince else { return }
     let late = now - endingSince - configuration.flushDeadline
     if late > .seconds(1) { interrupt.interrupt() }
@@ -131,8 +138,9 @@ public final class RabbitMQPublisher: Sendable {
         try serve(connection)
         return connection.close()
       } catch {
-        lost(error)
-        dialer.lost(connection, error)
+        let failure = state.withLock { $0.explain(error) }
+        lost(failure)
+        dialer.lost(connection, failure)
       }
     }
   }
@@ -144,6 +152,10 @@ public final class RabbitMQPublisher: Sendable {
   private func prepareWrites(_ connection: BrokerConnection) throws(ConnectionFailure) {
     let channel = PublisherState.writesChannel
     try connection.openChannel(channel)
+    let queue = configuration.writesQueue
+    if let obstacle = try founding.obstacle(to: queue, on: channel, of: connection) {
+      throw ConnectionFailure(obstacle)
+    }
     try connection.declareWriteQueues(on: channel)
     try connection.confirm(on: channel)
   }
@@ -153,6 +165,11 @@ public final class RabbitMQPublisher: Sendable {
     let channel = PublisherState.changesChannel
     do throws(ConnectionFailure) {
       try connection.openChannel(channel)
+      let stream = configuration.changesStream
+      if let obstacle = try founding.obstacle(to: stream, on: channel, of: connection) {
+        try connection.closeChannel(channel)
+        return report(trouble: obstacle)
+      }
       try connection.declareChanges(on: channel)
       try connection.confirm(on: channel)
       report(trouble: nil)
@@ -214,7 +231,7 @@ public final class RabbitMQPublisher: Sendable {
     var confirms: [Confirm] = []
     var hasHeard = false
     defer {
-      if !confirms.isEmpty { state.withLock { $0.confirmed(confirms) }.give(published) }
+      if !confirms.isEmpty { state.withLock { $0.confirmed(confirms, at: .now) }.give(published) }
     }
     while let event = try connection.nextEvent() {
       hasHeard = true
@@ -232,7 +249,7 @@ public final class RabbitMQPublisher: Sendable {
       case .unblocked:
         logger.notice("RabbitMQ takes messages again")
         state.withLock { $0.blocked(nil) }.give(published)
-      case .delivered: break
+      case .delivered, .answered: break
       }
       // So that callers do not wait for what a busy broker has to say to others.
       if confirms.count >= 256 { return true }

@@ -12,6 +12,12 @@ struct UnconfirmedWindow<Message> {
 
   var isEmpty: Bool { slots.isEmpty }
 
+  /// How many messages wait.
+  var count: Int { slots.count { $0 != nil } }
+
+  /// Whether a message was confirmed before an earlier one.
+  var isOvertaken: Bool { slots.contains { $0 == nil } }
+
   /// A message is sent; its number is one more than that of the last.
   mutating func append(_ message: Message) { slots.append(message) }
 

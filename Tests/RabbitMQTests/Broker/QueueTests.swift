@@ -69,29 +69,6 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("A write that comes back too often is put aside")
-    func deliveryLimit() async throws {
-      var configuration = RabbitMQConfiguration(try await SharedBroker.running())
-      configuration.deliveryLimit = 3
-      configuration.gathering = .zero
-      let node = try await Node(configuration)
-      #expect(await node.submit(QueuedWrite("k")) == nil)
-      let consumer = try RabbitMQConsumer(configuration, logger: node.log.logger)
-      let running = Running { await consumer.run() }
-      var counts: [Int] = []
-      for _ in 0...configuration.deliveryLimit {
-        let deliveries = await consumer.next()
-        counts += deliveries.map(\.deliveryCount)
-        consumer.requeue(deliveries)
-      }
-      #expect(counts == [0, 1, 2, 3])
-      try await eventually("dead letter") {
-        try await node.ready(in: configuration.deadLetterQueue) == 1
-      }
-      await running.stop()
-      await node.stop()
-    }
-
     @Test("What a consumer that ends has not acknowledged comes again")
     func redelivered() async throws {
       let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
@@ -135,16 +112,21 @@ extension BrokerTests {
 
     @Test("A queue of that name that is another kind of queue is an error that says so")
     func otherArguments() async throws {
-      let first = try await Node(RabbitMQConfiguration(SharedBroker.running()))
-      var configuration = first.configuration
-      configuration.deliveryLimit = 7
-      let second = try await Node(configuration, isReachable: false)
-      try await eventually("complaint") {
-        second.log.lines.contains { $0.contains("x-delivery-limit") }
+      let configuration = RabbitMQConfiguration(try await SharedBroker.running())
+      try await offloaded {
+        let connection = try BrokerConnection(
+          to: configuration.addresses()[0], as: "test", configuration: configuration,
+          interrupt: SocketInterrupt())
+        try connection.openChannel(1)
+        try connection.declare(configuration.writesQueue, on: 1, arguments: [])
+        connection.close()
       }
-      #expect(await second.submit(QueuedWrite("k")).isUnavailable)
-      await second.stop()
-      await first.stop()
+      let node = try await Node(configuration, isReachable: false)
+      try await eventually("complaint") {
+        node.log.lines.contains { $0.contains("inequivalent arg") }
+      }
+      #expect(await node.submit(QueuedWrite("k")).isUnavailable)
+      await node.stop()
     }
 
     @Test("A queue that was deleted is noticed by the first write, and declared again")

@@ -137,6 +137,8 @@ extension BrokerTests {
     func oneDead() async throws {
       let dead = try Ports.free()
       var configuration = try await configuration()
+      // Makes the queues.
+      try await Node(configuration).stop()
       configuration.urls.append("amqp://guest:guest@127.0.0.1:\(dead)")
       for _ in 0..<4 {
         let node = try await Node(configuration)

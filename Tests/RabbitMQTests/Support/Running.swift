@@ -1,5 +1,6 @@
 import KeyValueStore
 @testable import RabbitMQ
+import Synchronization
 import TestServices
 
 /// Something that runs until the test is done with it.
@@ -13,6 +14,20 @@ final class Running: Sendable {
   func stop() async {
     task.cancel()
     await task.value
+  }
+}
+
+extension RabbitMQConsumer {
+  /// What comes next, if that is soon.
+  func nextSoon() async throws -> [Delivery] {
+    let next = Mutex<[Delivery]?>(nil)
+    let waiting = Running {
+      let deliveries = await self.next()
+      next.withLock { $0 = deliveries }
+    }
+    try await eventually("delivery", seconds: 20) { next.withLock { $0 != nil } }
+    await waiting.stop()
+    return next.withLock { $0 ?? [] }
   }
 }
 
