@@ -23,6 +23,7 @@ import databases  # noqa: E402
 
 MODULES = [
     "test_promises",
+    "test_clients",
     "test_faults",
     "test_cockroach",
     "test_rolling",

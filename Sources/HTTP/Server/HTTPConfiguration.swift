@@ -19,6 +19,11 @@ public struct HTTPConfiguration: Sendable {
   public var idleTimeout = Duration.seconds(60)
   /// After the last answer, for the client to read it before the connection is torn down.
   public var lingerTimeout = Duration.seconds(1)
+  /// The same after a refusal, whose body may still be on its way.
+  public var refusedTimeout = Duration.seconds(10)
+  /// Bytes that are read and dropped after the last answer. More than any proxy passes on: the one
+  /// in front lets bodies of 8 MiB through.
+  public var lingerBytesMax = 16 << 20
 
   /// The defaults of DESIGN.md.
   public init() {}

@@ -19,8 +19,6 @@ final class HTTPConnection {
   private static let readBytes = 16 << 10
   /// Answers of pipelined requests that gather before they are sent in any case.
   private static let outputBytesMax = 64 << 10
-  /// Bytes of a refused body that are read so that the client sees the answer before a reset.
-  private static let lingerBytesMax = 4 << 20
 
   /// Why a connection ends without an answer.
   private enum Ending: Error {
@@ -46,15 +44,17 @@ final class HTTPConnection {
         if isLast { break }
       }
       try await flush()
-      try await linger()
+      try await linger(for: context.configuration.lingerTimeout)
     } catch {
-      await end(with: error)
+      await end(with: error, lingering: context.configuration.refusedTimeout)
     }
   }
 
   /// Answers `problem` without having read a request, and ends.
   func refuse(with problem: HTTPProblem) async {
-    await end(with: .refused(problem, context.makeRequestID()))
+    await end(
+      with: .refused(problem, context.makeRequestID()),
+      lingering: context.configuration.lingerTimeout)
   }
 
   /// A connection without a request ends now; others end after their answer while the server
@@ -296,7 +296,7 @@ extension HTTPConnection {
   }
 
   /// Sends the last answer of a connection that ends before its request was complete.
-  private func end(with ending: Ending) async {
+  private func end(with ending: Ending, lingering time: Duration) async {
     do throws(Ending) {
       switch ending {
       case .gone: return
@@ -311,18 +311,21 @@ extension HTTPConnection {
           id: id)
       }
       try await flush()
-      try await linger()
+      try await linger(for: time)
     } catch {}  // the client is gone: there is nobody left to tell
   }
 
-  /// Reads and drops what the client still sends, for a moment: closing with unread input would
-  /// reset the connection and could take the answer away before the client has read it (RFC 9112
-  /// §9.6).
-  private func linger() async throws(Ending) {
+  /// Reads and drops what the client still sends: closing with unread input would reset the
+  /// connection, and could take the answer away before the client has read it (RFC 9112 §9.6). A
+  /// proxy that is reset in the middle of a body takes this server for a dead one.
+  private func linger(for time: Duration) async throws(Ending) {
     socket.finishWriting()
-    socket.setDeadline(after: context.configuration.lingerTimeout)
+    socket.setDeadline(after: time)
+    // Who leaves does not wait for it.
+    isIdle = true
+    defer { isIdle = false }
     var dropped = 0
-    while dropped < Self.lingerBytesMax {
+    while dropped < context.configuration.lingerBytesMax {
       input.consume(input.count)
       switch read() {
       case .bytes(let count): dropped += count
