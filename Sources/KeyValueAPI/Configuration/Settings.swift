@@ -54,7 +54,8 @@ enum Settings {
 
   static let bodyBytesMax = Setting.bytes(
     "KV_BODY_BUFFER_BYTES", .limits, 256 << 20, (8 << 20)...(1 << 40),
-    "Memory for request bodies, all together; a body that does not fit is answered 503.")
+    "Memory for request bodies, all together, as far as they have arrived; a body that does not "
+      + "fit is answered 503. Those over 64 KiB leave a quarter of it to smaller ones.")
 
   static let answerBytesMax = Setting.bytes(
     "KV_ANSWER_BUFFER_BYTES", .limits, 256 << 20, (16 << 20)...(1 << 40),
@@ -69,11 +70,12 @@ enum Settings {
 
   static let bodyTimeout = Setting.seconds(
     "KV_BODY_TIMEOUT", .timeouts, 10, 1...3_600,
-    "How long a body may stall; then 408.")
+    "In this time 4 KiB of a body a second, or the rest of it, have to arrive; else 408.")
 
   static let writeTimeout = Setting.seconds(
     "KV_WRITE_TIMEOUT", .timeouts, 10, 1...3_600,
-    "How long a client may leave an answer unread; then its connection is closed.")
+    "In this time a client has to read 4 KiB of an answer a second, or the rest of it; else its "
+      + "connection is closed.")
 
   static let idleTimeout = Setting.seconds(
     "KV_IDLE_TIMEOUT", .timeouts, 60, 1...86_400,
