@@ -67,3 +67,35 @@ class Uploads(running.Case):
         self.assertEqual(set(crowd.answers["refused"]), {413}, crowd.answers)
         self.assertLessEqual(set(crowd.answers["others"]), {200, 201}, crowd.answers)
         self.assertGreater(crowd.answers["others"].total(), 50)
+
+
+@once
+class Lists(running.Case):
+    def test_large_pages(self):
+        """200 clients that list 8 MiB of values at once do not make the database seem away."""
+        for number in range(9):
+            answer = self.client.put(self.key(f"large/{number}"), "v" * 900_000)
+            self.assertEqual(answer.status, 201, answer)
+        crowd, path = Crowd(), f"/kv?values=true&prefix={self.key('large/')}"
+        clients = [self.cluster.client(60) for _ in range(204)]
+        for client in clients:
+            self.addCleanup(client.close)
+        crowd.add("lists", 200, lambda number: clients[number].request("GET", path))
+
+        def read(number):
+            time.sleep(0.02)
+            return clients[200 + number].get(self.key("none"), Cache_Control="no-cache")
+
+        def write(number):
+            time.sleep(0.02)
+            return clients[202 + number].put(self.key(f"other-{number}"), "v")
+
+        crowd.add("reads", 2, read)
+        crowd.add("writes", 2, write)
+        crowd.run_for(10)
+        self.assertLessEqual(set(crowd.answers["lists"]), {200, 503}, crowd.answers)
+        self.assertGreater(crowd.answers["lists"][200], 10, crowd.answers)
+        self.assertEqual(set(crowd.answers["reads"]), {404}, crowd.answers)
+        self.assertLessEqual(set(crowd.answers["writes"]), {200, 201}, crowd.answers)
+        for port in self.cluster.nodes:
+            self.assertEqual(self.cluster.health(port)["database"], "healthy")

@@ -7,8 +7,8 @@ public struct HTTPConfiguration: Sendable {
   /// Bytes of request bodies in memory over all loops, as far as they have arrived; a body that
   /// does not fit is answered 503. Those over 64 KiB leave a quarter of it to smaller ones.
   public var bodyBytesMax = 256 << 20
-  /// Bytes of answers that wait for their clients to read, over all loops; the connection of a
-  /// client that would exceed it is closed.
+  /// Bytes of answers, over all loops; past it, the connection of a client that is slow to read its
+  /// own is closed.
   public var answerBytesMax = 256 << 20
   /// From the first byte of a head to its end; then 408.
   public var headTimeout = Duration.seconds(10)

@@ -16,6 +16,8 @@ final class HTTPConnection {
   private var mustEnd = false
   /// Bytes taken for the body of the request that is being served.
   private var bodyBytesHeld = 0
+  /// Bytes taken for the answer that is being sent.
+  private var answerBytesHeld = 0
 
   /// Bytes asked of the kernel in one read.
   private static let readBytes = 16 << 10
@@ -51,6 +53,7 @@ final class HTTPConnection {
       try await linger(for: context.configuration.lingerTimeout)
     } catch {
       returnBodyBytes()
+      returnAnswerBytes()
       await end(with: error, lingering: context.configuration.refusedTimeout)
     }
   }
@@ -83,6 +86,7 @@ final class HTTPConnection {
   private func queue(
     _ response: Response, for head: RequestHead, id: RequestID
   ) async throws(Ending) -> Bool {
+    hold(response)
     let isLast = response.closesConnection || !head.keepsAlive || context.state.isDraining
     if output.capacity == 0 { output = context.takeBuffer() }
     let rest = HTTPSerializer.append(
@@ -90,11 +94,26 @@ final class HTTPConnection {
       closes: isLast, date: context.date, id: id)
     if rest == .body {
       try await flush()
-      try await send(response.body)
+      try await send(response.body, isHeld: true)
     } else if output.count > Self.outputBytesMax {
       try await flush()
     }
+    returnAnswerBytes()
     return isLast
+  }
+
+  /// Counts an answer from now on, if it is not one of those that are copied into `output`.
+  private func hold(_ response: Response) {
+    let isLong = response.body.count > HTTPSerializer.copiedBodyBytesMax
+    guard isLong || response.roomTaken > 0 else { return }
+    answerBytesHeld = response.body.count
+    context.state.addAnswerBytes(answerBytesHeld - response.roomTaken)
+  }
+
+  private func returnAnswerBytes() {
+    if answerBytesHeld == 0 { return }
+    context.state.returnAnswerBytes(answerBytesHeld)
+    answerBytesHeld = 0
   }
 }
 
@@ -309,15 +328,16 @@ extension HTTPConnection {
     output.removeAll(keepingCapacity: true)
   }
 
-  private func send(_ bytes: [UInt8]) async throws(Ending) {
+  /// Sends bytes; `isHeld`: they have been counted.
+  private func send(_ bytes: [UInt8], isHeld: Bool = false) async throws(Ending) {
     var start = 0
     try write(bytes, from: &start)
     if start == bytes.count { return }
-    // The client reads more slowly than it asks. What waits for it is counted against a common
-    // bound.
+    // The client reads more slowly than it asks. Past the common bound it is given up.
+    let counted = isHeld ? 0 : bytes.count
     let answerBytesMax = context.configuration.answerBytesMax
-    guard context.state.takeAnswerBytes(bytes.count, max: answerBytesMax) else { throw .gone }
-    defer { context.state.returnAnswerBytes(bytes.count) }
+    guard context.state.takeAnswerBytes(counted, max: answerBytesMax) else { throw .gone }
+    defer { context.state.returnAnswerBytes(counted) }
     var pace = makePace(over: context.configuration.writeTimeout)
     while start < bytes.count {
       if pace.begins() { socket.setDeadline(after: context.configuration.writeTimeout) }

@@ -107,6 +107,11 @@ extension Server {
         isCrowded: { [state, http = configuration.http] in
           state.answerBytesHeld > http.answerBytesMax / 4 * 3
         },
+        // Pages and batches leave room to single values.
+        takeRoom: { [state, http = configuration.http] bytes in
+          state.takeAnswerRoom(bytes, max: http.answerBytesMax / 2)
+        },
+        returnRoom: { [state] bytes in state.returnAnswerRoom(bytes) },
         pause: { duration in try? await Task.sleep(for: duration) }))
   }
 }

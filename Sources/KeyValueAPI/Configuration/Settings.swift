@@ -59,8 +59,9 @@ enum Settings {
 
   static let answerBytesMax = Setting.bytes(
     "KV_ANSWER_BUFFER_BYTES", .limits, 256 << 20, (16 << 20)...(1 << 40),
-    "Memory for answers that clients are slow to read, all together. From three quarters on reads "
-      + "are answered 503; past it, the slow client's connection is closed.")
+    "Memory for answers, from before they are made until they are sent, all together. From a half "
+      + "on pages and batches of values wait, then are answered 503; from three quarters on all "
+      + "reads; past it, the connections of slow clients are closed.")
 
   // MARK: Timeouts
 

@@ -9,6 +9,8 @@ final class APIHandler: HTTPHandler {
   let store: Store
   let limits: APILimits
   let surroundings: APISurroundings
+  /// Requests that wait for room: see `AnswerRoom`.
+  var roomWaiters = 0
   private let authentication: any Authenticating
   private let observer: any APIObserver
 

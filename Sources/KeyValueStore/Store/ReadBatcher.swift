@@ -9,6 +9,8 @@ final class ReadBatcher {
   private let observer: any StoreObserver
   private var pending = PendingReads()
   private var inFlight = 0
+  /// Bytes of a value, going by the last look-ups: values are not known before they are read.
+  private var valueBytes = 0
   /// Whether a leader is gathering. While nobody is, readers wait only if all look-ups are in
   /// flight.
   private var isGathering = false
@@ -41,7 +43,8 @@ final class ReadBatcher {
   private func lead() async -> Result<Lookup, StoreError> {
     // Lets all readers that are runnable in this turn of the loop join.
     await Task.yield()
-    let batch = pending.takeBatch(keysMax: limits.batchReadsMax)
+    let keysMax = limits.batchReadBytesMax / max(valueBytes, 1)
+    let batch = pending.takeBatch(keysMax: min(max(keysMax, 1), limits.batchReadsMax))
     isGathering = false
     inFlight += 1
     handOn()
@@ -68,6 +71,7 @@ final class ReadBatcher {
     do throws(StoreError) {
       let lookups = try await database.read(batch.map(\.key))
       precondition(lookups.count == batch.count, "One answer a key")
+      noteSizes(of: lookups)
       observer.readBatchEnded(
         keys: batch.count, readers: readers, duration: ContinuousClock.now - start, error: nil)
       return lookups.map { .success($0) }
@@ -76,5 +80,11 @@ final class ReadBatcher {
         keys: batch.count, readers: readers, duration: ContinuousClock.now - start, error: error)
       return batch.map { _ in .failure(error) }
     }
+  }
+
+  /// Follows larger values at once, smaller ones by and by.
+  private func noteSizes(of lookups: [Lookup]) {
+    let bytes = lookups.reduce(0) { $0 + ($1.entry?.value.count ?? 0) }
+    valueBytes = max(bytes / lookups.count, valueBytes - valueBytes / 8)
   }
 }
