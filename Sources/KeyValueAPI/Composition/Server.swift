@@ -102,6 +102,7 @@ extension Server {
       limits: configuration.limits,
       surroundings: APISurroundings(
         metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) },
+        isLocalOnly: configuration.isLocalOnly,
         isDraining: { [state] in state.isDraining },
         // Early enough that what is being read already still fits.
         isCrowded: { [state, http = configuration.http] in

@@ -35,12 +35,13 @@ enum Settings {
       name: "KV_TOKENS_FILE", topic: .authentication, fallback: "", allowed: "a path",
       meaning: "Who may use the server: one token a line, as name, SHA-256 of the token, scopes "
         + "(read,write,admin) and key prefix (* for all), separated by spaces. Read again at "
-        + "SIGHUP. Without it the server listens on a loopback address only."),
+        + "SIGHUP. Without it the server listens on a loopback address only, and answers only where "
+        + "Host is localhost or an IP address."),
     fallback: "", parse: { $0.contains("\0") ? nil : $0 })
 
   static let isAuthenticationDisabled = Setting.choice(
     "KV_AUTH", .authentication, false, among: ["disabled": true], shown: "",
-    "Lets everybody who can connect do everything, on any address.")
+    "Lets everybody who can connect do everything, on any address and by any host name.")
 
   // MARK: Limits
 

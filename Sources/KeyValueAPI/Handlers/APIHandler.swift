@@ -94,6 +94,9 @@ final class APIHandler: HTTPHandler {
 
   /// Finds where a request leads, and lets it in.
   private func enter(_ head: RequestHead, on route: Route) throws(Problem) -> Call {
+    if surroundings.isLocalOnly, !LocalHost.isNamed(in: head) {
+      throw Problem(.foreignHost, "Ask for localhost or an address, or run it with KV_TOKENS_FILE.")
+    }
     guard let endpoint = Endpoint(route, head.method) else {
       if route == .unknown {
         throw Problem(.unknownPath, "Keys are at /kv/{key}; /docs lists all paths.")

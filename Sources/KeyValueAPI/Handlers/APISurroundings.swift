@@ -2,6 +2,8 @@
 struct APISurroundings {
   /// The body of `/metrics`, in Prometheus' text format 0.0.4.
   var metricsText: () async -> [UInt8]
+  /// Whether it is for programs of this machine alone, and lets all of them do everything.
+  var isLocalOnly: Bool
   /// Whether the process is on its way out: `/health/ready` says no then.
   var isDraining: () -> Bool
   /// Whether answers take so much memory that no more should be made.

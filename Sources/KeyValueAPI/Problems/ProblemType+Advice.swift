@@ -18,6 +18,9 @@ extension ProblemType {
     case .forbidden: "Use a token with the scope and the key prefix that the request needs."
     case .crossSite:
       "A server that needs no token lets web pages write only if it has served them itself."
+    case .foreignHost:
+      "A server that needs no token and listens on a loopback address answers only where Host is "
+        + "localhost or an IP address: another name may be that of a web page which was bound to it."
     case .unknownPath: "Keys are at /kv/{key}; this page lists all paths."
     case .keyNotFound: "The key was never written, was deleted, or its time is over."
     case .operationNotFound: "The id is wrong, or the operation is older than 24 hours."

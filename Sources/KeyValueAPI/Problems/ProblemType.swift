@@ -13,6 +13,7 @@ enum ProblemType: String, CaseIterable, Sendable {
   case unauthorized = "unauthorized"
   case forbidden = "forbidden"
   case crossSite = "cross-site"
+  case foreignHost = "foreign-host"
   case unknownPath = "unknown-path"
   case keyNotFound = "key-not-found"
   case operationNotFound = "operation-not-found"
@@ -42,7 +43,7 @@ enum ProblemType: String, CaseIterable, Sendable {
       .invalidDocument:
       .badRequest
     case .unauthorized: .unauthorized
-    case .forbidden, .crossSite: .forbidden
+    case .forbidden, .crossSite, .foreignHost: .forbidden
     case .unknownPath, .keyNotFound, .operationNotFound: .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .requestTimeout: .requestTimeout
@@ -73,6 +74,7 @@ enum ProblemType: String, CaseIterable, Sendable {
     case .unauthorized: "A token is needed"
     case .forbidden: "The token does not allow this"
     case .crossSite: "A page of another site may not do this"
+    case .foreignHost: "The server is not known by this name"
     case .unknownPath: "There is nothing at this path"
     case .keyNotFound: "The key does not exist"
     case .operationNotFound: "The operation is not known"

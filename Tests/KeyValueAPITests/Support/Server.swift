@@ -15,7 +15,7 @@ actor Server {
 
   init(
     _ backing: Backing, authentication: any Authenticating = OpenAccess(),
-    limits: APILimits = APILimits(), isDraining: Bool = false,
+    limits: APILimits = APILimits(), isLocalOnly: Bool = false, isDraining: Bool = false,
     isCrowded: Bool = false,
     room: HTTPServerState = HTTPServerState()
   ) {
@@ -27,7 +27,8 @@ actor Server {
     handler = APIHandler(
       store: store, authentication: authentication, observer: observer, limits: limits,
       surroundings: APISurroundings(
-        metricsText: { Array("up 1\n".utf8) }, isDraining: { isDraining }, isCrowded: { isCrowded },
+        metricsText: { Array("up 1\n".utf8) }, isLocalOnly: isLocalOnly,
+        isDraining: { isDraining }, isCrowded: { isCrowded },
         takeRoom: { room.takeAnswerRoom($0, max: 32 << 20) },
         returnRoom: { room.returnAnswerRoom($0) },
         pause: { await backing.pauses.make($0) }))
