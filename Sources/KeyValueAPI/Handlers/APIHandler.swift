@@ -105,6 +105,7 @@ final class APIHandler: HTTPHandler {
         .with(field: "Allow", route.allow.description)
     }
     let principal = try authorize(head, for: endpoint)
+    if endpoint.canWrite { try WrittenContent.check(head) }
     // Reads can be tried again at no cost. A write is never turned away for the sake of its answer.
     if endpoint.returnsValues, surroundings.isCrowded() {
       throw Problem(StoreError.overloaded(retryAfter: 1))

@@ -35,6 +35,8 @@ enum IdempotencyField {
       parts.append(UInt8(values.count))
       for value in values { append(value, to: &parts) }
     }
+    // Only where it is there: the requests of older versions stay the same.
+    for value in head.all(.ifUnmodifiedSince) { append(value, to: &parts) }
     append(Digest.sha256(request.body), to: &parts)
     // Neither a principal's name nor a key holds a line feed, so the pair can't be read two ways.
     return IdempotencyKey(name: sender.name + "\n" + name, fingerprint: Digest.sha256(parts))

@@ -32,6 +32,9 @@ extension ProblemType {
     case .contentTooLarge:
       "Values have at most 1 MiB, documents 8 MiB, batches 1,000 operations, unless configured "
         + "otherwise."
+    case .unsupportedEncoding:
+      "Values are kept with their content type, not with a coding: send them decoded, or with the "
+        + "coding as part of the type, as in application/gzip."
     case .uriTooLong: "The request line has at most 8 KiB."
     case .keyTooLong: "A key has at most 1,024 bytes of UTF-8."
     case .expectationFailed: "Only Expect: 100-continue is known."

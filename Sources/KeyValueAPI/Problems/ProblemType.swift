@@ -22,6 +22,7 @@ enum ProblemType: String, CaseIterable, Sendable {
   case idempotencyInFlight = "idempotency-in-flight"
   case preconditionFailed = "precondition-failed"
   case contentTooLarge = "content-too-large"
+  case unsupportedEncoding = "unsupported-encoding"
   case uriTooLong = "uri-too-long"
   case keyTooLong = "key-too-long"
   case expectationFailed = "expectation-failed"
@@ -50,6 +51,7 @@ enum ProblemType: String, CaseIterable, Sendable {
     case .idempotencyInFlight: .conflict
     case .preconditionFailed: .preconditionFailed
     case .contentTooLarge: .contentTooLarge
+    case .unsupportedEncoding: .unsupportedMediaType
     case .uriTooLong, .keyTooLong: .uriTooLong
     case .expectationFailed: .expectationFailed
     case .idempotencyMismatch: .unprocessableContent
@@ -83,6 +85,7 @@ enum ProblemType: String, CaseIterable, Sendable {
     case .idempotencyInFlight: "The first request with this idempotency key is in progress"
     case .preconditionFailed: "The condition does not hold"
     case .contentTooLarge: "The content is too large"
+    case .unsupportedEncoding: "The content coding is not supported"
     case .uriTooLong: "The request line is too long"
     case .keyTooLong: "The key is too long"
     case .expectationFailed: "The expectation can't be met"
