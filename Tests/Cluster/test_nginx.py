@@ -56,6 +56,22 @@ class Nginx(NginxCase):
         self.assertIn("X-Forwarded-For: 127.0.0.1", head)
         self.assertFalse([line for line in head if line.lower().startswith("connection:")])
 
+    def test_http_1_0_needs_no_host(self):
+        first, second = self.upstreams()
+        answer = support.raw_exchange(self.port, b"GET /health/ready HTTP/1.0\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer[:100])
+        (head,) = first.requests + second.requests
+        self.assertIn("Host: localhost", head)
+
+    def test_an_expectation_is_met_here_or_left_to_kv_api(self):
+        first, second = self.upstreams()
+        for sent, passed in [("100-Continue", []), ("miracles", ["Expect: miracles"])]:
+            self.ask("PUT", "/kv/a", b"v", {"Expect": sent})
+            head = (first.requests + second.requests)[-1]
+            first.requests.clear()
+            second.requests.clear()
+            self.assertEqual([line for line in head if line.startswith("Expect")], passed)
+
     def test_a_request_id_that_kv_api_would_not_take_is_replaced(self):
         first, second = self.upstreams()
         self.ask("GET", "/kv/a", fields={"X-Request-Id": 'a "b"'})
@@ -93,6 +109,7 @@ class Nginx(NginxCase):
                 try:
                     response, body = self.ask(method, "/kv/a", b"value", fields)
                     self.assert_problem(response, body, 503, "outcome-unknown")
+                    self.assertEqual(response.headers["Retry-After"], "1")
                     self.assertEqual(sum(len(server.requests) for server in servers), 1)
                 finally:
                     for server in servers:
@@ -115,6 +132,8 @@ class Nginx(NginxCase):
                     response, body = self.ask(method, "/kv/a", b"value")
                     self.assert_problem(response, body, 503, "unavailable")
                     self.assertEqual(response.headers["Retry-After"], "1")
+                    # True of a read, too.
+                    self.assertNotIn(b"written", body)
 
     def test_too_large_a_body_is_refused_before_it_is_sent(self):
         head = f"PUT /kv/a HTTP/1.1\r\nHost: a\r\nContent-Length: {(8 << 20) + 1}\r\n"
@@ -138,6 +157,14 @@ class Nginx(NginxCase):
             b"GET /kv/a HTTP/1.1\r\nHost: a\r\nX: "
             + b"a" * 20_000
             + b"\r\n\r\n": (431, "header-too-large"),
+            b"PUT /kv/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n": (
+                501,
+                "not-implemented",
+            ),
+            b"GET /kv/a HTTP/2.0\r\nHost: a\r\n\r\n": (505, "version-not-supported"),
+            b"TRACE /kv/a HTTP/1.1\r\nHost: a\r\n\r\n": (405, "method-not-allowed"),
+            b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n": (400, "malformed-request"),
+            b"GET /kv/a HTTP/1.1\r\n\r\n": (400, "malformed-request"),
         }
         for data, (status, name) in requests.items():
             with self.subTest(data=data[:30]):
@@ -146,13 +173,28 @@ class Nginx(NginxCase):
                 self.assertIn(b"application/problem+json", answer)
                 self.assertIn(b"/docs#" + name.encode(), answer)
 
-    def test_logs_hold_no_keys(self):
-        self.ask("GET", "/kv/secret-key?x=secret-query")
-        self.upstreams()
-        self.ask("GET", "/kv/secret-key?x=secret-query")
+    def test_the_log_has_the_method_of_what_failed(self):
+        methods = {"PUT", "DELETE", "POST", "GET", "PATCH"}
+        for method in methods:
+            answer = self.ask(method, "/kv/a", b"v", {"X-Request-Id": f"failed-{method}"})
+            self.assertEqual(answer[0].status, 503)
         access = self.cluster.folder / "logs" / "nginx-access.log"
-        lines = support.wait_for("lines in the log", lambda: access.read_text().splitlines()[-2:])
-        self.assertIn(json.loads(lines[-1])["status"], [200, 503])
+
+        def logged():
+            lines = [json.loads(line) for line in access.read_text().splitlines()]
+            return {line["request_id"]: line["method"] for line in lines}
+
+        wanted = {f"failed-{method}": method for method in methods}
+        support.wait_for("lines of all five", lambda: wanted.keys() <= logged().keys())
+        self.assertEqual({name: logged()[name] for name in wanted}, wanted)
+
+    def test_logs_hold_no_keys(self):
+        fields = {"X-Request-Id": "in-the-log"}
+        self.ask("GET", "/kv/secret-key?x=secret-query", fields=fields)
+        self.upstreams()
+        self.ask("GET", "/kv/secret-key?x=secret-query", fields=fields)
+        access = self.cluster.folder / "logs" / "nginx-access.log"
+        support.wait_for("both lines", lambda: access.read_text().count("in-the-log") == 2)
         for log in (access, self.cluster.folder.log("nginx")):
             self.assertNotIn("secret", log.read_text())
 

@@ -92,6 +92,21 @@ final class Connection {
       status: status, fields: fields, body: String(decoding: received[..<length], as: UTF8.self))
   }
 
+  /// Waits for an answer and the end of the connection, and keeps the status only.
+  func status() throws -> Int {
+    var head: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let count = recv(socket, &buffer, buffer.count, 0)
+      guard count >= 0 else { throw TestFailure("recv: \(String(cString: strerror(errno)))") }
+      if count == 0 { break }
+      if head.count < 32 { head += buffer[..<min(count, 32)] }
+    }
+    let words = String(decoding: head, as: UTF8.self).split(separator: " ")
+    guard words.count > 1, let status = Int(words[1]) else { throw TestFailure("no status line") }
+    return status
+  }
+
   /// Waits until the server closes the connection; a byte before that is an error.
   func waitForEnd() throws {
     var byte: UInt8 = 0

@@ -72,6 +72,15 @@ final class Server {
 
   var processID: Int32 { process.processIdentifier }
 
+  /// The most memory that the process has had, in bytes; nil where the system does not tell.
+  var memoryPeak: Int? {
+    guard let text = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+      let kibibytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+    else { return nil }
+    return kibibytes << 10
+  }
+
   var isRunning: Bool { process.isRunning }
 
   private func waitUntilReady() throws {

@@ -27,6 +27,30 @@ extension EndToEndTests {
       #expect(try server.request("GET", "/kv/slow").status == 404)
     }
 
+    @Test("Two hundred pages of 8 MiB at once do not fill the memory")
+    func largePages() throws {
+      let server = try Server.running(settings: ["KV_ANSWER_BUFFER_BYTES": "64MiB"])
+      let filling = try server.connect()
+      let value = String(repeating: "v", count: 1_000_000)
+      for number in 0..<8 {
+        let put = try filling.request("PUT", "/kv/large/\(number)", body: value)
+        #expect(put.status == 201)
+      }
+      let readers = try (0..<200).map { _ in try server.connect() }
+      for reader in readers {
+        try reader.send(
+          "GET /kv?values=true HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+      }
+      // Others are served meanwhile.
+      for _ in 0..<20 { #expect(try filling.request("GET", "/kv/none").status == 404) }
+      let statuses = try readers.map { try $0.status() }
+      #expect(statuses.contains(200))
+      #expect(Set(statuses).isSubset(of: [200, 503]))
+      // The bound, what is made from it, and the process itself; it would be two gigabytes.
+      let peak = try #require(server.memoryPeak)
+      #expect(peak < 500 << 20, "\(peak >> 20) MiB")
+    }
+
     @Test("One connection more than KV_MAX_CONNECTIONS is answered 503 and closed")
     func connectionsMax() throws {
       let server = try Server.running(settings: ["KV_MAX_CONNECTIONS": "4", "KV_LOOPS": "1"])

@@ -100,6 +100,24 @@ struct SocketTests {
     }
   }
 
+  @Test(
+    "A deadline that passes while nobody waits ends the next wait",
+    arguments: PollerBackend.allCases)
+  func overdue(backend: PollerBackend) async throws {
+    try await LoopFixture.with(backend) { fixture in
+      let overdue = SocketPair(on: fixture.loop)
+      let other = SocketPair(on: fixture.loop)
+      overdue.near.setDeadline(after: .milliseconds(1))
+      other.near.setDeadline(after: .milliseconds(250))
+      #expect(await other.near.readable() == .timedOut)
+      #expect(await overdue.near.readable() == .timedOut)
+      for pair in [overdue, other] {
+        pair.near.close()
+        pair.closeFar()
+      }
+    }
+  }
+
   @Test("Of two deadlines each ends its own wait", arguments: PollerBackend.allCases)
   func twoDeadlines(backend: PollerBackend) async throws {
     try await LoopFixture.with(backend) { fixture in

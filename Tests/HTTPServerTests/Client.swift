@@ -89,6 +89,20 @@ struct Client {
   /// Whether the server has closed: nothing more comes.
   func isAtEnd() throws -> Bool { try read(1).isEmpty }
 
+  /// Whether something has come, or the end, after so many milliseconds at the latest.
+  func hasInput(within milliseconds: Int32) -> Bool {
+    var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&wanted, 1, milliseconds) > 0
+  }
+
+  /// Reads whatever is there, at most so many bytes, and returns how many it was; 0 at the end.
+  func receive(upTo count: Int) throws -> Int {
+    var bytes = [UInt8](repeating: 0, count: count)
+    let got = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress!, count, 0) }
+    guard got >= 0 else { throw Failed(description: "recv: \(errno)") }
+    return got
+  }
+
   private func read(_ count: Int) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     var filled = 0

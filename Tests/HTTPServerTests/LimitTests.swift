@@ -7,10 +7,10 @@ import Testing
 struct LimitTests {
   /// A configuration in which one deadline alone is short, so that no other can come first.
   private static func short(
-    _ deadline: WritableKeyPath<HTTPConfiguration, Duration>
+    _ deadline: WritableKeyPath<HTTPConfiguration, Duration>, milliseconds: Int = 50
   ) -> HTTPConfiguration {
     var configuration = HTTPConfiguration()
-    configuration[keyPath: deadline] = .milliseconds(50)
+    configuration[keyPath: deadline] = .milliseconds(milliseconds)
     return configuration
   }
 
@@ -53,6 +53,103 @@ struct LimitTests {
         #expect(try client.isAtEnd())
         client.close()
       }
+    }
+  }
+
+  @Test("A body that only drips in is answered 408 too", arguments: PollerBackend.allCases)
+  func drippingBody(backend: PollerBackend) async throws {
+    let configuration = Self.short(\.bodyTimeout, milliseconds: 500)
+    try await ServerFixture.with(backend, configuration) { fixture in
+      let framings = [
+        ("Content-Length: 1000000", "a"), ("Transfer-Encoding: chunked", "1\r\na\r\n"),
+      ]
+      for (framing, drop) in framings {
+        let client = try fixture.connect()
+        try client.send("PUT / HTTP/1.1\r\nHost: h\r\n\(framing)\r\n\r\n")
+        // Each piece comes well inside the deadline; together they are too few.
+        try Self.drip(drop, to: client)
+        #expect(try client.receive().status == 408)
+        client.close()
+      }
+    }
+  }
+
+  /// Sends small pieces until an answer is there; many more than fit into the time.
+  private static func drip(_ piece: String, to client: Client) throws {
+    for _ in 0..<2_000 {
+      if client.hasInput(within: 5) { return }
+      try client.send(piece)
+    }
+    throw Client.Failed(description: "2,000 pieces were taken")
+  }
+
+  @Test(
+    "A thousand bodies that were announced and drip in leave room for others",
+    arguments: PollerBackend.allCases)
+  func announcedBodies(backend: PollerBackend) async throws {
+    var configuration = HTTPConfiguration()
+    configuration.bodyBytesMax = 16 << 20
+    try await ServerFixture.with(backend, configuration) { fixture in
+      let idle = try (0..<300).map { _ in
+        let client = try fixture.connect()
+        try client.send("PUT /large HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\na")
+        return client
+      }
+      let body = [UInt8](repeating: 7, count: 1 << 20)
+      let other = try fixture.connect()
+      try other.send("PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n")
+      try other.send(body)
+      #expect(try other.receive().status == 200)
+      for client in idle + [other] { client.close() }
+    }
+  }
+
+  @Test("Large bodies leave room to small ones", arguments: PollerBackend.allCases)
+  func largeBodies(backend: PollerBackend) async throws {
+    var configuration = HTTPConfiguration()
+    configuration.bodyBytesMax = 1 << 20
+    let large = 700 << 10
+    try await ServerFixture.with(backend, configuration) { fixture in
+      let holder = try fixture.connect()
+      try holder.send("PUT /wait HTTP/1.1\r\nHost: h\r\nContent-Length: \(large)\r\n\r\n")
+      try holder.send([UInt8](repeating: 1, count: large))
+      await fixture.gate.awaitArrival()
+      for (count, status) in [(200 << 10, 503), (60 << 10, 200)] {
+        let client = try fixture.connect()
+        try client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: \(count)\r\n\r\n")
+        try client.send([UInt8](repeating: 2, count: count))
+        #expect(try client.receive().status == status)
+        client.close()
+      }
+      await fixture.gate.open()
+      #expect(try holder.receive().status == 200)
+      holder.close()
+    }
+  }
+
+  @Test("A client that reads an answer too slowly is given up", arguments: PollerBackend.allCases)
+  func slowReader(backend: PollerBackend) async throws {
+    // No machine is as fast as that, and a client that reads so little at a time is much slower.
+    var configuration = Self.short(\.writeTimeout, milliseconds: 1_000)
+    configuration.bytesPerSecondMin = 1 << 40
+    let body = [UInt8](repeating: 1, count: 16 << 20)
+    try await ServerFixture.with(backend, configuration) { fixture in
+      let client = try fixture.connect()
+      client.shrinkReceiveBuffer()
+      try client.send(
+        "PUT /large HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n")
+      try client.send(body)
+      let other = try fixture.connect()
+      var received = 0
+      while fixture.state.connectionsOpen > 1, received < body.count {
+        received += try client.receive(upTo: 256)
+        // Gives the server time, a little and often.
+        try other.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        #expect(try other.receive().status == 200)
+      }
+      #expect(received < body.count)
+      client.close()
+      other.close()
     }
   }
 

@@ -60,4 +60,52 @@ struct HTTPDateTests {
       if month > 12 { (month, year) = (1, year + 1) }
     }
   }
+
+  @Test(
+    "A date is read in each of its three formats",
+    arguments: [
+      "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+    ])
+  func formats(text: String) {
+    #expect(HTTPDate.seconds(Array(text.utf8)[...], now: 1_700_000_000) == 784_111_777)
+  }
+
+  @Test("What is written is read again")
+  func roundTrip() {
+    var generator = SeededGenerator(seed: 7)
+    for _ in 0..<1_000 {
+      let seconds = Int64.random(in: 0..<250_000_000_000, using: &generator)
+      var text: [UInt8] = []
+      HTTPDate.append(seconds: seconds, to: &text)
+      #expect(HTTPDate.seconds(text[...], now: 0) == seconds)
+    }
+  }
+
+  @Test("A year of two digits is at most 50 years ahead")
+  func twoDigits() {
+    let now: Int64 = 1_767_225_600  // 2026-01-01
+    func year(_ digits: String) -> Int64? {
+      let text = "Monday, 01-Jan-\(digits) 00:00:00 GMT"
+      return HTTPDate.seconds(Array(text.utf8)[...], now: now)
+        .map { HTTPDate.civil(daysSinceEpoch: $0 / 86_400).year }
+    }
+    #expect(year("76") == 2076)
+    #expect(year("77") == 1977)
+    #expect(year("26") == 2026)
+  }
+
+  @Test(
+    "What is no date is refused",
+    arguments: [
+      "", "yesterday", "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:49:37",
+      "Sun, 06 Nov 1994 8:49:37 GMT",
+      "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 31 Feb 1994 08:49:37 GMT",
+      "Sun, 06 Nov 994 08:49:37 GMT",
+      "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:00 GMT",
+      "Sun, 00 Nov 1994 08:49:37 GMT",
+      "Sun, 06 nov 1994 08:49:37 GMT", "Sun Nov 6 08:49:37 94", "1994-11-06T08:49:37Z",
+    ])
+  func noDates(text: String) {
+    #expect(HTTPDate.seconds(Array(text.utf8)[...], now: 0) == nil)
+  }
 }

@@ -61,6 +61,27 @@ struct ReadingTests {
     #expect(lookups == [["a"], ["b"], ["c", "d"]])
   }
 
+  @Test("After large values a look-up asks for fewer keys, and after small ones for more again")
+  func bytesMax() async throws {
+    var limits = StoreLimits()
+    limits.batchReadBytesMax = 4_000
+    let loop = Loop(backing, limits: limits)
+    let names = (0..<8).map { "large-\($0)" }
+    for name in names {
+      _ = try await backing.database.write([put(name, String(repeating: "v", count: 1_000))])
+    }
+    for _ in 0..<2 {
+      let tasks = await loop.start(reads: names.map { key($0) }, isFresh: true)
+      for task in tasks { _ = try await task.value.get() }
+    }
+    // The first told of the size.
+    #expect(lookups.map(\.count) == [8, 4, 4])
+    for number in 0..<30 { _ = try await loop.get(key("none-\(number)"), isFresh: true) }
+    let tasks = await loop.start(reads: names.map { key($0) }, isFresh: true)
+    for task in tasks { _ = try await task.value.get() }
+    #expect(lookups.last?.count == 8)
+  }
+
   @Test("A look-up holds at most so many keys; the rest goes at once if it may")
   func keysMax() async throws {
     var limits = StoreLimits()

@@ -25,6 +25,7 @@ MODULES = [
     "test_promises",
     "test_attempts",
     "test_clocks",
+    "test_clients",
     "test_faults",
     "test_founding",
     "test_cockroach",

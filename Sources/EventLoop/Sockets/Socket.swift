@@ -127,7 +127,9 @@ extension Socket {
     }
   }
 
+  /// A deadline that passes while nobody waits ends the next wait: see `noteOverdue`.
   func expire() {
+    guard reader != nil || writer != nil else { return }
     deadline = nil
     wake(.timedOut)
   }
@@ -140,6 +142,11 @@ extension Socket {
 
   /// An accept found nobody: only the next edge tells of another.
   func notifyDrained() { isReadable = false }
+
+  /// Has a deadline that passed before the wait looked at once more.
+  private func noteOverdue() {
+    if let deadline, deadline <= executor.now { executor.schedule(deadline) }
+  }
 
   private func wake(_ wakeup: Wakeup) {
     if let reader {
@@ -165,6 +172,7 @@ extension Socket {
     return await withUnsafeContinuation { continuation in
       precondition(reader == nil, "one reader at a time")
       reader = continuation
+      noteOverdue()
       executor.poller.rearm(self, for: .readable)
     }
   }
@@ -178,6 +186,7 @@ extension Socket {
     return await withUnsafeContinuation { continuation in
       precondition(writer == nil, "one writer at a time")
       writer = continuation
+      noteOverdue()
       executor.poller.rearm(self, for: .writable)
     }
   }

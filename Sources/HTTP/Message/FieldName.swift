@@ -3,13 +3,16 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
   case authorization
   case cacheControl
   case connection
+  case contentEncoding
   case contentLength
+  case contentRange
   case contentType
   case expect
   case host
   case idempotencyKey
   case ifMatch
   case ifNoneMatch
+  case ifUnmodifiedSince
   case lastEventID
   case origin
   case prefer
@@ -26,13 +29,16 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     case .authorization: "authorization"
     case .cacheControl: "cache-control"
     case .connection: "connection"
+    case .contentEncoding: "content-encoding"
     case .contentLength: "content-length"
+    case .contentRange: "content-range"
     case .contentType: "content-type"
     case .expect: "expect"
     case .host: "host"
     case .idempotencyKey: "idempotency-key"
     case .ifMatch: "if-match"
     case .ifNoneMatch: "if-none-match"
+    case .ifUnmodifiedSince: "if-unmodified-since"
     case .lastEventID: "last-event-id"
     case .origin: "origin"
     case .prefer: "prefer"

@@ -9,6 +9,9 @@ public struct Response: Sendable {
   public var body: [UInt8]
   /// Whether the connection ends with this answer.
   public var closesConnection = false
+  /// Bytes of `HTTPServerState.takeAnswerRoom` that were taken for this answer: the server returns
+  /// them once it has been sent.
+  public var roomTaken = 0
 
   /// An answer without fields and body, unless they are given.
   public init(_ status: Status, fields: FieldBlock = FieldBlock(), body: [UInt8] = []) {

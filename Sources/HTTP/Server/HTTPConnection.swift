@@ -14,13 +14,17 @@ final class HTTPConnection {
   private var isIdle = false
   /// Whether it ends unless a request is there already.
   private var mustEnd = false
+  /// Bytes taken for the body of the request that is being served.
+  private var bodyBytesHeld = 0
+  /// Bytes taken for the answer that is being sent.
+  private var answerBytesHeld = 0
 
   /// Bytes asked of the kernel in one read.
   private static let readBytes = 16 << 10
   /// Answers of pipelined requests that gather before they are sent in any case.
   private static let outputBytesMax = 64 << 10
-  /// Bytes of a refused body that are read so that the client sees the answer before a reset.
-  private static let lingerBytesMax = 4 << 20
+  /// A body up to here finds room when larger ones do not.
+  private static let smallBodyBytesMax = 64 << 10
 
   /// Why a connection ends without an answer.
   private enum Ending: Error {
@@ -46,15 +50,19 @@ final class HTTPConnection {
         if isLast { break }
       }
       try await flush()
-      try await linger()
+      try await linger(for: context.configuration.lingerTimeout)
     } catch {
-      await end(with: error)
+      returnBodyBytes()
+      returnAnswerBytes()
+      await end(with: error, lingering: context.configuration.refusedTimeout)
     }
   }
 
   /// Answers `problem` without having read a request, and ends.
   func refuse(with problem: HTTPProblem) async {
-    await end(with: .refused(problem, context.makeRequestID()))
+    await end(
+      with: .refused(problem, context.makeRequestID()),
+      lingering: context.configuration.lingerTimeout)
   }
 
   /// A connection without a request ends now; others end after their answer while the server
@@ -69,16 +77,16 @@ final class HTTPConnection {
   /// Reads the body, has the request answered and queues the answer; true: it was the last.
   private func serve(_ head: RequestHead) async throws(Ending) -> Bool {
     let id = context.requestID(for: head)
-    let held = try await readBody(of: head, id: id)
-    let request = Request(head: head, body: held.bytes, id: id)
+    let request = Request(head: head, body: try await readBody(of: head, id: id), id: id)
     let response = await context.handler.respond(to: request)
-    context.state.returnBodyBytes(held.reserved)
+    returnBodyBytes()
     return try await queue(response, for: head, id: id)
   }
 
   private func queue(
     _ response: Response, for head: RequestHead, id: RequestID
   ) async throws(Ending) -> Bool {
+    hold(response)
     let isLast = response.closesConnection || !head.keepsAlive || context.state.isDraining
     if output.capacity == 0 { output = context.takeBuffer() }
     let rest = HTTPSerializer.append(
@@ -86,11 +94,26 @@ final class HTTPConnection {
       closes: isLast, date: context.date, id: id)
     if rest == .body {
       try await flush()
-      try await send(response.body)
+      try await send(response.body, isHeld: true)
     } else if output.count > Self.outputBytesMax {
       try await flush()
     }
+    returnAnswerBytes()
     return isLast
+  }
+
+  /// Counts an answer from now on, if it is not one of those that are copied into `output`.
+  private func hold(_ response: Response) {
+    let isLong = response.body.count > HTTPSerializer.copiedBodyBytesMax
+    guard isLong || response.roomTaken > 0 else { return }
+    answerBytesHeld = response.body.count
+    context.state.addAnswerBytes(answerBytesHeld - response.roomTaken)
+  }
+
+  private func returnAnswerBytes() {
+    if answerBytesHeld == 0 { return }
+    context.state.returnAnswerBytes(answerBytesHeld)
+    answerBytesHeld = 0
   }
 }
 
@@ -153,40 +176,23 @@ extension HTTPConnection {
 // MARK: - Bodies
 
 extension HTTPConnection {
-  /// A body, and how many bytes of the common budget are taken for it.
-  private struct HeldBody {
-    var bytes: [UInt8] = []
-    var reserved = 0
-  }
-
-  private func readBody(of head: RequestHead, id: RequestID) async throws(Ending) -> HeldBody {
-    if head.framing == .none { return HeldBody() }
-    guard case .accept(let bytesMax) = try admit(head, id: id) else { return HeldBody() }
-    let reserved: Int
+  private func readBody(of head: RequestHead, id: RequestID) async throws(Ending) -> [UInt8] {
+    if head.framing == .none { return [] }
+    guard case .accept(let bytesMax) = try admit(head, id: id) else { return [] }
     if case .length(let length) = head.framing {
       guard length <= bytesMax else {
         throw .refused(
           HTTPProblem(.contentTooLarge, "the body may have at most \(bytesMax) bytes"), id)
       }
-      reserved = length
-    } else {
-      reserved = bytesMax
+      // Nothing is taken for what has only been announced, but what can't fit is not asked for.
+      guard context.state.bodyBytesHeld <= bodyBytesMax(for: length) - length else {
+        throw Self.tooManyBodies(id)
+      }
     }
-    guard context.state.takeBodyBytes(reserved, max: context.configuration.bodyBytesMax) else {
-      throw .refused(
-        HTTPProblem(.serviceUnavailable, "too many bodies are being received; try again"), id)
-    }
-    do throws(Ending) {
-      if head.expectsContinue, input.isEmpty { try await sendContinue() }
-      let bytes =
-        switch head.framing {
-        case .length(let length): try await readBody(length: length, id: id)
-        default: try await readChunks(bytesMax: bytesMax, id: id)
-        }
-      return HeldBody(bytes: bytes, reserved: reserved)
-    } catch {
-      context.state.returnBodyBytes(reserved)
-      throw error
+    if head.expectsContinue, input.isEmpty { try await sendContinue() }
+    return switch head.framing {
+    case .length(let length): try await readBody(length: length, id: id)
+    default: try await readChunks(bytesMax: bytesMax, id: id)
     }
   }
 
@@ -201,13 +207,19 @@ extension HTTPConnection {
     // Room grows with what arrives: a length alone must not cost memory.
     body.reserveCapacity(min(length, 64 << 10))
     input.move(upTo: length, to: &body)
+    try hold(body.count, id: id)
+    var pace = makePace(over: context.configuration.bodyTimeout)
     while body.count < length {
-      socket.setDeadline(after: context.configuration.bodyTimeout)
-      let before = body.count
-      switch socket.read(appendingTo: &body, upTo: min(length - body.count, 256 << 10)) {
-      case .bytes: context.observer.received(bytes: body.count - before)
+      let room = min(length - body.count, max(64 << 10, min(body.count, 256 << 10)))
+      switch socket.read(appendingTo: &body, upTo: room) {
+      case .bytes(let count):
+        context.observer.received(bytes: count)
+        pace.moved(count)
+        try hold(count, id: id)
       case .end, .failed: throw .gone
-      case .wouldBlock: try await awaitReadable(id: id, problem: "the body stalled")
+      case .wouldBlock:
+        if pace.begins() { socket.setDeadline(after: context.configuration.bodyTimeout) }
+        try await awaitReadable(id: id, problem: "the body came too slowly")
       }
     }
     return body
@@ -216,23 +228,66 @@ extension HTTPConnection {
   private func readChunks(bytesMax: Int, id: RequestID) async throws(Ending) -> [UInt8] {
     var body: [UInt8] = []
     var decoder = ChunkedDecoder(bodyBytesMax: bytesMax, limits: context.configuration.limits)
+    var pace = makePace(over: context.configuration.bodyTimeout)
     while true {
-      do throws(HTTPProblem) {
-        let outcome = try input.withBytes { (bytes) throws(HTTPProblem) in
-          try decoder.decode(bytes, into: &body)
-        }
-        switch outcome {
-        case .incomplete(let consumed): input.consume(consumed)
-        case .end(let consumed):
-          input.consume(consumed)
-          return body
-        }
-      } catch {
-        throw .refused(error, id)
-      }
-      socket.setDeadline(after: context.configuration.bodyTimeout)
-      guard try await fill(problem: "the body stalled") else { throw .gone }
+      let before = body.count
+      let isWhole = try decode(with: &decoder, into: &body, id: id)
+      try hold(body.count - before, id: id)
+      if isWhole { return body }
+      if pace.begins() { socket.setDeadline(after: context.configuration.bodyTimeout) }
+      guard try await fill(problem: "the body came too slowly") else { throw .gone }
+      pace.moved(input.count)
     }
+  }
+
+  /// Decodes what has come in; true: the body has ended.
+  private func decode(
+    with decoder: inout ChunkedDecoder, into body: inout [UInt8], id: RequestID
+  ) throws(Ending) -> Bool {
+    do throws(HTTPProblem) {
+      let outcome = try input.withBytes { (bytes) throws(HTTPProblem) in
+        try decoder.decode(bytes, into: &body)
+      }
+      switch outcome {
+      case .incomplete(let consumed):
+        input.consume(consumed)
+        return false
+      case .end(let consumed):
+        input.consume(consumed)
+        return true
+      }
+    } catch {
+      throw .refused(error, id)
+    }
+  }
+
+  private func makePace(over window: Duration) -> Pace {
+    Pace(bytesPerSecond: context.configuration.bytesPerSecondMin, over: window)
+  }
+
+  /// Takes so many further bytes, which have arrived, from what bodies may have in memory.
+  private func hold(_ count: Int, id: RequestID) throws(Ending) {
+    let bytesMax = bodyBytesMax(for: bodyBytesHeld + count)
+    guard context.state.takeBodyBytes(count, max: bytesMax) else { throw Self.tooManyBodies(id) }
+    bodyBytesHeld += count
+  }
+
+  private func returnBodyBytes() {
+    if bodyBytesHeld == 0 { return }
+    context.state.returnBodyBytes(bodyBytesHeld)
+    bodyBytesHeld = 0
+  }
+
+  /// How much all bodies may take for one of so many bytes to be read: large ones leave a quarter
+  /// to small ones. Alone, any fits that the bound allows.
+  private func bodyBytesMax(for count: Int) -> Int {
+    let bytesMax = context.configuration.bodyBytesMax
+    guard count > Self.smallBodyBytesMax else { return bytesMax }
+    return max(bytesMax / 4 * 3, min(count, bytesMax))
+  }
+
+  private static func tooManyBodies(_ id: RequestID) -> Ending {
+    .refused(HTTPProblem(.serviceUnavailable, "too many bodies are being received; try again"), id)
   }
 
   private func sendContinue() async throws(Ending) {
@@ -273,19 +328,23 @@ extension HTTPConnection {
     output.removeAll(keepingCapacity: true)
   }
 
-  private func send(_ bytes: [UInt8]) async throws(Ending) {
+  /// Sends bytes; `isHeld`: they have been counted.
+  private func send(_ bytes: [UInt8], isHeld: Bool = false) async throws(Ending) {
     var start = 0
     try write(bytes, from: &start)
     if start == bytes.count { return }
-    // The client reads more slowly than it asks. What waits for it is counted against a common
-    // bound.
+    // The client reads more slowly than it asks. Past the common bound it is given up.
+    let counted = isHeld ? 0 : bytes.count
     let answerBytesMax = context.configuration.answerBytesMax
-    guard context.state.takeAnswerBytes(bytes.count, max: answerBytesMax) else { throw .gone }
-    defer { context.state.returnAnswerBytes(bytes.count) }
+    guard context.state.takeAnswerBytes(counted, max: answerBytesMax) else { throw .gone }
+    defer { context.state.returnAnswerBytes(counted) }
+    var pace = makePace(over: context.configuration.writeTimeout)
     while start < bytes.count {
-      socket.setDeadline(after: context.configuration.writeTimeout)
+      if pace.begins() { socket.setDeadline(after: context.configuration.writeTimeout) }
       if await socket.writable() == .timedOut { throw .gone }
+      let before = start
       try write(bytes, from: &start)
+      pace.moved(start - before)
     }
   }
 
@@ -296,7 +355,7 @@ extension HTTPConnection {
   }
 
   /// Sends the last answer of a connection that ends before its request was complete.
-  private func end(with ending: Ending) async {
+  private func end(with ending: Ending, lingering time: Duration) async {
     do throws(Ending) {
       switch ending {
       case .gone: return
@@ -311,18 +370,21 @@ extension HTTPConnection {
           id: id)
       }
       try await flush()
-      try await linger()
+      try await linger(for: time)
     } catch {}  // the client is gone: there is nobody left to tell
   }
 
-  /// Reads and drops what the client still sends, for a moment: closing with unread input would
-  /// reset the connection and could take the answer away before the client has read it (RFC 9112
-  /// §9.6).
-  private func linger() async throws(Ending) {
+  /// Reads and drops what the client still sends: closing with unread input would reset the
+  /// connection, and could take the answer away before the client has read it (RFC 9112 §9.6). A
+  /// proxy that is reset in the middle of a body takes this server for a dead one.
+  private func linger(for time: Duration) async throws(Ending) {
     socket.finishWriting()
-    socket.setDeadline(after: context.configuration.lingerTimeout)
+    socket.setDeadline(after: time)
+    // Who leaves does not wait for it.
+    isIdle = true
+    defer { isIdle = false }
     var dropped = 0
-    while dropped < Self.lingerBytesMax {
+    while dropped < context.configuration.lingerBytesMax {
       input.consume(input.count)
       switch read() {
       case .bytes(let count): dropped += count

@@ -16,7 +16,7 @@ public final class HTTPServerState: Sendable {
   /// Bytes of request bodies that are in memory now.
   public var bodyBytesHeld: Int { bodyBytes.load(ordering: .relaxed) }
 
-  /// Bytes of answers that wait for their clients to read.
+  /// Bytes of answers in memory: being made or sent, or waiting for their clients to read.
   public var answerBytesHeld: Int { answerBytes.load(ordering: .relaxed) }
 
   /// Whether the process is on its way out: answers close their connections, readiness is 503.
@@ -35,8 +35,20 @@ public final class HTTPServerState: Sendable {
 
   func returnBodyBytes(_ count: Int) { bodyBytes.subtract(count, ordering: .relaxed) }
 
+  /// Takes room for an answer before it is made. False: there is none, and nothing was taken. What
+  /// nothing else is in the way of always fits.
+  public func takeAnswerRoom(_ count: Int, max: Int) -> Bool {
+    takeAnswerBytes(count, max: Swift.max(count, max))
+  }
+
+  /// Gives room back that no answer came of.
+  public func returnAnswerRoom(_ count: Int) { returnAnswerBytes(count) }
+
   /// False: the bound is reached, and nothing was taken.
   func takeAnswerBytes(_ count: Int, max: Int) -> Bool { take(count, from: answerBytes, max: max) }
+
+  /// Takes what is there already.
+  func addAnswerBytes(_ count: Int) { answerBytes.add(count, ordering: .relaxed) }
 
   func returnAnswerBytes(_ count: Int) { answerBytes.subtract(count, ordering: .relaxed) }
 

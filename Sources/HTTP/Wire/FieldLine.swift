@@ -40,7 +40,8 @@ struct FieldLine {
 extension FieldName {
   /// Recognizes a name, in any case (RFC 9110 §5.1).
   init(_ input: Span<UInt8>, _ range: Range<Int>) {
-    // Length and first letter leave one name at most; the rest of it is compared.
+    // Length and first letter leave one name, or two of which the second letter leaves one; the
+    // rest of it is compared.
     let candidate: FieldName
     switch (range.count, input[range.lowerBound] | 0x20) {
     case (4, UInt8(ascii: "h")): candidate = .host
@@ -53,13 +54,17 @@ extension FieldName {
     case (12, UInt8(ascii: "c")): candidate = .contentType
     case (12, UInt8(ascii: "x")): candidate = .xRequestID
     case (13, UInt8(ascii: "a")): candidate = .authorization
-    case (13, UInt8(ascii: "c")): candidate = .cacheControl
+    case (13, UInt8(ascii: "c")):
+      let isCache = input[range.lowerBound + 1] | 0x20 == UInt8(ascii: "a")
+      candidate = isCache ? .cacheControl : .contentRange
     case (13, UInt8(ascii: "i")): candidate = .ifNoneMatch
     case (13, UInt8(ascii: "l")): candidate = .lastEventID
     case (14, UInt8(ascii: "c")): candidate = .contentLength
     case (14, UInt8(ascii: "s")): candidate = .secFetchSite
     case (15, UInt8(ascii: "i")): candidate = .idempotencyKey
+    case (16, UInt8(ascii: "c")): candidate = .contentEncoding
     case (17, UInt8(ascii: "t")): candidate = .transferEncoding
+    case (19, UInt8(ascii: "i")): candidate = .ifUnmodifiedSince
     default: candidate = .other
     }
     self =

@@ -106,11 +106,17 @@ extension Server {
       limits: configuration.limits,
       surroundings: APISurroundings(
         metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) },
+        isLocalOnly: configuration.isLocalOnly,
         isDraining: { [state] in state.isDraining },
         // Early enough that what is being read already still fits.
         isCrowded: { [state, http = configuration.http] in
           state.answerBytesHeld > http.answerBytesMax / 4 * 3
         },
+        // Pages and batches leave room to single values.
+        takeRoom: { [state, http = configuration.http] bytes in
+          state.takeAnswerRoom(bytes, max: http.answerBytesMax / 2)
+        },
+        returnRoom: { [state] bytes in state.returnAnswerRoom(bytes) },
         pause: { duration in try? await Task.sleep(for: duration) }))
   }
 }

@@ -32,6 +32,9 @@ struct Configuration: Sendable {
   let cacheBytes: Int
   /// Who may use the server.
   let access: Access
+  /// Whether only this machine can connect, and nobody has said that everybody on it may: then what
+  /// a client calls the server has to be a name of this machine.
+  let isLocalOnly: Bool
   /// Bounds and timeouts of connections. `connectionsMax` may have to be lowered to what the
   /// process may have open: see `DescriptorLimit`.
   var http: HTTPConfiguration
@@ -62,6 +65,10 @@ struct Configuration: Sendable {
     dataFolder = reader.value(of: Settings.dataFolder)
     cacheBytes = reader.value(of: Settings.cacheBytes)
     access = Configuration.access(&reader, listen: listen, readTokens: readTokens)
+    isLocalOnly =
+      if case .open = access {
+        listen.isLoopback && !reader.value(of: Settings.isAuthenticationDisabled)
+      } else { false }
     limits = Configuration.limits(&reader)
     http = Configuration.http(&reader)
     isConnectionsMaxGiven = !(environment[Settings.connectionsMax.description.name] ?? "").isEmpty

@@ -36,12 +36,13 @@ enum Settings {
       name: "KV_TOKENS_FILE", topic: .authentication, fallback: "", allowed: "a path",
       meaning: "Who may use the server: one token a line, as name, SHA-256 of the token, scopes "
         + "(read,write,admin) and key prefix (* for all), separated by spaces. Read again at "
-        + "SIGHUP. Without it the server listens on a loopback address only."),
+        + "SIGHUP. Without it the server listens on a loopback address only, and answers only where "
+        + "Host is localhost or an IP address."),
     fallback: "", parse: { $0.contains("\0") ? nil : $0 })
 
   static let isAuthenticationDisabled = Setting.choice(
     "KV_AUTH", .authentication, false, among: ["disabled": true], shown: "",
-    "Lets everybody who can connect do everything, on any address.")
+    "Lets everybody who can connect do everything, on any address and by any host name.")
 
   // MARK: Limits
 
@@ -55,12 +56,14 @@ enum Settings {
 
   static let bodyBytesMax = Setting.bytes(
     "KV_BODY_BUFFER_BYTES", .limits, 256 << 20, (8 << 20)...(1 << 40),
-    "Memory for request bodies, all together; a body that does not fit is answered 503.")
+    "Memory for request bodies, all together, as far as they have arrived; a body that does not "
+      + "fit is answered 503. Those over 64 KiB leave a quarter of it to smaller ones.")
 
   static let answerBytesMax = Setting.bytes(
     "KV_ANSWER_BUFFER_BYTES", .limits, 256 << 20, (16 << 20)...(1 << 40),
-    "Memory for answers that clients are slow to read, all together. From three quarters on reads "
-      + "are answered 503; past it, the slow client's connection is closed.")
+    "Memory for answers, from before they are made until they are sent, all together. From a half "
+      + "on pages and batches of values wait, then are answered 503; from three quarters on all "
+      + "reads; past it, the connections of slow clients are closed.")
 
   // MARK: Timeouts
 
@@ -70,11 +73,12 @@ enum Settings {
 
   static let bodyTimeout = Setting.seconds(
     "KV_BODY_TIMEOUT", .timeouts, 10, 1...3_600,
-    "How long a body may stall; then 408.")
+    "In this time 4 KiB of a body a second, or the rest of it, have to arrive; else 408.")
 
   static let writeTimeout = Setting.seconds(
     "KV_WRITE_TIMEOUT", .timeouts, 10, 1...3_600,
-    "How long a client may leave an answer unread; then its connection is closed.")
+    "In this time a client has to read 4 KiB of an answer a second, or the rest of it; else its "
+      + "connection is closed.")
 
   static let idleTimeout = Setting.seconds(
     "KV_IDLE_TIMEOUT", .timeouts, 60, 1...86_400,

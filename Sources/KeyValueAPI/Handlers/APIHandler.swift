@@ -9,6 +9,8 @@ final class APIHandler: HTTPHandler {
   let store: Store
   let limits: APILimits
   let surroundings: APISurroundings
+  /// Requests that wait for room: see `AnswerRoom`.
+  var roomWaiters = 0
   let authentication: any Authenticating
   private let observer: any APIObserver
 
@@ -92,6 +94,9 @@ final class APIHandler: HTTPHandler {
 
   /// Finds where a request leads, and lets it in.
   private func enter(_ head: RequestHead, on route: Route) throws(Problem) -> Call {
+    if surroundings.isLocalOnly, !LocalHost.isNamed(in: head) {
+      throw Problem(.foreignHost, "Ask for localhost or an address, or run it with KV_TOKENS_FILE.")
+    }
     guard let endpoint = Endpoint(route, head.method) else {
       if route == .unknown {
         throw Problem(.unknownPath, "Keys are at /kv/{key}; /docs lists all paths.")
@@ -100,6 +105,7 @@ final class APIHandler: HTTPHandler {
         .with(field: "Allow", route.allow.description)
     }
     let principal = try authorize(head, for: endpoint)
+    if endpoint.canWrite { try WrittenContent.check(head) }
     // Reads can be tried again at no cost. A write is never turned away for the sake of its answer.
     if endpoint.returnsValues, surroundings.isCrowded() {
       throw Problem(StoreError.overloaded(retryAfter: 1))

@@ -15,6 +15,13 @@ struct APILimits: Sendable {
   var pageEntries = 100
   /// The most bytes of values on a page. Default 8 MiB.
   var pageBytesMax = 8 << 20
+  /// The most bytes of a document with values, but for its last entry: in JSON they may take
+  /// several times as many bytes as they have. A page then ends early. Default 16 MiB.
+  var answerBytesMax = 16 << 20
+  /// How long a request waits for room for such a document, and how many of a loop's requests do.
+  /// Default 2 s and 64.
+  var roomWait = Duration.seconds(2)
+  var roomWaitersMax = 64
   /// The longest that `Prefer: wait` makes the server wait, in seconds. Default 30.
   var waitSecondsMax = 30
   /// How long a DELETE in the JSON form looks whether a key that is not there is just being

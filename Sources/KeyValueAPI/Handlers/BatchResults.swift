@@ -4,9 +4,11 @@ import KeyValueStore
 struct BatchResults {
   private var writer = JSONWriter(reserving: 4_096)
   private let readBytesMax: Int
+  private let documentBytesMax: Int
 
-  init(readBytesMax: Int) {
+  init(readBytesMax: Int, documentBytesMax: Int) {
     self.readBytesMax = readBytesMax
+    self.documentBytesMax = documentBytesMax
     writer.beginObject()
     writer.name("results")
     writer.beginArray()
@@ -22,8 +24,10 @@ struct BatchResults {
   /// What became of an operation.
   mutating func append(_ outcome: OperationOutcome, _ index: Int) {
     switch outcome {
-    case .read(.found(let entry)): append(entry)
-    case .readTooLarge:
+    case .read(.found(let entry))
+    where writer.bytes.count + entry.value.count <= documentBytesMax:
+      append(entry)
+    case .read(.found), .readTooLarge:
       let problem = Problem(
         .contentTooLarge,
         "The reads of one batch return at most \(readBytesMax) bytes: read this key by itself.")

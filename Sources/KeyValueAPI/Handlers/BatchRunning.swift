@@ -20,6 +20,15 @@ extension APIHandler {
         IdempotencyField.key($0, of: request, from: call.principal, refusing: refused)
       },
       readBytesMax: limits.batchReadBytesMax)
+    guard batch.reads else { return try await answer(to: batch, operations) }
+    return try await withRoom(for: roomForValues) { () async throws(Problem) in
+      try await answer(to: batch, operations)
+    }
+  }
+
+  private func answer(
+    to batch: Batch, _ operations: [Result<Batch.Operation, Problem>]
+  ) async throws(Problem) -> Response {
     let receipt = try await execute(batch)
     switch receipt.outcome {
     case .completed(let outcomes):
@@ -73,7 +82,8 @@ extension APIHandler {
   private func results(
     of operations: [Result<Batch.Operation, Problem>], _ outcomes: [OperationOutcome]
   ) -> JSONWriter {
-    var results = BatchResults(readBytesMax: limits.batchReadBytesMax)
+    var results = BatchResults(
+      readBytesMax: limits.batchReadBytesMax, documentBytesMax: limits.answerBytesMax)
     var next = outcomes.startIndex
     for (index, operation) in operations.enumerated() {
       if case .failure(let problem) = operation {
@@ -84,5 +94,12 @@ extension APIHandler {
       }
     }
     return results.finish()
+  }
+}
+
+extension Batch {
+  /// Whether its answer holds values.
+  fileprivate var reads: Bool {
+    operations.contains { if case .get = $0 { true } else { false } }
   }
 }

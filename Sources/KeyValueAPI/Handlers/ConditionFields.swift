@@ -18,6 +18,20 @@ enum ConditionFields {
     return condition
   }
 
+  /// The time in `If-Unmodified-Since`, in seconds since 1970; nil without one, or beside `If-Match`,
+  /// which goes before it (§13.1.4). A malformed one is refused as above.
+  static func unmodifiedSince(_ head: RequestHead, now: Timestamp) throws(Problem) -> Int64? {
+    guard let field = head.first(.ifUnmodifiedSince), head.first(.ifMatch) == nil else {
+      return nil
+    }
+    guard head.all(.ifUnmodifiedSince).count == 1,
+      let seconds = HTTPDate.seconds(field, now: now.seconds)
+    else {
+      throw .header("If-Unmodified-Since", "If-Unmodified-Since is one date, as HTTP writes them.")
+    }
+    return seconds
+  }
+
   /// A revision as its tag spells it. Tags compare as text (§8.8.3.2): `"007"` is not `"7"`.
   static func revision(_ opaque: String) -> Revision? {
     guard let number = Int64(opaque), String(number) == opaque else { return nil }
@@ -42,5 +56,32 @@ enum ConditionFields {
     case .tags(let tags):
       .revisions(tags.compactMap { includes($0) ? revision($0.opaque) : nil })
     }
+  }
+}
+
+extension APIHandler {
+  /// The conditions of a write to `key`: with `If-Unmodified-Since`, they are those of its head and
+  /// that the key is still at the revision that it has now. So what decides is the statement that
+  /// writes, and a change in between counts as one since that time.
+  func condition(of head: RequestHead, for key: Key) async throws(Problem) -> Condition {
+    var condition = try ConditionFields.parse(head)
+    guard let time = try ConditionFields.unmodifiedSince(head, now: store.now()) else {
+      return condition
+    }
+    let reading: Reading
+    do throws(StoreError) {
+      reading = try await store.get(key, isFresh: true)
+    } catch {
+      throw Problem(error)
+    }
+    // §13.1.4: what has no date of modification is not asked for one.
+    guard let metadata = reading.entry?.metadata else {
+      condition.ifNoneMatch = .any
+      return condition
+    }
+    // Whole seconds are all that a date tells: `Last-Modified` is rounded in the same way.
+    let isUnmodified = metadata.updatedAt.seconds <= time
+    condition.ifMatch = .revisions(isUnmodified ? [metadata.revision] : [])
+    return condition
   }
 }

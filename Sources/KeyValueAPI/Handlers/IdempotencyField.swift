@@ -41,6 +41,8 @@ enum IdempotencyField {
       parts.append(UInt8(values.count))
       for value in values { append(value, to: &parts) }
     }
+    // Only where it is there: the requests of older versions stay the same.
+    for value in head.all(.ifUnmodifiedSince) { append(value, to: &parts) }
     append(Digest.sha256(request.body), to: &parts)
     if !sender.name.isEmpty {
       append(sender.scopes.map(\.rawValue).sorted().joined(separator: ",").utf8, to: &parts)

@@ -6,13 +6,14 @@ extension APIHandler {
   /// `PUT /kv` with `{"data":{"key":…,"value":…}}`: always asynchronous.
   func putDocument(_ call: Call, _ request: Request) async throws(Problem) -> Response {
     let name = try idempotencyName(call.head)
-    let condition = try ConditionFields.parse(call.head)
+    _ = try ConditionFields.parse(call.head)
     guard request.body.count <= limits.documentBytesMax else {
       throw .contentTooLarge(bytesMax: limits.documentBytesMax)
     }
     let (keyBytes, mutation) = try documentContent(request.body)
+    let key = try key(keyBytes, for: call.principal)
     let write = Write(
-      key: try key(keyBytes, for: call.principal), mutation: mutation, condition: condition,
+      key: key, mutation: mutation, condition: try await condition(of: call.head, for: key),
       idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) })
     return try await queue(write, by: call.principal)
   }
@@ -61,7 +62,7 @@ extension APIHandler {
     }
     return try await queue(
       Write(
-        key: key, mutation: .delete, condition: condition,
+        key: key, mutation: .delete, condition: try await self.condition(of: call.head, for: key),
         idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) }),
       by: call.principal, waiting: isMissing ? .seconds(limits.missingKeyWaitSeconds) : .zero)
   }

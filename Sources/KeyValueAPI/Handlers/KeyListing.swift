@@ -8,14 +8,22 @@ extension APIHandler {
     let request = try pageRequest(call)
     if call.query["key"] != nil { return try await getDocument(call) }
     try requireList(of: request.prefix, call.principal)
+    // A line without its value: metadata, and a key of up to 1 KiB.
+    let room = request.includesValues ? roomForValues : request.entriesMax * (2 << 10)
+    return try await withRoom(for: room) { () async throws(Problem) in
+      try await listing(request)
+    }
+  }
+
+  private func listing(_ request: PageRequest) async throws(Problem) -> Response {
     let page: Page
     do throws(StoreError) {
       page = try await store.list(request)
     } catch {
       throw Problem(error)
     }
-    let cursor = page.hasMore ? page.items.last.map { Cursor.text(after: $0.metadata.key) } : nil
-    var response = Response(.ok, json: document(page, nextCursor: cursor))
+    let (document, cursor) = await document(page)
+    var response = Response(.ok, json: document)
     if let cursor {
       response.fields.append("Link") { append(link: request, cursor: cursor, to: &$0) }
     }
@@ -51,25 +59,45 @@ extension APIHandler {
     }
   }
 
-  private func document(_ page: Page, nextCursor: [UInt8]?) -> JSONWriter {
+  /// The page, and where the next one begins. It ends early rather than become too large.
+  private func document(_ page: Page) async -> (JSONWriter, nextCursor: [UInt8]?) {
+    var last: Key?
+    var writtenAtOnce = 0
+    var hasMore = page.hasMore
     var writer = JSONWriter(reserving: page.items.reduce(64) { $0 + 320 + ($1.value?.count ?? 0) })
     writer.beginObject()
     writer.name("items")
     writer.beginArray()
     for item in page.items {
+      if last != nil, writer.bytes.count + (item.value?.count ?? 0) > limits.answerBytesMax {
+        hasMore = true
+        break
+      }
+      last = item.metadata.key
       writer.beginObject()
       writer.write(membersOf: item.metadata)
-      if let value = item.value { writer.write(value: value) }
+      if let value = item.value {
+        writer.write(value: value)
+        writtenAtOnce += value.count
+      }
       writer.endObject()
+      // The loop has others to serve.
+      if writtenAtOnce > Self.writtenAtOnceMax {
+        writtenAtOnce = 0
+        await Task.yield()
+      }
     }
     writer.endArray()
+    let nextCursor = hasMore ? last.map { Cursor.text(after: $0) } : nil
     if let nextCursor {
       writer.name("next_cursor")
       writer.string(utf8: nextCursor)
     }
     writer.endObject()
-    return writer
+    return (writer, nextCursor)
   }
+
+  private static let writtenAtOnceMax = 256 << 10
 
   /// RFC 8288 §3: the next page as a reference relative to this one.
   private func append(link request: PageRequest, cursor: [UInt8], to field: inout [UInt8]) {

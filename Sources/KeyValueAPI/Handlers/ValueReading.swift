@@ -16,6 +16,12 @@ extension APIHandler {
     if let ifMatch = condition.ifMatch, !ifMatch.includes(revision) {
       throw .preconditionFailed(current: revision)
     }
+    if call.head.first(.ifUnmodifiedSince) != nil,
+      let time = try ConditionFields.unmodifiedSince(call.head, now: store.now()),
+      entry.metadata.updatedAt.seconds > time
+    {
+      throw .preconditionFailed(current: revision)
+    }
     if let ifNoneMatch = condition.ifNoneMatch, ifNoneMatch.includes(revision) {
       return Response(.notModified, fields: fields(of: entry.metadata, reading))
     }

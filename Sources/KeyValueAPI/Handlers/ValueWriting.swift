@@ -25,8 +25,11 @@ extension APIHandler {
     let idempotency = wanted.idempotencyName.map {
       IdempotencyField.key($0, of: request, from: call.principal)
     }
+    let condition =
+      call.head.first(.ifUnmodifiedSince) == nil
+      ? wanted.condition : try await condition(of: call.head, for: wanted.key)
     let write = Write(
-      key: wanted.key, mutation: mutation, condition: wanted.condition, idempotency: idempotency)
+      key: wanted.key, mutation: mutation, condition: condition, idempotency: idempotency)
     switch try await settle(write, by: call.principal, wanted.preferences) {
     case .final(let receipt): return try answer(receipt, wanted.preferences)
     case .queued(let id): return queuedAnswer(id, wanted.preferences)

@@ -16,7 +16,8 @@ struct WriteRequest {
 extension APIHandler {
   /// Reads the head of a PUT or DELETE of `/kv/{key}`.
   func writeRequest(_ call: Call) throws(Problem) -> WriteRequest {
-    WriteRequest(
+    _ = try ConditionFields.unmodifiedSince(call.head, now: store.now())
+    return WriteRequest(
       key: try key(of: call),
       condition: try ConditionFields.parse(call.head),
       timeToLive: try call.query.integer("ttl", 1...Write.timeToLiveMax),

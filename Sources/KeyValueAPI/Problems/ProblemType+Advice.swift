@@ -18,6 +18,9 @@ extension ProblemType {
     case .forbidden: "Use a token with the scope and the key prefix that the request needs."
     case .crossSite:
       "A server that needs no token lets web pages write only if it has served them itself."
+    case .foreignHost:
+      "A server that needs no token and listens on a loopback address answers only where Host is "
+        + "localhost or an IP address: another name may be that of a web page which was bound to it."
     case .unknownPath: "Keys are at /kv/{key}; this page lists all paths."
     case .keyNotFound: "The key was never written, was deleted, or its time is over."
     case .operationNotFound: "The id is wrong, or the operation is older than 24 hours."
@@ -29,6 +32,9 @@ extension ProblemType {
     case .contentTooLarge:
       "Values have at most 1 MiB, documents 8 MiB, batches 1,000 operations, unless configured "
         + "otherwise."
+    case .unsupportedEncoding:
+      "Values are kept with their content type, not with a coding: send them decoded, or with the "
+        + "coding as part of the type, as in application/gzip."
     case .uriTooLong: "The request line has at most 8 KiB."
     case .keyTooLong: "A key has at most 1,024 bytes of UTF-8."
     case .expectationFailed: "Only Expect: 100-continue is known."

@@ -13,6 +13,7 @@ enum ProblemType: String, CaseIterable, Sendable {
   case unauthorized = "unauthorized"
   case forbidden = "forbidden"
   case crossSite = "cross-site"
+  case foreignHost = "foreign-host"
   case unknownPath = "unknown-path"
   case keyNotFound = "key-not-found"
   case operationNotFound = "operation-not-found"
@@ -21,6 +22,7 @@ enum ProblemType: String, CaseIterable, Sendable {
   case idempotencyInFlight = "idempotency-in-flight"
   case preconditionFailed = "precondition-failed"
   case contentTooLarge = "content-too-large"
+  case unsupportedEncoding = "unsupported-encoding"
   case uriTooLong = "uri-too-long"
   case keyTooLong = "key-too-long"
   case expectationFailed = "expectation-failed"
@@ -42,13 +44,14 @@ enum ProblemType: String, CaseIterable, Sendable {
       .invalidDocument:
       .badRequest
     case .unauthorized: .unauthorized
-    case .forbidden, .crossSite: .forbidden
+    case .forbidden, .crossSite, .foreignHost: .forbidden
     case .unknownPath, .keyNotFound, .operationNotFound: .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .requestTimeout: .requestTimeout
     case .idempotencyInFlight: .conflict
     case .preconditionFailed: .preconditionFailed
     case .contentTooLarge: .contentTooLarge
+    case .unsupportedEncoding: .unsupportedMediaType
     case .uriTooLong, .keyTooLong: .uriTooLong
     case .expectationFailed: .expectationFailed
     case .idempotencyMismatch: .unprocessableContent
@@ -73,6 +76,7 @@ enum ProblemType: String, CaseIterable, Sendable {
     case .unauthorized: "A token is needed"
     case .forbidden: "The token does not allow this"
     case .crossSite: "A page of another site may not do this"
+    case .foreignHost: "The server is not known by this name"
     case .unknownPath: "There is nothing at this path"
     case .keyNotFound: "The key does not exist"
     case .operationNotFound: "The operation is not known"
@@ -81,6 +85,7 @@ enum ProblemType: String, CaseIterable, Sendable {
     case .idempotencyInFlight: "The first request with this idempotency key is in progress"
     case .preconditionFailed: "The condition does not hold"
     case .contentTooLarge: "The content is too large"
+    case .unsupportedEncoding: "The content coding is not supported"
     case .uriTooLong: "The request line is too long"
     case .keyTooLong: "The key is too long"
     case .expectationFailed: "The expectation can't be met"

@@ -9,6 +9,8 @@ final class ReadBatcher {
   private let observer: any StoreObserver
   private var pending = PendingReads()
   private var inFlight = 0
+  /// Bytes of a value, going by the last look-ups: values are not known before they are read.
+  private var valueBytes = 0
   /// Whether a leader is gathering. While nobody is, readers wait only if all look-ups are in
   /// flight.
   private var isGathering = false
@@ -41,7 +43,8 @@ final class ReadBatcher {
   private func lead() async -> Result<Lookup, StoreError> {
     // Lets all readers that are runnable in this turn of the loop join.
     await Task.yield()
-    let batch = pending.takeBatch(keysMax: limits.batchReadsMax)
+    let keysMax = limits.batchReadBytesMax / max(valueBytes, 1)
+    let batch = pending.takeBatch(keysMax: min(max(keysMax, 1), limits.batchReadsMax))
     isGathering = false
     inFlight += 1
     handOn()
@@ -66,9 +69,17 @@ final class ReadBatcher {
     let readers = batch.reduce(0) { $0 + $1.count }
     let start = ContinuousClock.now
     let results = await database.read(each: batch.map(\.key))
+    noteSizes(of: results.compactMap { try? $0.get() })
     observer.readBatchEnded(
       keys: batch.count, readers: readers, duration: ContinuousClock.now - start,
       error: results.lazy.compactMap(\.failure).first)
     return results
+  }
+
+  /// Follows larger values at once, smaller ones by and by.
+  private func noteSizes(of lookups: [Lookup]) {
+    if lookups.isEmpty { return }
+    let bytes = lookups.reduce(0) { $0 + ($1.entry?.value.count ?? 0) }
+    valueBytes = max(bytes / lookups.count, valueBytes - valueBytes / 8)
   }
 }

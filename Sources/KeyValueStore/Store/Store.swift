@@ -12,7 +12,8 @@ public final class Store {
   let observer: any StoreObserver
   let publisher: CommitPublisher
   private let inFlight: IdempotencyRegistry
-  let now: WallClock
+  /// The time of day as this node has it.
+  public let now: WallClock
   private let reads: ReadBatcher
   private let writes: WriteBatcher
   private let patientWrites: WriteBatcher

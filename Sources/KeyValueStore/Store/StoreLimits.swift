@@ -24,6 +24,9 @@ public struct StoreLimits: Equatable, Sendable {
   /// Most keys in one look-up. A hundred rows a statement is where batching stops paying, and each
   /// may bring a value of the largest size. Default 128.
   public var batchReadsMax = 128
+  /// Most bytes of values that one look-up is expected to bring, going by those before it; one
+  /// value alone may be larger. Default 8 MiB.
+  public var batchReadBytesMax = 8 << 20
   /// Most look-ups in flight. With one, a miss would wait for half of another's round trip before
   /// its own begins; each more makes the batches smaller, so that every row costs more. Default 2.
   public var readBatchesMax = 2

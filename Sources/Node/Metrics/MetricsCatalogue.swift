@@ -26,9 +26,9 @@ package enum MetricsCatalogue {
   package static let sentBytes = MetricDescription.counter(
     "kv_http_sent_bytes_total", "Bytes written to connections.")
   package static let bodyBytesHeld = MetricDescription.gauge(
-    "kv_http_body_buffer_bytes", "Memory reserved for request bodies that are being received.")
+    "kv_http_body_buffer_bytes", "Request bodies in memory, as far as they have arrived.")
   package static let answerBytesHeld = MetricDescription.gauge(
-    "kv_http_answer_buffer_bytes", "Answers that wait for their clients to read, in bytes.")
+    "kv_http_answer_buffer_bytes", "Answers that are being made or sent, in bytes.")
   package static let requestsRefused = MetricDescription.counter(
     "kv_http_refused_requests_total",
     "Requests that HTTP itself refused before a route saw them, by status.")

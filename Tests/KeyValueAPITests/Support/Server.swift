@@ -11,34 +11,42 @@ actor Server {
   nonisolated let backing: Backing
   nonisolated let observer = RecordingAPIObserver()
   private let handler: APIHandler
+  private let room: HTTPServerState
 
   init(
     _ backing: Backing, authentication: any Authenticating = OpenAccess(),
-    limits: APILimits = APILimits(), isDraining: Bool = false, isCrowded: Bool = false
+    limits: APILimits = APILimits(), isLocalOnly: Bool = false, isDraining: Bool = false,
+    isCrowded: Bool = false,
+    room: HTTPServerState = HTTPServerState()
   ) {
     self.backing = backing
+    self.room = room
     let store = Store(
       database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed,
       inFlight: backing.inFlight, observer: SilentObserver(), now: { backing.clock.now })
     handler = APIHandler(
       store: store, authentication: authentication, observer: observer, limits: limits,
       surroundings: APISurroundings(
-        metricsText: { Array("up 1\n".utf8) }, isDraining: { isDraining }, isCrowded: { isCrowded },
+        metricsText: { Array("up 1\n".utf8) }, isLocalOnly: isLocalOnly,
+        isDraining: { isDraining }, isCrowded: { isCrowded },
+        takeRoom: { room.takeAnswerRoom($0, max: 32 << 20) },
+        returnRoom: { room.returnAnswerRoom($0) },
         pause: { await backing.pauses.make($0) }))
   }
 
   /// Sends `METHOD target` with header fields and a body.
   func send(
-    _ line: String, _ fields: [(String, String)] = [], body: String = ""
+    _ line: String, _ fields: [(String, String)] = [], body: String = "",
+    host: String = "localhost"
   ) async throws -> Answer {
-    try await send(line, fields, bytes: Array(body.utf8))
+    try await send(line, fields, bytes: Array(body.utf8), host: host)
   }
 
   /// Sends `METHOD target` with header fields and a body.
   func send(
-    _ line: String, _ fields: [(String, String)] = [], bytes: [UInt8]
+    _ line: String, _ fields: [(String, String)] = [], bytes: [UInt8], host: String = "localhost"
   ) async throws -> Answer {
-    var head = "\(line) HTTP/1.1\r\nHost: localhost\r\n"
+    var head = "\(line) HTTP/1.1\r\nHost: \(host)\r\n"
     for (name, value) in fields { head += "\(name): \(value)\r\n" }
     if !bytes.isEmpty { head += "Content-Length: \(bytes.count)\r\n" }
     head += "\r\n"
@@ -60,7 +68,9 @@ actor Server {
       }
     }
     let request = Request(head: parsed, body: bytes, id: id)
-    return Answer(await handler.respond(to: request))
+    let response = await handler.respond(to: request)
+    room.returnAnswerRoom(response.roomTaken)
+    return Answer(response)
   }
 
   /// What is answered to a request that HTTP itself refuses.
