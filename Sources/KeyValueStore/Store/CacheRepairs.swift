@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Has other processes repair the cache after commits that this one can't tell it of. Nobody is
-/// told that such a write is done until one has: they may read from the cache what was there before.
+/// told that such a write is done until one has: they may read what was there before.
 ///
 /// Not Sendable: one a store.
 public final class CacheRepairs {
