@@ -15,7 +15,7 @@ extension PostgresDatabase {
       }
     }
     if let name = batch.idempotency?.name { scope.names.insert(name) }
-    scope.isSerializable = batch.isAtomic
+    scope.isAtomic = batch.isAtomic
     let (receipt, id) = try await decide(scope, reading: batch) { $0.executeOnce(batch) }
     return BatchReceipt(outcome: receipt.outcome, isReplayed: receipt.isReplayed, outbox: id)
   }
@@ -142,7 +142,10 @@ extension PostgresDatabase {
     _ scope: Transaction.Scope, isDivisible: Bool = false, reading batch: Batch? = nil,
     _ body: (inout Decisions) -> Result
   ) async throws(StoreError) -> (Result, OutboxID?) {
-    var retrying = Retrying(within: configuration.deadline)
+    var scope = scope
+    // Many rows at once are in others' way more often than one, and in theirs.
+    var retrying = Retrying(
+      within: batch == nil ? configuration.deadline : configuration.batchDeadline)
     while true {
       let start = ContinuousClock.now
       var commit: OutboxID?
@@ -158,6 +161,11 @@ extension PostgresDatabase {
           decisions.add(try await transaction.values(of: keys))
         }
         let result = body(&decisions)
+        if scope.isAtomic, !scope.isSerializable, decisions.restOnAbsence(of: scope.keys) {
+          scope.isSerializable = true
+          await pool.takeBack(loan, isClean: false)
+          continue
+        }
         let id = Outbox.makeID(at: decisions.now.microseconds)
         commit = id
         try await transaction.commit(decisions, outbox: id)

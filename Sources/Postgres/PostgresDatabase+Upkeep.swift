@@ -43,7 +43,7 @@ extension PostgresDatabase {
 
   /// See `SharedDatabase`. Errors: `unavailable`, `overloaded`.
   public func repairRequests(limit: Int) async throws(StoreError) -> [OutboxBatch] {
-    let now = try await clock()
+    let now = if let clock { clock.microseconds } else { try await readClock() }
     let least = repairFloor.value(at: now)
     // A commit's name may be ahead of the clock.
     let until = now + OutboxFloor.latest

@@ -1,4 +1,5 @@
 import KeyValueStore
+import StoreContracts
 import Testing
 
 @Suite("Requests with an idempotency key", .timeLimit(.minutes(1)))

@@ -1,5 +1,6 @@
 import KeyValueStore
 import Postgres
+import StoreContracts
 import TestServices
 import Testing
 

@@ -1,6 +1,7 @@
 import Foundation
 import KeyValueStore
 import Postgres
+import StoreContracts
 import TestServices
 import Testing
 

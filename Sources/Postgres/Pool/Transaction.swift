@@ -10,9 +10,14 @@ final class Transaction {
     var operations: Set<OperationID> = []
     /// Commits that may have carried out already what is to be decided.
     var commits: Set<OutboxID> = []
-    /// Whether nothing that others commit meanwhile may matter: batches that are all or nothing.
-    /// The others hold the lock of each row that they look at, and add a row only where none has
-    /// come meanwhile.
+    /// Whether all is to happen at one moment.
+    ///
+    /// That is so by the locks, as long as there is a row of each key: one that was read, or is
+    /// added where none has come meanwhile. What rests on a row that is not there, and is not added
+    /// either, has nothing to lock: it takes a serializable transaction. There, servers tell
+    /// transactions apart by pages and spans, not by rows, and break off many that have nothing to
+    /// do with each other.
+    var isAtomic = false
     var isSerializable = false
   }
 

@@ -38,6 +38,13 @@ struct Decisions {
   /// Whether there is something to be written.
   var isEmpty: Bool { changes.isEmpty && newRecords.isEmpty && outcomes.isEmpty }
 
+  /// Whether something was decided by one of these keys having no row, and it still has none.
+  func restOnAbsence(of keys: Set<Key>) -> Bool {
+    keys.contains { key in
+      before[key] == nil && states[key].map { $0.revision == .none } ?? true
+    }
+  }
+
   // MARK: Deciding
 
   /// Carries out a write, unless the outcome of the same request is kept already.
