@@ -44,7 +44,8 @@ class Cluster:
             "up", "--base", self.base, "--binaries", self.binaries, "--database", self.database,
             *(["--only", only] if only else [])
         )
-        members = json.loads(self.command("status", "--json"))
+        # It fails while a service is not there.
+        members = json.loads(self.command("status", "--json", check=only is None))
         self.ports = {member["name"]: member["ports"] for member in members}
 
     def down(self):

@@ -13,6 +13,10 @@ struct ConsumerState {
   /// When the first of `ready` came, while somebody waits.
   private var readySince: ContinuousClock.Instant?
   private var waiter: Waiter?
+  /// What deliveries take of late.
+  private var usualBytes = 0
+  /// Most deliveries that this connection has unsettled.
+  private(set) var prefetch: UInt16
   private var unsettled = UnsettledDeliveries()
   private var words: [UnsettledDeliveries.Word] = []
   private var isThreadWaiting = false
@@ -31,6 +35,7 @@ struct ConsumerState {
 
   init(configuration: RabbitMQConfiguration) {
     self.configuration = configuration
+    prefetch = configuration.prefetch
     progress = ConsumerProgress(patience: configuration.stallPatience)
   }
 
@@ -111,6 +116,7 @@ struct ConsumerState {
     isConnected = true
     connection += 1
     stall = nil
+    prefetch = prefetchThatFits
     unsettled.reset()
     progress.connected(at: now)
   }
@@ -134,10 +140,21 @@ struct ConsumerState {
       unsettled.append()
       ready.append(delivery)
       readyBytes += delivery.bytes
+      usualBytes += (delivery.bytes - usualBytes) / 16
     }
     progress.moved()
     if readySince == nil, !ready.isEmpty { readySince = now }
   }
+
+  /// As many deliveries as there is memory for, by what they take of late. More would wait in the
+  /// socket, and RabbitMQ closes one that nobody reads for 30 s (the default of its listener).
+  private var prefetchThatFits: UInt16 {
+    let fitting = configuration.deliveryBytesMax / max(usualBytes, 1)
+    return min(configuration.prefetch, UInt16(clamping: max(1, fitting)))
+  }
+
+  /// Whether many more deliveries would fit than this connection gets: they have become shorter.
+  var isTooTimid: Bool { prefetchThatFits / 4 >= prefetch }
 
   /// The channel has answered a question.
   mutating func answered() { progress.answered() }
@@ -174,7 +191,7 @@ struct ConsumerState {
   /// How much waits in the queues; nil: nobody knows.
   mutating func looked(_ depths: (ready: Int, dead: Int)?, at now: ContinuousClock.Instant) {
     self.depths = depths
-    let hasRoom = isConnected && room > 0 && unsettled.count < Int(configuration.prefetch)
+    let hasRoom = isConnected && room > 0 && unsettled.count < Int(prefetch)
     progress.looked(ready: depths?.ready ?? 0, hasRoom: hasRoom, at: now)
   }
 

@@ -167,9 +167,11 @@ public final class RabbitMQConsumer: Sendable {
         "an earlier version made the queue: RabbitMQ puts aside what comes back 50 times",
         metadata: ["queue": "\(configuration.writesQueue)", "see": "Upgrade, in SETUP.md"])
     }
-    state.withLock { $0.connected(at: .now) }
-    try connection.consume(
-      configuration.writesQueue, on: RabbitMQConsumer.channel, prefetch: configuration.prefetch)
+    let prefetch = state.withLock { state in
+      state.connected(at: .now)
+      return state.prefetch
+    }
+    try connection.consume(queue, on: channel, prefetch: prefetch)
   }
 
   /// Listens and tells until it is time to end.
@@ -189,6 +191,8 @@ public final class RabbitMQConsumer: Sendable {
       if isFull {
         state.withLock { $0.pausesReading() }
         try connection.waitWithoutReading(wakeup)
+      } else if state.withLock({ $0.isTooTimid }) {
+        throw ConnectionFailure("deliveries have become shorter: more are taken at a time")
       } else if !hasHeard {
         if state.withLock({ $0.mustAsk(at: now) }) {
           try connection.ask(RabbitMQConsumer.channel, prefetch: configuration.prefetch)
