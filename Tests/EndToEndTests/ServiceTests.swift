@@ -66,7 +66,7 @@ extension EndToEndTests {
       // Those that were there go on, and a place that becomes free is given away.
       #expect(try open[1].request("GET", "/health/live").status == 200)
       let leaving = open.removeFirst()
-      try leaving.send("GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      try leaving.send("GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
       #expect(try leaving.answer().status == 200)
       try leaving.waitForEnd()
       #expect(try firstAdmitted(to: server))

@@ -130,7 +130,7 @@ struct LimitTests {
   @Test("A client that reads an answer too slowly is given up", arguments: PollerBackend.allCases)
   func slowReader(backend: PollerBackend) async throws {
     // No machine is as fast as that, and a client that reads so little at a time is much slower.
-    var configuration = Self.short(\.writeTimeout, milliseconds: 1_000)
+    var configuration = Self.short(\.writeTimeout, milliseconds: 300)
     configuration.bytesPerSecondMin = 1 << 40
     let body = [UInt8](repeating: 1, count: 16 << 20)
     try await ServerFixture.with(backend, configuration) { fixture in
@@ -140,9 +140,10 @@ struct LimitTests {
         "PUT /large HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n")
       try client.send(body)
       let other = try fixture.connect()
+      while fixture.state.connectionsOpen < 2 { await Task.yield() }
       var received = 0
       while fixture.state.connectionsOpen > 1, received < body.count {
-        received += try client.receive(upTo: 256)
+        received += try client.receive(upTo: 1 << 10)
         // Gives the server time, a little and often.
         try other.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         #expect(try other.receive().status == 200)
