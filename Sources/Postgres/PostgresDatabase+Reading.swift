@@ -40,10 +40,12 @@ extension PostgresDatabase {
     return keys.map { found[$0] ?? .absent(.none) }
   }
 
-  /// See `Database`. A page that takes too long becomes a shorter one. Errors: `unavailable`,
-  /// `overloaded`.
+  /// See `Database`. A page that takes too long becomes a much shorter one, once: the door waits
+  /// for a read for 5 s, and takes a server that needs more for a dead one. Errors: `unavailable`,
+  /// `overloaded`, `tooSlow`.
   public func list(_ request: PageRequest) async throws(StoreError) -> Page {
     var entriesMax = request.entriesMax
+    let end = ContinuousClock.now + configuration.deadline * 3 / 2
     while true {
       do throws(StoreError) {
         let rows = try await query { [Listing.statement(request, entriesMax: entriesMax)] }[0]
@@ -56,8 +58,8 @@ extension PostgresDatabase {
         }
         return Page(items: items, hasMore: rows.count > items.count)
       } catch {
-        guard case .tooSlow = error, entriesMax > 1 else { throw error }
-        entriesMax = max(entriesMax / 8, 1)
+        guard case .tooSlow = error, entriesMax > 1, ContinuousClock.now < end else { throw error }
+        entriesMax = max(entriesMax / 32, 1)
       }
     }
   }

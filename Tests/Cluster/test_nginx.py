@@ -2,11 +2,13 @@
 servers that fail where a test wants them to."""
 
 import json
+import threading
+import time
 import unittest
 
 import support
 from nginx_case import NginxCase
-from upstream import Upstream
+from upstream import ANSWER, Upstream
 
 
 class Nginx(NginxCase):
@@ -134,6 +136,24 @@ class Nginx(NginxCase):
                     self.assertEqual(response.headers["Retry-After"], "1")
                     # True of a read, too.
                     self.assertNotIn(b"written", body)
+
+    def test_a_named_write_is_waited_for_until_its_outcome_is_found_out(self):
+        # kv-api takes up to 15 s for the last try, and what that takes.
+        self.upstreams(answer=lambda c: (time.sleep(12), c.sendall(ANSWER % b"late")))
+        answers = []
+
+        def ask(method, fields):
+            answers.append(self.ask(method, "/kv/a", b"v", fields)[0].status)
+
+        named = {"Idempotency-Key": "k"}
+        both = named | {"Prefer": "return=minimal"}
+        cases = [("PUT", named), ("POST", both), ("DELETE", named), ("PATCH", named)]
+        threads = [threading.Thread(target=ask, args=case) for case in cases]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(answers, [200] * len(cases))
 
     def test_too_large_a_body_is_refused_before_it_is_sent(self):
         head = f"PUT /kv/a HTTP/1.1\r\nHost: a\r\nContent-Length: {(8 << 20) + 1}\r\n"

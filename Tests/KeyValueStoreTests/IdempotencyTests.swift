@@ -55,7 +55,7 @@ struct IdempotencyTests {
   @Test("An outcome that can't be found out in time stays unknown")
   func unknownForEver() async throws {
     var limits = StoreLimits()
-    limits.findOutTime = .milliseconds(120)
+    limits.findOutTime = .seconds(2)
     let loop = Loop(backing, limits: limits)
     backing.database.loseOutcomes(1_000)
     let error = StoreError.outcomeUnknown(cause: "the test has lost it")
@@ -65,6 +65,23 @@ struct IdempotencyTests {
     let before = backing.database.calls.writes.count
     await #expect(throws: error) { try await loop.write(put("a")) }
     #expect(backing.database.calls.writes.count == before + 1)
+  }
+
+  @Test("The time for finding out has begun with the first attempt")
+  func findOutTime() async throws {
+    var limits = StoreLimits()
+    limits.findOutTime = .milliseconds(20)
+    let loop = Loop(backing, limits: limits)
+    backing.database.beforeWrite.close()
+    let tasks = await loop.start(writes: [put("a", idempotency: name)])
+    await backing.database.beforeWrite.untilHeld()
+    let end = ContinuousClock.now + limits.findOutTime
+    while ContinuousClock.now < end { await Task.yield() }
+    backing.database.loseOutcomes(1)
+    backing.database.beforeWrite.open()
+    let error = StoreError.outcomeUnknown(cause: "the test has lost it")
+    #expect(await tasks[0].value == .failure(error))
+    #expect(backing.database.calls.writes.count == 1)
   }
 
   @Test("Other names and requests without one are not held up")

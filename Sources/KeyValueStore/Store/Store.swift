@@ -168,13 +168,14 @@ public final class Store {
     _ step: () async throws(StoreError) -> Result
   ) async throws(StoreError) -> Result {
     let unknown: StoreError
+    // From the start: whoever asks has a bound of its own on the whole (`proxy_read_timeout`).
+    let end = ContinuousClock.now + limits.findOutTime
     do throws(StoreError) {
       return try await step()
     } catch {
       guard case .outcomeUnknown = error else { throw error }
       unknown = error
     }
-    let end = ContinuousClock.now + limits.findOutTime
     var pause = Duration.milliseconds(50)
     while ContinuousClock.now < end, (try? await Task.sleep(for: pause)) != nil {
       pause = min(pause * 2, .seconds(1))

@@ -42,8 +42,9 @@ public struct StoreLimits: Equatable, Sendable {
   /// that it does not hold up writes. Default 500.
   public var purgeMax = 500
 
-  /// How long the outcome of a write with an idempotency key is looked for once it is unknown. A
-  /// CockroachDB node's leases move within 13 s. Default 15 s.
+  /// How long the outcome of a write with an idempotency key is looked for if it is unknown, from
+  /// the start of its first attempt to that of its last. A CockroachDB node's leases move within
+  /// 13 s; the door waits for 35 s. Default 15 s.
   public var findOutTime = Duration.seconds(15)
 
   /// What a refused client is told to wait, in seconds. Default 1.
