@@ -78,7 +78,9 @@ struct Configuration: Sendable {
         "at least \(ByteCount.text(limits.documentBytesMax)), the largest body that is accepted")
     }
     cluster = ClusterConfiguration(&reader)
-    warnings = reader.warnings(knowing: Settings.all) + (cluster?.warnings ?? [])
+    warnings =
+      reader.warnings(knowing: Settings.all) + (cluster?.warnings ?? [])
+      + Configuration.conflicts(http)
     guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems, of: "kv-api") }
   }
 
@@ -128,6 +130,19 @@ struct Configuration: Sendable {
     http.writeTimeout = reader.value(of: Settings.writeTimeout)
     http.idleTimeout = reader.value(of: Settings.idleTimeout)
     return http
+  }
+
+  /// How long the door of `deploy/nginx` keeps a connection (`keepalive_timeout` of upstream.conf).
+  private static let doorIdleTime = Duration.seconds(45)
+
+  /// Settings that are right by themselves and can't work with what is around them.
+  private static func conflicts(_ http: HTTPConfiguration) -> [String] {
+    guard http.idleTimeout <= doorIdleTime else { return [] }
+    return [
+      "KV_IDLE_TIMEOUT is \(http.idleTimeout.components.seconds): Nginx keeps connections for "
+        + "\(doorIdleTime.components.seconds) s, and a request that it sends on one that was just "
+        + "closed fails with 503; behind it, take more, or lower keepalive_timeout in upstream.conf"
+    ]
   }
 
   /// Lowers the bound on connections to what there are descriptors for, unless it was asked for.

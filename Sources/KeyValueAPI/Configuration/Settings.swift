@@ -36,8 +36,8 @@ enum Settings {
       name: "KV_TOKENS_FILE", topic: .authentication, fallback: "", allowed: "a path",
       meaning: "Who may use the server: one token a line, as name, SHA-256 of the token, scopes "
         + "(read,write,admin) and key prefix (* for all), separated by spaces. Read again at "
-        + "SIGHUP. Without it the server listens on a loopback address only, and answers only where "
-        + "Host is localhost or an IP address."),
+        + "SIGHUP. Without it the server listens on a loopback address only, and answers only "
+        + "where Host is localhost or an IP address."),
     fallback: "", parse: { $0.contains("\0") ? nil : $0 })
 
   static let isAuthenticationDisabled = Setting.choice(

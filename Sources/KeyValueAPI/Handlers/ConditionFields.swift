@@ -18,8 +18,8 @@ enum ConditionFields {
     return condition
   }
 
-  /// The time in `If-Unmodified-Since`, in seconds since 1970; nil without one, or beside `If-Match`,
-  /// which goes before it (§13.1.4). A malformed one is refused as above.
+  /// The time in `If-Unmodified-Since`, in seconds since 1970; nil without one, or beside
+  /// `If-Match`, which goes before it (§13.1.4). A malformed one is refused as above.
   static func unmodifiedSince(_ head: RequestHead, now: Timestamp) throws(Problem) -> Int64? {
     guard let field = head.first(.ifUnmodifiedSince), head.first(.ifMatch) == nil else {
       return nil

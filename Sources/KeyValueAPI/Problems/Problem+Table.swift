@@ -10,12 +10,12 @@ extension Problem {
     switch error {
     case .unavailable(_, let retryAfter):
       self.init(
-        .unavailable, "Nothing was written. Send the request again in \(retryAfter) s.")
+        .unavailable, "Nothing was done. Send the request again in \(retryAfter) s.")
       fields = [("Retry-After", String(retryAfter))]
     case .tooSlow:
       self.init(
         .unavailable,
-        "It took too long and was broken off; nothing was written. Ask for less, or try again.")
+        "It took too long and was broken off; nothing was done. Ask for less, or try again.")
       fields = [("Retry-After", "1")]
     case .overloaded(let retryAfter):
       self.init(

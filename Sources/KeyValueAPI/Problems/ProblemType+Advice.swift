@@ -20,7 +20,7 @@ extension ProblemType {
       "A server that needs no token lets web pages write only if it has served them itself."
     case .foreignHost:
       "A server that needs no token and listens on a loopback address answers only where Host is "
-        + "localhost or an IP address: another name may be that of a web page which was bound to it."
+        + "localhost or an IP address: another name may be a web page's that was bound to it."
     case .unknownPath: "Keys are at /kv/{key}; this page lists all paths."
     case .keyNotFound: "The key was never written, was deleted, or its time is over."
     case .operationNotFound: "The id is wrong, or the operation is older than 24 hours."
@@ -47,7 +47,7 @@ extension ProblemType {
     case .headerTooLarge: "The header section has at most 16 KiB and 100 fields."
     case .internalError: "This is a mistake of the server. Tell its operator the X-Request-Id."
     case .notImplemented: "Use a method and a transfer coding that HTTP/1.1 servers know."
-    case .unavailable: "Nothing was written. Try again after Retry-After seconds."
+    case .unavailable: "Nothing was done. Try again after Retry-After seconds."
     case .overloaded: "Nothing was started. Try again after Retry-After seconds."
     case .outcomeUnknown:
       "The write may have taken effect. Read the key; or send writes with an Idempotency-Key, and "

@@ -1,4 +1,5 @@
 import EventLoop
+import Foundation
 import HTTP
 import Logging
 import Testing
@@ -85,6 +86,33 @@ struct ConfigurationTests {
     }
     #expect(path == "/etc/kv/tokens")
     #expect(file.principals.count == 1)
+  }
+
+  @Test("An idle time that the proxy's connections outlive is warned of")
+  func idleTime() throws {
+    for (seconds, count) in [("45", 1), ("1", 1), ("46", 0), ("60", 0)] {
+      let warnings = try configuration(["KV_IDLE_TIMEOUT": seconds]).warnings
+      #expect(warnings.count == count, "\(seconds)")
+      #expect(warnings.allSatisfy { $0.hasPrefix("KV_IDLE_TIMEOUT is \(seconds): Nginx") })
+    }
+  }
+
+  @Test("The proxy's connections end before those of kv-api would")
+  func door() throws {
+    let folder = URL(filePath: #filePath)
+      .appending(path: "../../../../deploy/nginx").standardizedFileURL
+    for name in ["upstream.conf", "container-upstream.conf"] {
+      let text = try String(contentsOf: folder.appending(path: name), encoding: .utf8)
+      #expect(text.contains("keepalive_timeout 45s;"), "the warning says 45 s, \(name) not")
+    }
+  }
+
+  @Test("Only a server that is open to its own machine alone minds its name")
+  func localOnly() throws {
+    #expect(try configuration([:]).isLocalOnly)
+    #expect(try !configuration(["KV_AUTH": "disabled"]).isLocalOnly)
+    #expect(try !configuration(["KV_AUTH": "disabled", "KV_LISTEN": ":8080"]).isLocalOnly)
+    #expect(try !configuration(["KV_TOKENS_FILE": "/etc/kv/tokens"], tokens: token).isLocalOnly)
   }
 
   private static let wrong = [
