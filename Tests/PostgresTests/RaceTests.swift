@@ -122,6 +122,53 @@ extension OnAnyDatabase {
       }
     }
 
+    @Test("Batches of keys that have nothing to do with each other are not in each other's way")
+    func disjointBatches() async throws {
+      try await onTwoNodes { _, databases in
+        try await concurrently(8) { number in
+          for round in 0..<5 {
+            // Neighbours in the index, as those of clients who share a prefix are.
+            let operations = (0..<200).map {
+              Batch.Operation.write(.put("\($0)-\(number)-\(round)"))
+            }
+            let receipt = try await databases[number % 4].execute(
+              Batch(operations: operations, isAtomic: true))
+            guard case .completed = receipt.outcome else {
+              Issue.record("\(receipt.outcome)")
+              return
+            }
+          }
+        }
+        // CockroachDB may push a transaction behind others, and begin it anew.
+        guard SharedServer.current is PostgresServer else { return }
+        #expect(databases.map(\.statistics.retries) == [0, 0, 0, 0])
+      }
+    }
+
+    @Test("What a batch found missing was missing when it took effect")
+    func writeSkew() async throws {
+      try await onTwoNodes { _, databases in
+        for round in 0..<20 {
+          let (left, right) = ("left-\(round)", "right-\(round)")
+          let sawNothing = Tally()
+          try await concurrently(2) { number in
+            let (read, written) = number == 0 ? (left, right) : (right, left)
+            let receipt = try await databases[number * 2].execute(
+              Batch(
+                operations: [.get(Key(read)), .write(.put(written))], isAtomic: true))
+            guard case .completed(let outcomes) = receipt.outcome,
+              case .read(let lookup) = outcomes[0]
+            else {
+              Issue.record("\(receipt.outcome)")
+              return
+            }
+            if lookup.entry == nil { await sawNothing.add() }
+          }
+          #expect(await sawNothing.count <= 1, "both were first, in round \(round)")
+        }
+      }
+    }
+
     @Test("Batches in serializable transactions meet single writes and both get through")
     func batches() async throws {
       try await onTwoNodes { _, databases in
