@@ -15,8 +15,9 @@ public struct PostgresConfiguration: Sendable {
   public var connectTimeout = Duration.seconds(2)
   /// How long a connection lives: each for a time in between, by chance.
   public var lifetime = Duration.seconds(5 * 60)...Duration.seconds(30 * 60)
-  /// How long a batch is tried again while other transactions are in its way.
-  public var batchDeadline = Duration.seconds(8)
+  /// How long a batch is tried again while other transactions are in its way: what is in front of
+  /// this server waits 10 s for it.
+  public var batchDeadline = Duration.seconds(6)
   /// For how long after it was sent a write may begin to take effect, by the database's clock.
   ///
   /// A server that hung and goes on carries out what it finds in its sockets. By then the write was

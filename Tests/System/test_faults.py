@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -137,6 +138,65 @@ class Database(Faults):
     def test_killed(self):
         """It is killed: plain writes are queued and applied afterwards, in their order."""
         self.unavailable("kill")
+
+    def test_named_writes_through_the_door(self):
+        """It hangs for 11 s: who named a write waits behind Nginx until its outcome is found."""
+        away, answers, begun, stop = 11, [], {}, threading.Event()
+
+        def writer(number):
+            client = self.cluster.door(timeout=40)
+            count = 0
+            while not stop.is_set():
+                count += 1
+                begun[number] = start = time.monotonic()
+                key = self.key(f"{number}-{count}")
+                answer = client.put(key, "1", Idempotency_Key=key)
+                answers.append((start, time.monotonic(), answer))
+                if answer.status == 503:
+                    time.sleep(0.2)
+            client.close()
+
+        def hang():
+            """Whether a commit was under way, whose outcome nobody knows, when it began to hang."""
+            with self.cluster.without("database", "pause"):
+                paused = time.monotonic()
+                # Whatever was not about to commit has failed by then.
+                time.sleep(8)
+                if min(begun.values()) < paused:
+                    time.sleep(away - 8)
+                    return paused
+            return None
+
+        threads = [threading.Thread(target=writer, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        try:
+            paused = None
+            for _ in range(10):
+                before = len(answers)
+                running.wait_until(
+                    lambda before=before: len(answers) > before + 100, 60, "writes")
+                paused = hang()
+                if paused:
+                    break
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertIsNotNone(paused, "no commit was under way")
+        caught = [
+            answer
+            for start, end, answer in answers
+            if start < paused and end > paused + away - 1
+        ]
+        self.assertTrue(caught, "nobody waited for the outcome")
+        statuses = {answer.status for answer in caught}
+        if self.cluster.database == "cockroach":
+            # Its leases have to be found again, which may take longer than kv-api looks.
+            self.assertIn(201, statuses, caught)
+            self.assertLessEqual(statuses, {201, 503}, caught)
+        else:
+            self.assertEqual(statuses, {201}, caught)
 
     def test_paused(self):
         """It hangs: nobody waits longer than two seconds, and the queue takes the writes."""
