@@ -15,8 +15,8 @@ public struct PostgresConfiguration: Sendable {
   public var connectTimeout = Duration.seconds(2)
   /// How long a connection lives: each for a time in between, by chance.
   public var lifetime = Duration.seconds(5 * 60)...Duration.seconds(30 * 60)
-  /// How long a batch is tried again while other transactions are in its way: what is in front of
-  /// this server waits 10 s for it.
+  /// How long a batch may take, which can be of a thousand rows, tries included that other
+  /// transactions were in the way of: what is in front of this server waits 10 s for it.
   public var batchDeadline = Duration.seconds(6)
   /// For how long after it was sent a write may begin to take effect, by the database's clock.
   ///

@@ -144,17 +144,21 @@ extension PostgresDatabase {
   ) async throws(StoreError) -> (Result, OutboxID?) {
     var scope = scope
     // Many rows at once are in others' way more often than one, and in theirs.
-    var retrying = Retrying(
-      within: batch == nil ? configuration.deadline : configuration.batchDeadline)
+    let patience = batch == nil ? configuration.deadline : configuration.batchDeadline
+    let end = ContinuousClock.now + patience
+    var retrying = Retrying(within: patience)
     while true {
       let start = ContinuousClock.now
       var commit: OutboxID?
       let loan: Pool.Loan
-      do throws(ExchangeError) { loan = try await pool.lendForTransaction() } catch {
+      do throws(ExchangeError) {
+        loan = try await pool.lendForTransaction(waiting: patience - configuration.deadline)
+      } catch {
         throw failed(unwritten(error))
       }
       let transaction = Transaction(
-        pool: pool, connection: loan.connection, retentionSeconds: configuration.retentionSeconds)
+        pool: pool, connection: loan.connection, retentionSeconds: configuration.retentionSeconds,
+        deadline: max(configuration.deadline, ContinuousClock.now.duration(to: end)))
       do throws(ExchangeError) {
         var decisions = try await transaction.begin(scope)
         if let keys = batch.map({ decisions.keysToRead(for: $0) }), !keys.isEmpty {

@@ -11,9 +11,9 @@ final class LaneGroup {
     self.waitingMax = waitingMax
   }
 
-  /// Takes a lane, waiting for one that is free, but not beyond `dismissWaiters`. Returns its
-  /// place.
-  func take() async throws(ExchangeError) -> Int {
+  /// Takes a lane, waiting for one that is free, but no more than `extra` beyond `dismissWaiters`.
+  /// Returns its place.
+  func take(waiting extra: Duration = .zero) async throws(ExchangeError) -> Int {
     while true {
       if let place = lanes.firstIndex(where: { !$0.isTaken }) {
         lanes[place].isTaken = true
@@ -25,7 +25,7 @@ final class LaneGroup {
       let isStillWanted = await withCheckedContinuation { waiter in
         // Looked at again: others may have come between.
         if lanes.allSatisfy(\.isTaken) {
-          waiting.add(waiter)
+          waiting.add(waiter, extra: extra)
         } else {
           waiter.resume(returning: true)
         }
@@ -53,8 +53,9 @@ private struct Waiters {
 
   var count: Int { all.count }
 
-  mutating func add(_ call: CheckedContinuation<Bool, Never>) {
-    all.append((since: .now, call: call))
+  /// `extra`: it counts as having come so much later.
+  mutating func add(_ call: CheckedContinuation<Bool, Never>, extra: Duration = .zero) {
+    all.append((since: .now + extra, call: call))
   }
 
   mutating func wakeFirst() {
@@ -68,10 +69,10 @@ private struct Waiters {
   }
 
   mutating func dismiss(since time: ContinuousClock.Instant) {
-    while let first = all.first, first.since < time {
-      all.removeFirst()
-      first.call.resume(returning: false)
-    }
+    let dismissed = all.filter { $0.since < time }
+    if dismissed.isEmpty { return }
+    all.removeAll { $0.since < time }
+    for waiter in dismissed { waiter.call.resume(returning: false) }
   }
 }
 

@@ -111,12 +111,13 @@ extension Pool {
 
   /// Sends statements on a connection that was lent.
   func exchange(
-    on connection: Connection, _ statements: [Statement]
+    on connection: Connection, _ statements: [Statement], within limit: Duration? = nil
   ) async throws(ExchangeError) -> [ResultSet] {
     counters.count { $0.exchanges += 1 }
     do throws(ExchangeError) {
       return try await connection.exchange(
-        statements.map { $0.reading(configuration.clock) }, within: configuration.deadline)
+        statements.map { $0.reading(configuration.clock) },
+        within: limit ?? configuration.deadline)
     } catch {
       if case .refused(let state, _, _) = error {
         if state.isConflict { counters.count { $0.retries += 1 } }
@@ -213,9 +214,10 @@ extension Pool {
     let connection: Connection
   }
 
-  /// Lends a connection for a transaction of several exchanges; waits for one that is free.
-  func lendForTransaction() async throws(ExchangeError) -> Loan {
-    try await lend(.transactions(try await transactions.take()))
+  /// Lends a connection for a transaction of several exchanges; waits for one that is free, for
+  /// `extra` longer than an exchange may take.
+  func lendForTransaction(waiting extra: Duration = .zero) async throws(ExchangeError) -> Loan {
+    try await lend(.transactions(try await transactions.take(waiting: extra)))
   }
 
   /// Lends a connection for statements that may take long; waits for one that is free.

@@ -24,11 +24,14 @@ final class Transaction {
   private let pool: Pool
   private let connection: Connection
   private let retentionSeconds: Int64
+  /// How long an exchange may take.
+  private let deadline: Duration
   /// Whether COMMIT has been sent: from then on only its answer tells what became of it.
   private(set) var isCommitting = false
 
-  init(pool: Pool, connection: Connection, retentionSeconds: Int64) {
+  init(pool: Pool, connection: Connection, retentionSeconds: Int64, deadline: Duration) {
     self.pool = pool
+    self.deadline = deadline
     self.connection = connection
     self.retentionSeconds = retentionSeconds
   }
@@ -48,7 +51,8 @@ final class Transaction {
     // Behind the locks: what others wrote before this is older.
     statements.append(Statement("SELECT \(SQL.now)"))
     let least = pool.clock.now
-    var results = try await pool.exchange(on: connection, statements)[...].dropFirst()
+    var results = try await pool.exchange(on: connection, statements, within: deadline)[...]
+      .dropFirst()
     let entries = results.removeFirst()
     let names = scope.names.isEmpty ? nil : results.removeFirst()
     let commits = scope.commits.isEmpty ? nil : results.removeFirst()
@@ -70,7 +74,8 @@ final class Transaction {
 
   /// Values of keys that are locked.
   func values(of keys: [Key]) async throws(ExchangeError) -> [(key: Key, value: [UInt8])] {
-    let rows = try await pool.exchange(on: connection, [LockedEntries.values(keys)])[0]
+    let rows = try await pool.exchange(
+      on: connection, [LockedEntries.values(keys)], within: deadline)[0]
     return (0..<rows.count).map { LockedEntries.value(rows, $0) }
   }
 
@@ -78,6 +83,7 @@ final class Transaction {
   func commit(_ decisions: Decisions, outbox id: OutboxID) async throws(ExchangeError) {
     isCommitting = !decisions.isEmpty
     let statements = decisions.statements(outbox: id)
-    _ = try await pool.exchange(on: connection, statements + [Statement("COMMIT")])
+    _ = try await pool.exchange(
+      on: connection, statements + [Statement("COMMIT")], within: deadline)
   }
 }
