@@ -21,8 +21,10 @@ extension PostgresDatabase {
   }
 
   /// Writes that no statement decides, or that wait for others: in one transaction; or in one for
-  /// each half, if one of them is to blame that it fails.
-  func decide(each writes: [Write]) async -> [WriteResult] {
+  /// each half, if one of them is to blame that it fails. Nothing is tried again after `end`.
+  func decide(
+    each writes: [Write], until end: ContinuousClock.Instant
+  ) async -> [WriteResult] {
     let failure: StoreError
     do throws(StoreError) {
       return try await decide(writes).map { .success($0) }
@@ -30,12 +32,14 @@ extension PostgresDatabase {
       failure = error
     }
     let keys = Set(writes.map(\.key)).sorted()
-    guard failure.isOfOne, keys.count > 1 else { return writes.map { _ in .failure(failure) } }
+    guard failure.isOfOne, keys.count > 1, ContinuousClock.now < end else {
+      return writes.map { _ in .failure(failure) }
+    }
     // Both at once: who waits for a lock is not waited for. Those of a key stay together.
     let middle = keys[keys.count / 2]
     let (first, second) = (writes.filter { $0.key < middle }, writes.filter { $0.key >= middle })
-    async let others = decide(each: second)
-    var (results, rest) = (await decide(each: first)[...], await others[...])
+    async let others = decide(each: second, until: end)
+    var (results, rest) = (await decide(each: first, until: end)[...], await others[...])
     return writes.map { $0.key < middle ? results.removeFirst() : rest.removeFirst() }
   }
 

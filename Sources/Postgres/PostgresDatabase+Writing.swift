@@ -7,7 +7,7 @@ extension PostgresDatabase {
   /// `overloaded`, `outcomeUnknown`, `tooSlow`, `rejected`.
   public func write(each writes: [Write], isPatient: Bool) async -> [WriteResult] {
     // Who is patient waits on a connection of his own: behind each other, all would.
-    if isPatient { return await decide(each: writes) }
+    if isPatient { return await decide(each: writes, until: .now + configuration.deadline) }
     let parts = WriteParts(writes)
     if let part = parts.only { return await carryOut(part, of: writes) }
     var results = [WriteResult?](repeating: nil, count: writes.count)
@@ -32,14 +32,13 @@ extension PostgresDatabase {
 
   private func carryOut(_ part: WriteParts.Part, of writes: [Write]) async -> [WriteResult] {
     let writes = part.places.count == writes.count ? writes : part.places.map { writes[$0] }
-    guard let kind = part.kind else { return await decide(each: writes) }
-    var results = [WriteResult?](repeating: nil, count: writes.count)
-    let groups = Self.groupedByKey(writes)
-    // Mostly one piece: see `bulkMax`.
-    for start in stride(from: 0, to: groups.count, by: bulkMax) {
-      let piece = groups[start..<min(start + bulkMax, groups.count)]
-      await carryOut(kind, writes, Array(piece), &results)
+    guard let kind = part.kind else {
+      return await decide(each: writes, until: .now + configuration.deadline)
     }
+    var results = [WriteResult?](repeating: nil, count: writes.count)
+    // Mostly one piece: see `bulkMax`.
+    await carryOut(
+      kind, writes, pieces: Self.pieces(of: Self.groupedByKey(writes), size: bulkMax), &results)
     return results.map { $0! }
   }
 
@@ -64,24 +63,40 @@ extension PostgresDatabase {
   /// locked key is alone, and what is none of its business was carried out with the first.
   private static let piecesOfBulk = 8
 
-  /// Carries out the writes at places that are grouped by key. One that is to blame, because the
-  /// server refuses it or its key is locked, fails alone.
+  /// Carries out writes at places that are grouped by key, piece after piece. One that is to blame,
+  /// because the server refuses it or its key is locked, fails alone: its piece is cut, and comes
+  /// again behind the others, which must not wait for it. When many are, there is no time to find
+  /// each of them: after the deadline what is left is `tooSlow`.
   private func carryOut(
-    _ kind: BulkWrites.Kind, _ writes: [Write], _ groups: [[Int]], _ results: inout [WriteResult?]
+    _ kind: BulkWrites.Kind, _ writes: [Write], pieces: [[[Int]]], _ results: inout [WriteResult?]
   ) async {
-    do throws(StoreError) {
-      try await carryOutAtOnce(kind, writes, groups, &results)
-    } catch {
-      let left = groups.filter { results[$0[0]] == nil }
-      guard error.isOfOne, left.count > 1 else {
-        for place in left.joined() { results[place] = .failure(error) }
-        return
+    let end = ContinuousClock.now + configuration.deadline
+    var waiting = pieces
+    var next = 0
+    while next < waiting.count {
+      let piece = waiting[next]
+      let isCut = next >= pieces.count
+      next += 1
+      do throws(StoreError) {
+        if isCut, ContinuousClock.now >= end {
+          throw .tooSlow(cause: "database: many keys are being written by others")
+        }
+        try await carryOutAtOnce(kind, writes, piece, &results)
+      } catch {
+        let left = piece.filter { results[$0[0]] == nil }
+        if error.isOfOne, left.count > 1, ContinuousClock.now < end {
+          let size = (left.count - 1) / Self.piecesOfBulk + 1
+          waiting += Self.pieces(of: left, size: size)
+        } else {
+          for place in left.joined() { results[place] = .failure(error) }
+        }
       }
-      let size = (left.count - 1) / Self.piecesOfBulk + 1
-      for start in stride(from: 0, to: left.count, by: size) {
-        let piece = Array(left[start..<min(start + size, left.count)])
-        await carryOut(kind, writes, piece, &results)
-      }
+    }
+  }
+
+  private static func pieces(of groups: [[Int]], size: Int) -> [[[Int]]] {
+    stride(from: 0, to: groups.count, by: size).map {
+      Array(groups[$0..<min($0 + size, groups.count)])
     }
   }
 

@@ -51,6 +51,26 @@ extension OnAnyDatabase {
       }
     }
 
+    @Test("However many keys somebody else holds, nobody waits for each of them in turn")
+    func manyHeldKeys() async throws {
+      try await holding("k50") { database, holder, _ in
+        try holder.run("UPDATE entries SET version = version")
+        for isPatient in [false, true] {
+          let start = ContinuousClock.now
+          let writes = (0..<100).map { Write.put("k\($0)", "2") }
+          let results = await database.write(each: writes, isPatient: isPatient)
+          #expect(results.allSatisfy { (try? $0.get()) == nil })
+          // A quarter of a second for each would be 25.
+          #expect(ContinuousClock.now - start < .seconds(12))
+        }
+        let start = ContinuousClock.now
+        _ = await database.read(each: (0..<100).map { Key("k\($0)") })
+        #expect(ContinuousClock.now - start < .seconds(8))
+        try holder.run("COMMIT")
+        _ = try await database.write([.put("k7")])
+      }
+    }
+
     @Test("Of a batch all is applied but the writes of a held key; they are when it is free again")
     func heldWhileApplying() async throws {
       try await holding("k50") { database, holder, held in

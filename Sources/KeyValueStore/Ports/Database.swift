@@ -70,26 +70,35 @@ public protocol Database {
 
 extension Database {
   /// What keys hold, or why that can't be said of one: what is read in vain, because it takes too
-  /// long or somebody holds a key, is read in so many pieces, and keys that can be read are.
+  /// long or somebody holds a key, is cut and read again behind the rest, so that the keys that can
+  /// be read are; for two seconds.
   public func read(each keys: [Key]) async -> [Result<Lookup, StoreError>] {
-    let failure: StoreError
-    do throws(StoreError) {
-      let lookups = try await read(keys)
-      precondition(lookups.count == keys.count, "One answer a key")
-      return lookups.map { .success($0) }
-    } catch {
-      failure = error
+    let end = ContinuousClock.now + .seconds(2)
+    var results = [Result<Lookup, StoreError>?](repeating: nil, count: keys.count)
+    var waiting = [0..<keys.count]
+    var next = 0
+    while next < waiting.count {
+      let places = waiting[next]
+      next += 1
+      do throws(StoreError) {
+        if next > 1, ContinuousClock.now >= end {
+          throw .tooSlow(cause: "many keys are being written by others")
+        }
+        let lookups = try await read(Array(keys[places]))
+        precondition(lookups.count == places.count, "One answer a key")
+        for (place, lookup) in zip(places, lookups) { results[place] = .success(lookup) }
+      } catch {
+        if case .tooSlow = error, places.count > 1, ContinuousClock.now < end {
+          let size = (places.count - 1) / 8 + 1
+          waiting += stride(from: places.lowerBound, to: places.upperBound, by: size).map {
+            $0..<min($0 + size, places.upperBound)
+          }
+        } else {
+          for place in places { results[place] = .failure(error) }
+        }
+      }
     }
-    guard case .tooSlow = failure, keys.count > 1 else {
-      return keys.map { _ in .failure(failure) }
-    }
-    let pieces = 8
-    let size = (keys.count - 1) / pieces + 1
-    var results: [Result<Lookup, StoreError>] = []
-    for start in stride(from: 0, to: keys.count, by: size) {
-      results += await read(each: Array(keys[start..<min(start + size, keys.count)]))
-    }
-    return results
+    return results.map { $0! }
   }
 }
 
