@@ -52,37 +52,47 @@ let package = Package(
     .systemLibrary(
       name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
 
+    .target(name: "Basics", swiftSettings: settings),
     .target(name: "KeyValueStore", swiftSettings: settings),
-    .target(name: "Observability", dependencies: [log], swiftSettings: settings),
+    .target(name: "Observability", dependencies: ["Basics", log], swiftSettings: settings),
     .target(
       name: "EventLoop",
-      dependencies: [.target(name: "CLinux", condition: .when(platforms: [.linux]))],
+      dependencies: ["Basics", .target(name: "CLinux", condition: .when(platforms: [.linux]))],
       swiftSettings: settings),
-    .target(name: "HTTP", dependencies: ["EventLoop", log], swiftSettings: settings),
+    .target(name: "HTTP", dependencies: ["Basics", "EventLoop", log], swiftSettings: settings),
     .target(
-      name: "Embedded", dependencies: ["KeyValueStore", grdb, sqlite, collections],
-      swiftSettings: settings),
-    .target(
-      name: "Postgres", dependencies: ["CPostgres", "EventLoop", "KeyValueStore", log],
+      name: "Embedded",
+      dependencies: ["Basics", "KeyValueStore", "Observability", grdb, sqlite, collections],
       swiftSettings: settings),
     .target(
-      name: "Redis", dependencies: ["CRedis", "EventLoop", "KeyValueStore", log],
+      name: "Postgres",
+      dependencies: ["Basics", "CPostgres", "EventLoop", "KeyValueStore", "Observability", log],
       swiftSettings: settings),
     .target(
-      name: "RabbitMQ", dependencies: ["CRabbitMQ", "KeyValueStore", collections, log],
+      name: "Redis",
+      dependencies: [
+        "Basics", "CRedis", "EventLoop", "KeyValueStore", "Observability", collections, log,
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "RabbitMQ",
+      dependencies: [
+        "Basics", "CRabbitMQ", "KeyValueStore", "Observability", collections, log,
+      ],
       swiftSettings: settings),
     .target(
       name: "Node",
       dependencies: [
-        "EventLoop", "HTTP", "KeyValueStore", "Observability", "Postgres", "RabbitMQ", "Redis",
+        "Basics", "EventLoop", "HTTP", "KeyValueStore", "Observability", "Postgres", "RabbitMQ",
+        "Redis",
         lifecycle, log,
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "KeyValueAPI",
       dependencies: [
-        "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Node", "Observability",
-        "Postgres",
+        "Basics", "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Node",
+        "Observability", "Postgres",
         arguments, lifecycle, log, signals,
       ],
       resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings,
@@ -93,7 +103,7 @@ let package = Package(
     .executableTarget(
       name: "KeyValueWorker",
       dependencies: [
-        "EventLoop", "HTTP", "KeyValueStore", "Node", "Observability", "RabbitMQ",
+        "Basics", "EventLoop", "HTTP", "KeyValueStore", "Node", "Observability", "RabbitMQ",
         arguments, lifecycle, log, signals,
       ],
       swiftSettings: settings,
@@ -102,25 +112,32 @@ let package = Package(
     .executableTarget(
       name: "KeyValueAutoscaler",
       dependencies: [
-        "EventLoop", "HTTP", "Node", "Observability",
+        "Basics", "EventLoop", "HTTP", "Node", "Observability",
         arguments, lifecycle, log, signals, subprocess, system,
       ],
       swiftSettings: settings,
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
 
-    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
-    .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: settings),
+    .testTarget(
+      name: "BasicsTests", dependencies: ["Basics", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "EventLoopTests", dependencies: ["Basics", "EventLoop"], swiftSettings: settings),
+    .testTarget(
+      name: "HTTPTests", dependencies: ["Basics", "HTTP", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "HTTPServerTests", dependencies: ["EventLoop", "HTTP", log], swiftSettings: settings),
     .testTarget(
-      name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "StoreContracts"],
+      name: "KeyValueStoreTests",
+      dependencies: ["Basics", "KeyValueStore", "StoreContracts", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "ObservabilityTests", dependencies: ["Observability", log], swiftSettings: settings),
+      name: "ObservabilityTests", dependencies: ["Basics", "Observability", log],
+      swiftSettings: settings),
     .testTarget(
       name: "KeyValueAPITests",
       dependencies: [
-        "Embedded", "EventLoop", "HTTP", "KeyValueAPI", "KeyValueStore", "Node", "Observability",
+        "Basics", "Embedded", "EventLoop", "HTTP", "KeyValueAPI", "KeyValueStore", "Node",
+        "Observability", "TestSupport",
         arguments, log,
       ],
       swiftSettings: settings),
@@ -137,7 +154,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
-    .testTarget(name: "EndToEndTests", dependencies: ["KeyValueAPI"], swiftSettings: settings),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["KeyValueAPI", "TestSupport"], swiftSettings: settings),
 
     .executableTarget(
       name: "embedded-benchmark", dependencies: ["Embedded", "KeyValueStore"],
@@ -149,28 +167,36 @@ let package = Package(
       name: "StoreContracts", dependencies: ["KeyValueStore"], path: "Tests/StoreContracts",
       swiftSettings: settings),
     .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["KeyValueStore"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     .testTarget(
       name: "PostgresTests",
       dependencies: [
-        "CPostgres", "EventLoop", "KeyValueStore", "Postgres", "StoreContracts", "TestServices",
-        log,
+        "Basics", "CPostgres", "EventLoop", "KeyValueStore", "Observability", "Postgres",
+        "StoreContracts", "TestServices", "TestSupport", log,
       ],
       swiftSettings: settings),
     .testTarget(
       name: "RedisTests",
       dependencies: [
-        "CRedis", "EventLoop", "KeyValueStore", "Redis", "StoreContracts", "TestServices", log,
+        "Basics", "CRedis", "EventLoop", "KeyValueStore", "Observability", "Redis",
+        "StoreContracts", "TestServices", "TestSupport", log,
       ],
       swiftSettings: settings),
     .testTarget(
       name: "RabbitMQTests",
       dependencies: [
-        "CRabbitMQ", "Embedded", "KeyValueStore", "RabbitMQ", "StoreContracts", "TestServices", log,
+        "Basics", "CRabbitMQ", "Embedded", "KeyValueStore", "Observability", "RabbitMQ",
+        "StoreContracts", "TestServices", "TestSupport", log,
       ],
       swiftSettings: settings),
     .testTarget(
       name: "EmbeddedTests",
-      dependencies: ["Embedded", "KeyValueStore", "StoreContracts", grdb, sqlite],
+      dependencies: [
+        "Basics", "Embedded", "KeyValueStore", "Observability", "StoreContracts", "TestSupport",
+        grdb, sqlite,
+      ],
       swiftSettings: settings),
   ]
 )

@@ -1,6 +1,8 @@
 // A libFuzzer target (https://llvm.org/docs/LibFuzzer.html), built by scripts/fuzz together with
 // the parser's files in one module.
 
+internal import Basics
+
 /// Reads `data` as pipelined requests, whole and cut in two places, and traps where the results
 /// differ.
 ///
@@ -127,7 +129,7 @@ private enum FieldValueFuzzing {
     }
     check(PreferHeader(values: values)["="] == nil, "a name that is no token")
     _ = CacheControl(values: values)
-    if let decoded = PercentDecoding.decode(input[...]) {
+    if let decoded = [UInt8](percentDecoding: input[...]) {
       check(decoded.count <= input.count, "a decoding that grows")
     }
     if let query = try? QueryParameters(input[...]) {

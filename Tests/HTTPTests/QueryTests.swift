@@ -1,10 +1,11 @@
+import Basics
 import Testing
 
 @testable import HTTP
 
 @Suite("Percent-encoding and queries")
 struct QueryTests {
-  private func decoded(_ text: String) -> [UInt8]? { PercentDecoding.decode([UInt8](text)[...]) }
+  private func decoded(_ text: String) -> [UInt8]? { [UInt8](percentDecoding: [UInt8](text)[...]) }
 
   @Test("Escapes are decoded once, and a plus is a plus")
   func decoding() {
@@ -15,7 +16,7 @@ struct QueryTests {
     #expect(decoded("%2525") == [UInt8]("%25"))
     #expect(decoded("x%00%FF%e9y") == [0x78, 0, 0xFF, 0xE9, 0x79])
     // A slice does not start at 0.
-    #expect(PercentDecoding.decode([UInt8]("%%41x%")[1..<5]) == [UInt8]("Ax"))
+    #expect([UInt8](percentDecoding: [UInt8]("%%41x%")[1..<5]) == [UInt8]("Ax"))
   }
 
   @Test(

@@ -1,3 +1,5 @@
+import Basics
+
 /// Header fields, written straight into the bytes that go out.
 ///
 /// Values must hold no CR, LF or NUL: `append` leaves out a field whose value does, because what a

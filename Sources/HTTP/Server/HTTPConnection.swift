@@ -1,3 +1,4 @@
+internal import Basics
 internal import EventLoop
 
 /// Serves the requests of one connection, one after the other (RFC 9112 §9).

@@ -1,3 +1,5 @@
+import Basics
+
 extension Span<UInt8> {
   /// Whether `range` is `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2 and §3.2.3).
   func isAuthority(_ range: Range<Int>, allowsEmptyHost: Bool) -> Bool {

@@ -1,3 +1,5 @@
+import Basics
+
 /// Undoes the chunked transfer coding (RFC 9112 §7.1): a state machine without I/O.
 ///
 /// Everything but a chunk's data is looked at byte by byte, so the result does not depend on how

@@ -1,3 +1,5 @@
+import Basics
+
 extension HTTPDate {
   /// The seconds after 1970-01-01T00:00:00Z of a date in any of the three formats that have to be
   /// read (RFC 9110 §5.6.7); nil if it is none.

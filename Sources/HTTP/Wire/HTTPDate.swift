@@ -1,3 +1,5 @@
+import Basics
+
 /// Dates as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate, RFC 9110 §5.6.7).
 public enum HTTPDate {
   /// The length of every date, in bytes.

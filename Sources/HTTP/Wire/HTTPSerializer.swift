@@ -1,3 +1,5 @@
+import Basics
+
 /// Writes answers (RFC 9112 §4 to §6) into the bytes that go out.
 struct HTTPSerializer {
   /// What is left to send after what has been appended.

@@ -1,3 +1,5 @@
+import Basics
+
 /// The header section as far as it has come (RFC 9112 §5), with what in it concerns HTTP itself.
 struct HeaderSection {
   /// The request line's version, which decides what some fields mean.

@@ -26,21 +26,6 @@ extension UInt8 {
   @inline(__always)
   var isWhiteSpace: Bool { self == .space || self == .tab }
 
-  /// The value of a decimal digit, nil for anything else.
-  @inline(__always)
-  var decimalDigit: Int? {
-    let value = self &- UInt8(ascii: "0")
-    return value < 10 ? Int(value) : nil
-  }
-
-  /// The value of a hexadecimal digit in either case, nil for anything else.
-  @inline(__always)
-  var hexadecimalDigit: Int? {
-    if let digit = decimalDigit { return digit }
-    let value = (self | 0x20) &- UInt8(ascii: "a")
-    return value < 6 ? Int(value) + 10 : nil
-  }
-
   /// The lower-case form of an ASCII letter, anything else as it is.
   @inline(__always)
   var lowercased: UInt8 { self &- UInt8(ascii: "A") < 26 ? self | 0x20 : self }

@@ -1,3 +1,5 @@
+import Basics
+
 /// A query (RFC 3986 §3.4) as `name=value` pairs, in the order in which they came.
 ///
 /// Which names there may be, and how often, is for its reader to say.
@@ -42,8 +44,8 @@ public struct QueryParameters: Sendable {
     guard let equals = pair.firstIndex(of: .equals), equals > pair.startIndex else {
       throw .notAPair(parameter: String(decoding: pair, as: UTF8.self))
     }
-    guard let name = PercentDecoding.decode(pair[..<equals]),
-      let value = PercentDecoding.decode(pair[(equals + 1)...])
+    guard let name = [UInt8](percentDecoding: pair[..<equals]),
+      let value = [UInt8](percentDecoding: pair[(equals + 1)...])
     else {
       throw .badEscape(parameter: String(decoding: pair, as: UTF8.self))
     }

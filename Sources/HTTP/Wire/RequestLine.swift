@@ -1,3 +1,5 @@
+import Basics
+
 /// A request line (RFC 9112 §3): `method SP request-target SP HTTP-version`.
 struct RequestLine {
   let method: Method

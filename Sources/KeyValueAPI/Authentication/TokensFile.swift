@@ -1,3 +1,4 @@
+internal import Basics
 internal import Foundation
 internal import HTTP
 internal import KeyValueStore
@@ -88,7 +89,7 @@ struct TokensFile: Sendable {
     var field = field.drop(while: \.isWhitespace)
     while field.last?.isWhitespace == true { field.removeLast() }
     if field == "*" { return [] }
-    guard let bytes = PercentDecoding.decode(Array(field.utf8)[...]) else { throw .prefix }
+    guard let bytes = [UInt8](percentDecoding: Array(field.utf8)[...]) else { throw .prefix }
     do throws(Key.Invalid) {
       // A prefix that is no key itself is the prefix of none.
       return try Key(validating: bytes).bytes

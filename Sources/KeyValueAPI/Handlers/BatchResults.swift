@@ -1,3 +1,4 @@
+import Basics
 import KeyValueStore
 
 /// Writes the answer to a batch, result by result.

@@ -1,3 +1,4 @@
+import Basics
 import HTTP
 import KeyValueStore
 
@@ -30,11 +31,15 @@ extension JSONWriter {
     name("content_type")
     string(metadata.contentType)
     name("created_at")
-    timestamp(metadata.createdAt)
+    timestamp(microseconds: metadata.createdAt.microseconds)
     name("updated_at")
-    timestamp(metadata.updatedAt)
+    timestamp(microseconds: metadata.updatedAt.microseconds)
     name("expires_at")
-    if let expiresAt = metadata.expiresAt { timestamp(expiresAt) } else { null() }
+    if let expiresAt = metadata.expiresAt {
+      timestamp(microseconds: expiresAt.microseconds)
+    } else {
+      null()
+    }
   }
 
   /// Writes a value into the object that is open: as text if it is UTF-8, else as Base64.

@@ -1,3 +1,4 @@
+import Basics
 import HTTP
 import KeyValueStore
 
@@ -113,24 +114,5 @@ extension APIHandler {
     field.append("&cursor=")
     field.append(contentsOf: cursor)
     field.append(">; rel=\"next\"")
-  }
-}
-
-extension [UInt8] {
-  /// Appends bytes with everything but `unreserved` percent-encoded (RFC 3986 §2.3).
-  mutating func append(percentEncoding bytes: [UInt8]) {
-    for byte in bytes {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-        UInt8(ascii: "_"), UInt8(ascii: "~"):
-        append(byte)
-      default:
-        append(UInt8(ascii: "%"))
-        for digit in [byte >> 4, byte & 15] {
-          append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") - 10 + digit)
-        }
-      }
-    }
   }
 }

@@ -1,3 +1,4 @@
+import Basics
 import HTTP
 import KeyValueStore
 
@@ -5,7 +6,7 @@ extension APIHandler {
   /// The key in a path: everything behind `/kv/`, decoded once.
   func key(of call: Call) throws(Problem) -> Key {
     guard
-      let bytes = PercentDecoding.decode(call.head.path.dropFirst(Route.valuePrefix.count))
+      let bytes = [UInt8](percentDecoding: call.head.path.dropFirst(Route.valuePrefix.count))
     else {
       throw Problem(.invalidKey, "Every % needs two hexadecimal digits behind it; write %25.")
     }

@@ -1,3 +1,4 @@
+import Basics
 import HTTP
 import KeyValueStore
 
@@ -35,7 +36,7 @@ extension APIHandler {
     writer.name("revision")
     if let revision = record.revision { writer.number(revision.number) } else { writer.null() }
     writer.name("updated_at")
-    writer.timestamp(record.updatedAt)
+    writer.timestamp(microseconds: record.updatedAt.microseconds)
     writer.endObject()
     return Response(.ok, json: writer)
   }

@@ -1,3 +1,5 @@
+import Basics
+
 /// Base64 in the standard alphabet with padding (RFC 4648 §4).
 ///
 /// Eight megabytes of values pass through here in one request, so it appends straight into the
@@ -58,4 +60,15 @@ enum Base64 {
     for (value, byte) in alphabet.enumerated() { values[Int(byte)] = UInt8(value) }
     return values
   }()
+}
+
+extension JSONWriter {
+  /// A string of Base64.
+  mutating func base64(_ value: [UInt8]) {
+    raw { text in
+      text.append(UInt8(ascii: "\""))
+      Base64.append(value, to: &text)
+      text.append(UInt8(ascii: "\""))
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import Basics
 import KeyValueStore
 import Testing
 
@@ -70,6 +71,6 @@ struct JSONWriterTests {
     ] as [(Int64, String)])
   func times(_ microseconds: Int64, _ text: String) {
     #expect(
-      written { $0.timestamp(Timestamp(microseconds: microseconds)) } == "\"\(text)\"")
+      written { $0.timestamp(microseconds: microseconds) } == "\"\(text)\"")
   }
 }

@@ -1,0 +1,121 @@
+// Text as bytes: digits, and the percent-encoding of URLs.
+
+extension [UInt8] {
+  /// Appends text that is known when the program is compiled, without a copy through `String`.
+  @inlinable
+  package mutating func append(_ text: StaticString) {
+    text.withUTF8Buffer { append(contentsOf: $0) }
+  }
+
+  /// Appends a number in decimal.
+  package mutating func append(decimal value: Int64) {
+    if value < 0 { append(UInt8(ascii: "-")) }
+    var rest = value.magnitude
+    let start = count
+    repeat {
+      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+      rest /= 10
+    } while rest > 0
+    self[start...].reverse()
+  }
+
+  /// Appends a number that is not negative with exactly `digits` digits, filled with zeros.
+  package mutating func append(decimal value: Int64, digits: Int) {
+    var divisor: Int64 = 1
+    for _ in 1..<digits { divisor *= 10 }
+    while divisor > 0 {
+      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
+      divisor /= 10
+    }
+  }
+
+  /// Appends a number in hexadecimal with exactly `digits` digits, in lower case.
+  package mutating func append(hexadecimal value: UInt64, digits: Int) {
+    for place in stride(from: digits - 1, through: 0, by: -1) {
+      append(UInt8(hexadecimalDigit: Int(value >> (4 * UInt64(place)) & 15)))
+    }
+  }
+
+  /// Appends `bytes` in the percent-encoding of RFC 3986 §2.1: all but the unreserved characters
+  /// and those in `kept` become `%` and two hexadecimal digits.
+  package mutating func append(
+    percentEncoding bytes: some Sequence<UInt8>, keeping kept: StaticString = ""
+  ) {
+    for byte in bytes {
+      if byte.isUnreserved || kept.holds(byte) {
+        append(byte)
+      } else {
+        append(UInt8(ascii: "%"))
+        append(UInt8(hexadecimalDigit: Int(byte >> 4), uppercase: true))
+        append(UInt8(hexadecimalDigit: Int(byte & 15), uppercase: true))
+      }
+    }
+  }
+
+  /// Decodes percent-encoding (RFC 3986 §2.1) once; nil if a `%` comes without two hexadecimal
+  /// digits.
+  ///
+  /// A `+` stays a plus: that it means a space is a rule of HTML forms, not of URLs.
+  package init?(percentDecoding bytes: ArraySlice<UInt8>) {
+    let percent = UInt8(ascii: "%")
+    guard var next = bytes.firstIndex(of: percent) else {
+      self = Array(bytes)
+      return
+    }
+    self = []
+    reserveCapacity(bytes.count)
+    append(contentsOf: bytes[..<next])
+    while next < bytes.endIndex {
+      let byte = bytes[next]
+      if byte == percent {
+        guard bytes.endIndex - next > 2, let high = bytes[next + 1].hexadecimalDigit,
+          let low = bytes[next + 2].hexadecimalDigit
+        else { return nil }
+        append(UInt8(high << 4 | low))
+        next += 3
+      } else {
+        append(byte)
+        next += 1
+      }
+    }
+  }
+}
+
+extension UInt8 {
+  /// The value of a decimal digit, nil for anything else.
+  @inlinable @inline(__always)
+  package var decimalDigit: Int? {
+    let value = self &- UInt8(ascii: "0")
+    return value < 10 ? Int(value) : nil
+  }
+
+  /// The value of a hexadecimal digit in either case, nil for anything else.
+  @inlinable @inline(__always)
+  package var hexadecimalDigit: Int? {
+    if let digit = decimalDigit { return digit }
+    let value = (self | 0x20) &- UInt8(ascii: "a")
+    return value < 6 ? Int(value) + 10 : nil
+  }
+
+  /// The digit of a value from 0 to 15.
+  @inlinable @inline(__always)
+  package init(hexadecimalDigit value: Int, uppercase: Bool = false) {
+    let ten = uppercase ? UInt8(ascii: "A") : UInt8(ascii: "a")
+    self = value < 10 ? UInt8(ascii: "0") + UInt8(value) : ten + UInt8(value - 10)
+  }
+
+  /// Whether it stands for itself in every part of a URL (RFC 3986 §2.3).
+  fileprivate var isUnreserved: Bool {
+    switch self {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+      UInt8(ascii: "_"), UInt8(ascii: "~"):
+      true
+    default: false
+    }
+  }
+}
+
+extension StaticString {
+  fileprivate func holds(_ byte: UInt8) -> Bool { withUTF8Buffer { $0.contains(byte) } }
+}
