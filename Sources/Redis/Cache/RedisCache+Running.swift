@@ -213,8 +213,7 @@ extension RedisCache {
       guard !failed.isEmpty, await session.repair(failed) == .kept, isCurrent(session) else {
         return
       }
-      failures.remove(failed)
-      metrics.repairs.add(failed.count)
+      metrics.repairs.add(failures.remove(failed))
     }
   }
 }

@@ -64,13 +64,16 @@ final class FailedUpdates: Sendable {
     }
   }
 
-  /// Forgets what was repaired, unless a newer update has failed meanwhile.
-  func remove(_ repaired: [(key: Key, revision: Revision)]) {
+  /// Forgets what was repaired, unless a newer update has failed meanwhile. Returns how many keys
+  /// it forgot: two loops may have repaired the same one.
+  func remove(_ repaired: [(key: Key, revision: Revision)]) -> Int {
     state.withLock { state in
+      let count = state.revisions.count
       for (key, revision) in repaired where state.revisions[key] == revision {
         state.revisions[key] = nil
       }
       publish(state)
+      return count - state.revisions.count
     }
   }
 
