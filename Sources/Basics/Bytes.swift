@@ -24,12 +24,13 @@ extension [UInt8] {
     append(value.magnitude, digits: digits)
   }
 
-  /// Writes the last digit first: a division by a constant is fast.
+  /// Makes room, and writes the last digit first: a division by a constant is fast.
   private mutating func append(_ value: UInt64, digits: Int) {
-    let start = count
-    append(contentsOf: repeatElement(UInt8(ascii: "0"), count: digits))
+    for _ in 0..<digits { append(UInt8(ascii: "0")) }
     var rest = value
-    for index in (start..<count).reversed() {
+    var index = count
+    for _ in 0..<digits {
+      index -= 1
       self[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
     }
