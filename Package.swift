@@ -161,7 +161,8 @@ let package = Package(
       name: "embedded-benchmark", dependencies: ["Embedded", "KeyValueStore"],
       path: "Benchmarks/embedded", swiftSettings: settings),
     .executableTarget(
-      name: "cache-benchmark", dependencies: ["EventLoop", "KeyValueStore", "Redis", log],
+      name: "cache-benchmark",
+      dependencies: ["Basics", "EventLoop", "KeyValueStore", "Observability", "Redis", log],
       path: "Benchmarks/cache", swiftSettings: settings),
     .target(
       name: "StoreContracts", dependencies: ["KeyValueStore"], path: "Tests/StoreContracts",

@@ -1,12 +1,15 @@
+import Basics
 import EventLoop
 import Foundation
 import KeyValueStore
 import Logging
+import Observability
 import Redis
 
-/// What a cached read, a miss and an update cost: `cache-benchmark redis://127.0.0.1:6379`.
+/// Measures a cached read, a miss and an update: `cache-benchmark redis://127.0.0.1:6379`.
 ///
-/// One loop, 64 clients that wait for each answer, values of 100 bytes. CPU is this process' alone.
+/// One loop, 64 clients that wait for each answer, values of 100 bytes. CPU time is that of this
+/// process alone.
 @main
 enum Benchmark {
   private static let clients = 64
@@ -22,7 +25,8 @@ enum Benchmark {
     loop.start()
     let cache = RedisCache(
       configuration, master: RedisMaster(configuration), loop: loop,
-      logger: Logger(label: "cache-benchmark"), now: { now() })
+      metrics: RedisMetrics(in: MetricsRegistry()), logger: Logger(label: "cache-benchmark"),
+      now: { now() })
     let running = Task(executorPreference: loop.executor) { await cache.run() }
     while (try? await cache.checkHealth()) == nil { try await Task.sleep(for: .milliseconds(10)) }
     let workers = Workers(loop: loop, cache: cache)
@@ -81,7 +85,7 @@ enum Benchmark {
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<clients { group.addTask { await work(count / clients) } }
     }
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    let seconds = (ContinuousClock.now - start).seconds
     let cpu = Double(cpuMicroseconds() - before) / Double(count)
     print(
       "\(what): \(Int(Double(count) / seconds)) a second, \((cpu * 100).rounded() / 100) µs CPU")
@@ -99,11 +103,11 @@ enum Benchmark {
   }
 
   static func now() -> Timestamp {
-    Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+    Timestamp(microseconds: SystemTime.microseconds())
   }
 }
 
-/// Why nothing was measured.
+/// The command line is wrong.
 struct BenchmarkError: Error, CustomStringConvertible {
   let description: String
 }

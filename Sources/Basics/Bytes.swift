@@ -10,22 +10,29 @@ extension [UInt8] {
   /// Appends a number in decimal.
   package mutating func append(decimal value: Int64) {
     if value < 0 { append(UInt8(ascii: "-")) }
-    var rest = value.magnitude
-    let start = count
-    repeat {
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+    var digits = 1
+    var rest = value.magnitude / 10
+    while rest > 0 {
+      digits += 1
       rest /= 10
-    } while rest > 0
-    self[start...].reverse()
+    }
+    append(value.magnitude, digits: digits)
   }
 
   /// Appends a number that is not negative with exactly `digits` digits, filled with zeros.
   package mutating func append(decimal value: Int64, digits: Int) {
-    var divisor: Int64 = 1
-    for _ in 1..<digits { divisor *= 10 }
-    while divisor > 0 {
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
-      divisor /= 10
+    append(value.magnitude, digits: digits)
+  }
+
+  /// Makes room, and writes the last digit first: a division by a constant is fast.
+  private mutating func append(_ value: UInt64, digits: Int) {
+    for _ in 0..<digits { append(UInt8(ascii: "0")) }
+    var rest = value
+    var index = count
+    for _ in 0..<digits {
+      index -= 1
+      self[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
     }
   }
 

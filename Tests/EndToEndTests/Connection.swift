@@ -1,6 +1,6 @@
 import Foundation
 
-/// An answer as it came over the wire.
+/// An answer of the server.
 struct Answer {
   let status: Int
   /// Names in lower case.
@@ -8,7 +8,7 @@ struct Answer {
   let body: String
 }
 
-/// A plain blocking client connection, so that a test decides about every byte.
+/// A blocking client connection, on which a test controls every byte.
 final class Connection {
   private let socket: Int32
   private var received: [UInt8] = []
@@ -40,7 +40,6 @@ final class Connection {
 
   deinit { Foundation.close(socket) }
 
-  /// Sends the bytes as they are.
   func send(_ text: String) throws {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
@@ -92,7 +91,7 @@ final class Connection {
       status: status, fields: fields, body: String(decoding: received[..<length], as: UTF8.self))
   }
 
-  /// Waits for an answer and the end of the connection, and keeps the status only.
+  /// Waits for an answer and the end of the connection. Returns only the status.
   func status() throws -> Int {
     var head: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
@@ -107,11 +106,11 @@ final class Connection {
     return status
   }
 
-  /// Waits until the server closes the connection; a byte before that is an error.
+  /// Waits until the server closes the connection. A byte before that is an error.
   func waitForEnd() throws {
     var byte: UInt8 = 0
     let count = recv(socket, &byte, 1, 0)
-    // A reset is an end as well.
+    // A reset is an end, too.
     guard count == 0 || (count < 0 && errno == ECONNRESET) else {
       throw TestFailure(count < 0 ? String(cString: strerror(errno)) : "a byte instead of the end")
     }

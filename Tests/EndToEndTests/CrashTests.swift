@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEndTests {
@@ -11,7 +12,7 @@ extension EndToEndTests {
     func crashes() throws {
       let data = try TemporaryFolder.make()
       let seed = UInt64.random(in: .min ... .max)
-      var random = SplitMix64(state: seed)
+      var random = SeededGenerator(seed: seed)
       var writers = (0..<8).map { Writer(number: $0) }
       for round in 1...Self.rounds {
         let server = try Server.running(data: data)
@@ -24,8 +25,8 @@ extension EndToEndTests {
       for writer in writers { try writer.verify(on: server.connect(), context: "seed \(seed)") }
     }
 
-    /// Lets all writers write at once, kills the server when enough is acknowledged, and returns
-    /// the writers with what they know.
+    /// Lets all writers write at once and kills the server when enough is acknowledged. Returns the
+    /// writers with what they know.
     private static func write(
       _ writers: [Writer], to server: Server, until acknowledged: Acknowledgements
     ) -> [Writer] {
@@ -49,7 +50,7 @@ extension EndToEndTests {
   }
 }
 
-/// Counts acknowledged writes and says when there are enough.
+/// Counts acknowledged writes and signals when there are enough.
 private final class Acknowledgements: Sendable {
   private let remaining: Mutex<Int>
   private let enough = DispatchSemaphore(value: 0)
@@ -72,7 +73,7 @@ private final class Acknowledgements: Sendable {
 /// Writes growing numbers to keys of its own, and remembers the last that was acknowledged.
 private struct Writer: Sendable {
   let number: Int
-  /// For each key the last number that was acknowledged and the last that was sent.
+  // The last number of each key that was acknowledged, and the last that was sent.
   private var acknowledged: [String: Int] = [:]
   private var sent: [String: Int] = [:]
   private var count = 0
@@ -83,7 +84,7 @@ private struct Writer: Sendable {
   private var pair: [String] { ["crash/\(number)/left", "crash/\(number)/right"] }
 
   /// Writes until the connection breaks. Every fourth writer writes pairs in atomic batches, and
-  /// every other one asynchronously: their 202 is as good a promise as a 200.
+  /// every other one writes asynchronously: a 202 promises as much as a 200.
   mutating func writeUntilCut(port: UInt16, acknowledged counter: Acknowledgements) {
     guard let connection = try? Connection(port: port) else { return }
     while true {
@@ -123,18 +124,5 @@ private struct Writer: Sendable {
     guard number % 4 == 3 else { return }
     let values = try pair.map { try connection.request("GET", "/kv/\($0)").body }
     #expect(values[0] == values[1], "an atomic batch was torn; \(context)")
-  }
-}
-
-/// A small generator that can be seeded.
-private struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

@@ -4,7 +4,7 @@ import Testing
 extension EndToEndTests {
   @Suite("SIGTERM")
   struct DrainTests {
-    /// A request that the server has read the head of, and whose body it waits for.
+    /// A request whose head the server has read, and whose body it waits for.
     private func requestInFlight(on server: Server) throws -> Connection {
       let connection = try server.connect()
       try connection.send(
@@ -32,7 +32,7 @@ extension EndToEndTests {
       #expect(try restarted.request("GET", "/kv/late").body == "value")
     }
 
-    /// Readiness, asked until it is no longer 200: the signal takes a moment to arrive.
+    /// Polls readiness until it is no longer 200: the signal takes a moment to arrive.
     private func statusOnceDraining(_ server: Server) throws -> Answer {
       let deadline = Date(timeIntervalSinceNow: patience)
       while Date() < deadline {
@@ -50,7 +50,7 @@ extension EndToEndTests {
       server.terminate()
       try connection.waitForEnd()
       #expect(server.waitForExit() == 0)
-      // A stalled body would be given up after ten seconds only.
+      // The server would give up a stalled body only after ten seconds.
       #expect(Date().timeIntervalSince(start) < 9)
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A `kv-api` process, ended with the test that started it.
+/// A `kv-api` process. It ends with the test that started it.
 final class Server {
   let data: URL
   let output = Output()
@@ -10,9 +10,9 @@ final class Server {
 
   /// Starts a server on a free port and waits until it is ready.
   /// - Parameters:
-  ///   - data: the data folder; without one a new temporary folder.
+  ///   - data: the data folder; nil: a new temporary folder.
   ///   - settings: environment variables besides the address and the folder.
-  ///   - prefix: a command that runs the server, in front of it.
+  ///   - prefix: words in front of the command, such as a command that runs the server.
   static func running(
     data: URL? = nil, settings: [String: String] = [:], prefix: [String] = []
   ) throws -> Server {
@@ -72,7 +72,7 @@ final class Server {
 
   var processID: Int32 { process.processIdentifier }
 
-  /// The most memory that the process has had, in bytes; nil where the system does not tell.
+  /// The most memory that the process has used, in bytes; nil where the system does not say.
   var memoryPeak: Int? {
     guard let text = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
       let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
@@ -94,7 +94,6 @@ final class Server {
     guard status == 200 else { throw TestFailure("/health/ready answered \(status)") }
   }
 
-  /// A new connection to the server.
   func connect() throws -> Connection { try Connection(port: port) }
 
   /// One request on a connection of its own.
@@ -104,19 +103,100 @@ final class Server {
     try connect().request(method, target, body: body, fields: fields)
   }
 
-  /// Asks the process to drain and leave.
+  /// Asks the process to drain and exit.
   func terminate() { process.terminate() }
 
-  /// Ends the process as a crash would, and waits until it is gone.
+  /// Ends the process as a crash would, and waits for its end.
   func kill() {
     guard process.isRunning else { return }
     _ = Foundation.kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
   }
 
-  /// Waits for the process to end by itself, and returns its exit code.
+  /// Waits for the process to end by itself. Returns its exit code.
   func waitForExit() -> Int32 {
     process.waitUntilExit()
     return process.terminationReason == .exit ? process.terminationStatus : -1
   }
+}
+
+/// What a process writes, line by line, readable while it runs.
+///
+/// A thread reads the pipe. `@unchecked`: all state is accessed under `condition`.
+final class Output: @unchecked Sendable {
+  let pipe = Pipe()
+  private let condition = NSCondition()
+  private var finished: [String] = []
+  private var isAtEnd = false
+
+  /// Starts to read. The process must have been started with `pipe` before.
+  func read() {
+    let handle = pipe.fileHandleForReading
+    let thread = Thread { [self] in
+      var partial = Data()
+      while case let chunk = handle.availableData, !chunk.isEmpty {
+        partial += chunk
+        while let end = partial.firstIndex(of: UInt8(ascii: "\n")) {
+          add(String(decoding: partial[..<end], as: UTF8.self))
+          partial = Data(partial[(end + 1)...])
+        }
+      }
+      if !partial.isEmpty { add(String(decoding: partial, as: UTF8.self)) }
+      condition.withLock {
+        isAtEnd = true
+        condition.broadcast()
+      }
+    }
+    thread.start()
+  }
+
+  private func add(_ line: String) {
+    condition.withLock {
+      finished.append(line)
+      condition.broadcast()
+    }
+  }
+
+  var lines: [String] { condition.withLock { finished } }
+
+  var text: String { lines.joined(separator: "\n") }
+
+  /// Waits for a line that matches; nil: the process ended without one.
+  func line(where matches: (String) -> Bool) throws -> String? {
+    try condition.withLock {
+      let deadline = Date(timeIntervalSinceNow: patience)
+      var seen = 0
+      while true {
+        if let line = finished[seen...].first(where: matches) { return line }
+        seen = finished.count
+        if isAtEnd { return nil }
+        guard condition.wait(until: deadline) else {
+          throw TestFailure(
+            "no such line within \(patience) s:\n\(finished.joined(separator: "\n"))")
+        }
+      }
+    }
+  }
+
+  /// Waits until the process has closed its output, and returns all of it.
+  func all() throws -> String {
+    _ = try line { _ in false }
+    return text
+  }
+}
+
+/// Folders that are removed when the tests end.
+enum TemporaryFolder {
+  static func make() throws -> URL {
+    let folder = root.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    return folder
+  }
+
+  /// Holds all of them. It is removed at the end of the process.
+  private static let root: URL = {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "kv-\(UUID().uuidString)")
+    atexit { try? FileManager.default.removeItem(at: TemporaryFolder.root) }
+    return folder
+  }()
 }

@@ -41,12 +41,12 @@ extension EndToEndTests {
         try reader.send(
           "GET /kv?values=true HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
       }
-      // Others are served meanwhile.
+      // Other requests are served meanwhile.
       for _ in 0..<20 { #expect(try filling.request("GET", "/kv/none").status == 404) }
       let statuses = try readers.map { try $0.status() }
       #expect(statuses.contains(200))
       #expect(Set(statuses).isSubset(of: [200, 503]))
-      // The bound, what is made from it, and the process itself; it would be two gigabytes.
+      // The bound, the answers made from it, and the process itself. Unbounded, it would take 2 GB.
       let peak = try #require(server.memoryPeak)
       #expect(peak < 500 << 20, "\(peak >> 20) MiB")
     }
@@ -63,7 +63,7 @@ extension EndToEndTests {
       #expect(answer.status == 503)
       #expect(answer.fields["retry-after"] != nil)
       try refused.waitForEnd()
-      // Those that were there go on, and a place that becomes free is given away.
+      // The open connections go on, and a place that becomes free is used again.
       #expect(try open[1].request("GET", "/health/live").status == 200)
       let leaving = open.removeFirst()
       try leaving.send("GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -112,6 +112,30 @@ extension EndToEndTests {
       server.terminate()
       #expect(server.waitForExit() == 0)
       #expect(try !server.output.all().contains("secret-"))
+    }
+
+    @Test("A request sent again after a restart is answered as before, and changes nothing newer")
+    func replay() throws {
+      let named = ["Idempotency-Key": "once"]
+      let batch = #"{"operations":[{"op":"put","key":"b","value":"1"}]}"#
+      let server = try Server.running()
+      #expect(try server.request("PUT", "/kv/a", body: "1", fields: named).status == 201)
+      #expect(try server.request("PUT", "/kv/a", body: "2").status == 200)
+      let twice = ["Idempotency-Key": "twice"]
+      #expect(try server.request("POST", "/batch", body: batch, fields: twice).status == 200)
+      #expect(try server.request("DELETE", "/kv/b").status == 204)
+      server.terminate()
+      #expect(server.waitForExit() == 0)
+      let next = try Server.running(data: server.data)
+      let replayed = try next.request("PUT", "/kv/a", body: "1", fields: named)
+      #expect(replayed.status == 201 && replayed.fields["idempotency-replayed"] == "true")
+      #expect(try next.request("GET", "/kv/a").body == "2")
+      let again = try next.request("POST", "/batch", body: batch, fields: twice)
+      #expect(again.status == 200 && again.fields["idempotency-replayed"] == "true")
+      #expect(try next.request("GET", "/kv/b").status == 404)
+      // A further one does not displace what is cached by then either.
+      #expect(try next.request("PUT", "/kv/a", body: "1", fields: named).status == 201)
+      #expect(try next.request("GET", "/kv/a").body == "2")
     }
   }
 }

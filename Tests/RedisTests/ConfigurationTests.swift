@@ -5,18 +5,21 @@ import Testing
 struct ConfigurationTests {
   @Test("A URL names host, port, user, password and database")
   func url() throws {
-    let full = try RedisURL("redis://us%65r:p%40ss:w@[::1]:7000/3")
-    #expect(full.address == HostAndPort(host: "::1", port: 7_000))
+    func address(_ configuration: RedisConfiguration) -> String? {
+      if case .server(let address) = configuration.source { "\(address)" } else { nil }
+    }
+    let full = try RedisConfiguration(url: "redis://us%65r:p%40ss:w@[::1]:7000/3")
+    #expect(address(full) == "[::1]:7000")
     #expect(full.user == "user" && full.password == "p@ss:w" && full.database == 3)
-    let short = try RedisURL("REDIS://cache")
-    #expect(short.address == HostAndPort(host: "cache", port: 6_379))
+    let short = try RedisConfiguration(url: "REDIS://cache")
+    #expect(address(short) == "cache:6379")
     #expect(short.user == nil && short.password == nil && short.database == 0)
-    #expect(try RedisURL("redis://:secret@h/").password == "secret")
-    #expect(try RedisURL("redis://:a@b@h:1").password == "a@b")
+    #expect(try RedisConfiguration(url: "redis://:secret@h/").password == "secret")
+    #expect(try RedisConfiguration(url: "redis://:a@b@h:1").password == "a@b")
   }
 
   @Test(
-    "What is no URL is refused, without showing the password",
+    "An invalid URL is refused, without showing the password",
     arguments: [
       ("http://h", RedisConfigurationError.unknownScheme), ("h:6379", .unknownScheme),
       ("rediss://:secret@h", .encryptionUnsupported),
@@ -28,7 +31,7 @@ struct ConfigurationTests {
       ("redis://:secret@h?db=1", .unknownParameter),
     ])
   func wrong(text: String, expected: RedisConfigurationError) {
-    #expect(throws: expected) { try RedisURL(text) }
+    #expect(throws: expected) { try RedisConfiguration(url: text) }
     #expect(!"\(expected)".contains("secret"))
   }
 

@@ -28,7 +28,7 @@ struct EntryEncodingTests {
 
   @Test("Every entry and every absence comes back")
   func roundTrip() {
-    // Not arguments of the test: those are printed, and one of them has a mebibyte.
+    // Not arguments of the test, which are printed: one of them has a mebibyte.
     for lookup in Self.lookups {
       #expect(decode(bytes(of: EntryPayload(lookup))) == .known(lookup))
     }
@@ -60,7 +60,7 @@ struct EntryEncodingTests {
     }
   }
 
-  @Test("A part of an entry is no entry, nor is one with something behind it")
+  @Test("A part of an entry is no entry, nor is an entry with something after it")
   func lengths() {
     for lookup in [Lookup.sample("k", 1_700_000_000_000_000), .absent(Revision(7))] {
       let good = bytes(of: EntryPayload(lookup))

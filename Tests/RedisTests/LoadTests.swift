@@ -1,15 +1,19 @@
+import Basics
 import KeyValueStore
-import Redis
+import Observability
 import Synchronization
 import TestServices
+import TestSupport
 import Testing
+
+@testable import Redis
 
 extension RedisServices {
   /// Random readers and writers against a model of what the database acknowledged.
   @Suite("Nothing older than the newest acknowledged write is served", .timeLimit(.minutes(2)))
   struct LoadTests {
-    /// A database of one number a key: the newest revision. Acknowledged means: committed, and the
-    /// cache has been told, in vain or not.
+    /// A database of one number for each key: the newest revision. A write is acknowledged once it
+    /// is committed and the update of the cache has succeeded or failed.
     private final class Model: Sendable {
       struct Row {
         var committed: Int64 = 0
@@ -21,8 +25,7 @@ extension RedisServices {
 
       func commit(_ key: Int) -> Int64 {
         state.withLock { rows in
-          let revision = max(
-            rows[key].committed + 1, Timestamp.systemTime().microseconds)
+          let revision = max(rows[key].committed + 1, SystemTime.microseconds())
           rows[key].committed = revision
           return revision
         }
@@ -36,7 +39,7 @@ extension RedisServices {
       func committed(_ key: Int) -> Int64 { state.withLock { $0[key].committed } }
     }
 
-    /// Reads and writes until told to stop; the value's size makes Redis evict.
+    /// Reads and writes until `isOver`; the size of the values makes Redis evict.
     private func work(
       on node: CacheNode, _ model: Model, keys: Int, valueBytes: Int, seed: UInt64,
       until isOver: () -> Bool
@@ -141,7 +144,7 @@ extension RedisServices {
             })
           #expect(result.stale == 0)
           #expect(result.hits > 0)
-          #expect(first.master.totals.timeouts + second.master.totals.timeouts > 0)
+          #expect(first.metrics.timeouts.value + second.metrics.timeouts.value > 0)
         }
       }
     }

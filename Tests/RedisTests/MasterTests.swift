@@ -1,4 +1,6 @@
+import Basics
 import KeyValueStore
+import Observability
 import Testing
 
 @testable import Redis
@@ -8,8 +10,8 @@ struct MasterTests {
   private let old = MasterView(address: HostAndPort(host: "10.0.0.1", port: 1), epoch: 1)
   private let new = MasterView(address: HostAndPort(host: "10.0.0.2", port: 1), epoch: 2)
 
-  private func time(_ milliseconds: Int64) -> Uptime {
-    Uptime(nanoseconds: 1_000_000_000).adding(.milliseconds(milliseconds))
+  private func time(_ milliseconds: Int64) -> MonotonicTime {
+    MonotonicTime(nanoseconds: 1_000_000_000).adding(.milliseconds(milliseconds))
   }
 
   @Test("A majority counts for a second from the oldest question that it needs")
@@ -71,11 +73,34 @@ struct MasterTests {
     let master = RedisMaster(
       try RedisConfiguration(sentinels: "127.0.0.1:1", master: "mymaster"))
     #expect(master.address == nil && !master.isCertain)
-    #expect(master.confirm(old, until: Uptime.now().adding(.seconds(60))))
+    #expect(master.confirm(old, until: MonotonicTime.now().adding(.seconds(60))))
     #expect(master.isCertain && master.version == 1 && master.address == old.address)
-    #expect(!master.confirm(old, until: Uptime.now().adding(.seconds(60))))
+    #expect(!master.confirm(old, until: MonotonicTime.now().adding(.seconds(60))))
     #expect(master.confirm(new, until: .distantPast))
     #expect(!master.isCertain && master.version == 2)
+  }
+
+  @Test("What the loops of a process count is added up")
+  func counting() throws {
+    let registry = MetricsRegistry()
+    let master = RedisMaster(RedisConfiguration())
+    for count in 1...2 {
+      let metrics = RedisMetrics(in: registry)
+      master.register(metrics)
+      metrics.loops.add(1)
+      metrics.hits.add(count)
+      metrics.misses.add(2 * count)
+      metrics.repairs.add(count)
+    }
+    #expect(master.reads == (hits: 3, misses: 6))
+    let text = String(decoding: registry.text(), as: UTF8.self)
+    #expect(text.contains("\nkv_redis_loops 2\n") && text.contains("\nkv_redis_repairs_total 3\n"))
+    let sampled = [
+      RedisMetrics.sentinels, RedisMetrics.sentinelsAnswering, RedisMetrics.masterCertain,
+    ]
+    for metric in RedisMetrics.catalogue where !sampled.contains(metric) {
+      #expect(text.contains("# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name) "))
+    }
   }
 
   @Test("Failed updates are remembered by their newest revision until just that is repaired")
@@ -87,9 +112,10 @@ struct MasterTests {
     let failed = failures.some(10)
     #expect(failed.count == 1 && failed[0].revision == Revision(5))
     failures.insert([CacheUpdate("a", 6)])
-    failures.remove(failed)
+    #expect(failures.remove(failed) == 0)
     #expect(failures.contains(Key("a")))
-    failures.remove(failures.some(10))
+    let newer = failures.some(10)
+    #expect(failures.remove(newer) == 1 && failures.remove(newer) == 0)
     #expect(failures.isEmpty)
   }
 
@@ -125,7 +151,7 @@ struct MasterTests {
     #expect(!isNothing && isFirst)
     #expect(watch.arguments(for: Revision(1_500_000)) == closed)
     #expect(watch.arguments(for: Revision(1_500_001)) == arguments("a", "7", "1002000"))
-    // The one before counts for updates that are too close to the latest.
+    // The previous one counts for updates that are too close to the latest.
     let isSecond = watch.observe(reply("b"), at: Timestamp(microseconds: 2_000_000))
     #expect(isSecond)
     #expect(watch.arguments(for: Revision(2_500_000)) == arguments("a", "7", "1002000"))
@@ -141,18 +167,21 @@ struct MasterTests {
       for _ in 0..<(round % 7 * 20) {
         pending.append(
           PendingCommand(
-            waiter: .nobody, deadline: Uptime(nanoseconds: UInt64(next)), count: 2))
+            waiter: .unawaited, deadline: MonotonicTime(nanoseconds: UInt64(next)), count: 2))
         next += 1
       }
       while pending.count > round {
         let deadline = pending.popFirst()?.deadline
-        #expect(deadline == Uptime(nanoseconds: UInt64(expected)))
+        #expect(deadline == MonotonicTime(nanoseconds: UInt64(expected)))
         expected += 1
       }
       #expect(pending.bytes == pending.count * 2)
     }
     pending.postpone(newest: 1, by: .nanoseconds(5))
-    let last = pending.popLast()?.deadline
-    #expect(last == Uptime(nanoseconds: UInt64(next - 1 + 5)))
+    #expect(pending.bytes == pending.count * 2)
+    while pending.count > 1 { _ = pending.popFirst() }
+    #expect(pending.first?.deadline == MonotonicTime(nanoseconds: UInt64(next - 1 + 5)))
+    pending.removeLast()
+    #expect(pending.count == 0 && pending.bytes == 0)
   }
 }

@@ -1,18 +1,15 @@
 import EventLoop
 import KeyValueStore
-import Redis
+import Observability
 import TestServices
 import Testing
 
-extension RedisServices {
-  /// What a single Redis may do to a cache.
-  @Suite("Redis is trusted as far as it deserves", .timeLimit(.minutes(1)))
-  struct TrustTests {
-    /// A revision of this moment: newer than whatever the cache has observed, skew included.
-    private func fresh(_ offset: Int64 = 0) -> Int64 {
-      Timestamp.systemTime().microseconds + 1_000_000 + offset
-    }
+@testable import Redis
 
+extension RedisServices {
+  /// Faults of a single Redis.
+  @Suite("A cache trusts Redis only as far as it is safe", .timeLimit(.minutes(1)))
+  struct TrustTests {
     @Test("A Redis that restarts with its old dump serves nothing of it")
     func oldDump() async throws {
       let server = try RedisServer(options: ["--save", "3600 1"])
@@ -49,14 +46,14 @@ extension RedisServices {
           #expect(await node.cache.look(up: Key("k\(number)")) == .miss(nil))
         }
         #expect(await node.cache.update("k", revision + 1) == false)
-        // One has waited for its deadline. If all had, it would be ten seconds.
+        // Only one has waited for its deadline. All of them would take ten seconds.
         #expect(ContinuousClock.now - start < .seconds(3))
-        #expect(node.master.totals.bypassed >= 190)
+        #expect(node.metrics.bypassed.value >= 190)
         await #expect(throws: StoreError.self) { try await node.cache.checkHealth() }
         server.process.resume()
         try await node.untilHealthy()
         #expect(await node.cache.kept("k") == nil)
-        #expect(node.master.totals.timeouts > 0 && node.master.failedUpdates == 0)
+        #expect(node.metrics.timeouts.value > 0 && node.master.failures.isEmpty)
       }
     }
 
@@ -70,7 +67,7 @@ extension RedisServices {
           #expect(await idle.cache.kept("k") == .sample("k", revision))
           server.process.pause()
           try await wait(for: "both to notice") {
-            idle.master.totals.serving + writer.master.totals.serving == 0
+            idle.metrics.loopsServing.value + writer.metrics.loopsServing.value == 0
           }
           #expect(await writer.cache.update("k", revision + 1) == false)
           server.process.resume()
@@ -80,7 +77,7 @@ extension RedisServices {
       }
     }
 
-    @Test("A node that is not connected yet lets nobody read the past of what it writes")
+    @Test("While a node is not connected yet, no reader gets what its write has replaced")
     func earlyWriter() async throws {
       let server = try RedisServer()
       try await CacheNode.with(server.configuration) { reader in
@@ -94,7 +91,7 @@ extension RedisServices {
       }
     }
 
-    @Test("A node that has lost its connection lets nobody read the past of what it writes")
+    @Test("After a node has lost its connection, no reader gets what its write has replaced")
     func brokenWriter() async throws {
       let server = try RedisServer()
       try await CacheNode.with(server.configuration) { reader in
@@ -103,7 +100,7 @@ extension RedisServices {
             let revision = fresh()
             #expect(await writer.cache.update("k", revision))
             #expect(await reader.cache.kept("k") == .sample("k", revision))
-            // The one that has connected last.
+            // The writer has connected last.
             let identifiers = try server.command("CLIENT", "LIST").split(separator: "\n")
               .filter { $0.contains("name=key-value-store") }
               .compactMap { Int($0.prefix { $0 != " " }.dropFirst("id=".count)) }
@@ -176,14 +173,14 @@ extension RedisServices {
         #expect(await node.cache.update("k", revision))
         #expect(await node.cache.kept("k") == .sample("k", revision))
         try server.command("SCRIPT", "FLUSH")
-        // What finds the script missing is lost, and what waits for the lease's end comes again.
+        // A fill that finds the script missing is lost, and can be repeated when its lease ends.
         try await wait(for: "fill") {
           if case .miss(.some(let lease)) = await node.cache.look(up: Key("other")) {
             await node.cache.fill(Key("other"), with: .sample("other", 5), lease: lease)
           }
           return await node.cache.kept("other") == .sample("other", 5)
         }
-        #expect(node.master.totals.connects == 1)
+        #expect(node.metrics.connects.value == 1)
       }
     }
 
@@ -241,7 +238,7 @@ extension RedisServices {
         #expect(await node.cache.look(up: Key("k")) == .miss(nil))
         try server.command("REPLICAOF", "NO", "ONE")
         try await node.untilHealthy()
-        // Same run id: the entry was there all the time, and is outdated.
+        // The run id is the same: the entry was there all the time, and is outdated.
         #expect(await node.cache.kept("k") == nil)
       }
     }
@@ -274,7 +271,9 @@ extension RedisServices {
         #expect(await node.cache.update(later) == false)
         server.process.resume()
         try await node.untilHealthy()
-        try await wait(for: "drop") { node.master.totals.drops == 1 }
+        try await wait(for: "drop") { node.metrics.drops.value == 1 }
+        let metrics = String(decoding: node.registry.text(), as: UTF8.self)
+        #expect(metrics.contains("\nkv_redis_drops_total 1\n"))
         for number in 0..<20 {
           let kept = await node.cache.kept("k\(number)")
           #expect(kept == nil || kept?.revision == Revision(revision + 1))
@@ -305,9 +304,9 @@ extension RedisServices {
       try await CacheNode.with(configuration) { node in
         let revision = fresh()
         let updates = (0..<200).map { CacheUpdate("k\($0)", revision) }
-        // What did not fit is repaired before anybody is told.
+        // The updates beyond the bound are repaired before they are acknowledged.
         #expect(await node.cache.update(updates))
-        #expect(node.master.totals.failedUpdates == 200 && node.master.totals.repairs == 200)
+        #expect(node.metrics.repairs.value == 200)
         #expect(await node.cache.update("k0", revision + 1))
       }
     }

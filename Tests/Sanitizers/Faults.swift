@@ -2,8 +2,8 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Commits one fault, or none, so that scripts/sanitize can tell whether a sanitizer would notice:
-/// a run that finds nothing is worth something only if the same run finds these.
+/// Commits one fault, or none. `scripts/sanitize` checks with it that the sanitizers find these
+/// faults: otherwise a run without findings would prove nothing.
 @main
 enum Faults {
   static func main() {
@@ -18,7 +18,7 @@ enum Faults {
 
   private static let rounds = 5_000
 
-  /// No fault: two threads that fight for one mutex, and hold it long enough to meet there.
+  /// No fault: two threads contend for one mutex, and hold it long enough to block each other.
   private static func contend() {
     let total = Total()
     runTwice { _ in
@@ -32,8 +32,8 @@ enum Faults {
     precondition(total.protected.withLock { $0 } == 2 * rounds)
   }
 
-  /// A race inside closures that hold a mutex each, but not the same one: what a suppression of
-  /// reports in such closures would hide.
+  /// A race in two closures that hold different mutexes. A suppression of reports in closures that
+  /// hold a mutex would hide it.
   private static func race() {
     let total = Total()
     runTwice { isFirst in
@@ -47,7 +47,7 @@ enum Faults {
     }
   }
 
-  /// Runs `body` on two threads, and returns when both have ended.
+  /// Runs `body` on two threads and waits for both.
   private static func runTwice(_ body: @escaping @Sendable (_ isFirst: Bool) -> Void) {
     let group = DispatchGroup()
     for isFirst in [true, false] {
@@ -74,7 +74,7 @@ enum Faults {
   }
 }
 
-/// `@unchecked Sendable`: it is not; that is the fault.
+/// `@unchecked Sendable` is wrong here: that is the fault.
 private final class Total: @unchecked Sendable {
   let protected = Mutex(0)
   let other = Mutex<Void>(())

@@ -6,10 +6,9 @@ import Testing
 @testable import KeyValueAutoscaler
 @testable import KeyValueWorker
 
-/// SETUP.md says of every setting what the programs say of it.
+/// SETUP.md describes every setting as the programs do.
 @Suite("The table of settings in SETUP.md")
 struct SetupTests {
-  /// Every program that has settings.
   private static let programs = [
     SettingsTable.Program(name: "kv-api", settings: KeyValueAPI.Settings.all),
     SettingsTable.Program(name: "kv-worker", settings: KeyValueWorker.Settings.all),
@@ -21,7 +20,7 @@ struct SetupTests {
   private static let start = "<!-- settings: scripts/settings writes what follows -->\n"
   private static let end = "\n<!-- settings: end -->"
 
-  /// `scripts/settings` sets KV_WRITE_SETTINGS, and the table is written instead of compared.
+  /// With KV_WRITE_SETTINGS, which `scripts/settings` sets, it writes the table instead.
   @Test("It is what the catalogues of the programs say")
   func table() throws {
     let text = try String(contentsOf: Self.document, encoding: .utf8)
@@ -59,5 +58,67 @@ struct SetupTests {
         "| `KV_A`<br>or a file: `KV_A_FILE` | two | 2 | a\\|b | It does. |",
         "| `KV_B` | one, two |  | a\\|b | It does. |",
       ])
+  }
+}
+
+/// The settings of all programs as a Markdown table, made from the programs' catalogues.
+private enum SettingsTable {
+  /// A program and the settings that it reads.
+  struct Program {
+    let name: String
+    let settings: [SettingDescription]
+  }
+
+  /// One line for each setting. A name that means different things in two programs has two lines.
+  static func markdown(_ programs: [Program]) -> String {
+    var lines = [
+      "| variable | read by | default | allowed | what it does |",
+      "| --- | --- | --- | --- | --- |",
+    ]
+    for topic in SettingDescription.Topic.allCases {
+      let rows = rows(of: programs, about: topic)
+      if !rows.isEmpty { lines.append("| **\(topic.rawValue)** | | | | |") }
+      lines += rows.map { line($0.setting, readBy: $0.programs) }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private typealias Row = (setting: SettingDescription, programs: [String])
+
+  private static func rows(
+    of programs: [Program], about topic: SettingDescription.Topic
+  ) -> [Row] {
+    var rows: [Row] = []
+    for program in programs {
+      for setting in program.settings where setting.topic == topic {
+        if let known = rows.firstIndex(where: { isSame($0.setting, setting) }) {
+          rows[known].programs.append(program.name)
+        } else {
+          // Next to the setting of the same name, so that a reader sees both.
+          let place = rows.lastIndex { $0.setting.name == setting.name }.map { $0 + 1 }
+          rows.insert((setting, [program.name]), at: place ?? rows.endIndex)
+        }
+      }
+    }
+    return rows
+  }
+
+  private static func isSame(_ one: SettingDescription, _ other: SettingDescription) -> Bool {
+    (one.name, one.fallback, one.allowed, one.meaning)
+      == (other.name, other.fallback, other.allowed, other.meaning)
+  }
+
+  private static func line(_ setting: SettingDescription, readBy programs: [String]) -> String {
+    let file = setting.isSecret ? "<br>or a file: `\(setting.name)_FILE`" : ""
+    let cells = [
+      "`\(setting.name)`\(file)", programs.joined(separator: ", "), escaped(setting.fallback),
+      escaped(setting.allowed), escaped(setting.meaning),
+    ]
+    return "| \(cells.joined(separator: " | ")) |"
+  }
+
+  /// Escapes what means something in a cell of a table: a bar would end it.
+  private static func escaped(_ text: String) -> String {
+    String(text.flatMap { "|*<>_`\\".contains($0) ? "\\\($0)" : "\($0)" })
   }
 }

@@ -24,7 +24,10 @@ package struct ClusterBackend: Backend {
   private let loops: [EventLoop]
 
   /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
-  package init(_ configuration: ClusterConfiguration, loops: [EventLoop], logger: Logger) throws {
+  package init(
+    _ configuration: ClusterConfiguration, loops: [EventLoop], registry: MetricsRegistry,
+    logger: Logger
+  ) throws {
     self.loops = loops
     let published = PublishedChanges()
     databases = try loops.map {
@@ -36,8 +39,8 @@ package struct ClusterBackend: Backend {
     watch = SentinelWatch(configuration.cache, master: master, loop: loops[0], logger: logger)
     caches = zip(loops, databases).map { loop, database in
       RedisCache(
-        configuration.cache, master: master, loop: loop, logger: logger,
-        now: ClusterClock.of(database))
+        configuration.cache, master: master, loop: loop, metrics: RedisMetrics(in: registry),
+        logger: logger, now: ClusterClock.of(database))
     }
     publisher = try RabbitMQPublisher(configuration.queue, published: published, logger: logger)
     watcher = try RabbitMQWatcher(configuration.queue, logger: logger)
@@ -91,8 +94,7 @@ package struct ClusterBackend: Backend {
   package func clock(number: Int) -> WallClock { ClusterClock.of(databases[number]) }
 
   package func samples() async -> [MetricSample] {
-    var samples = ClusterMetrics.samples(of: master.totals)
-    samples += await ClusterMetrics.samples(of: watch, master: master)
+    var samples = await ClusterMetrics.samples(of: watch, master: master)
     for database in databases { samples += ClusterMetrics.samples(of: database.statistics) }
     samples += ClusterMetrics.samples(unconfirmed: publisher.outstanding.writes)
     samples.append(ClusterMetrics.sample(stalls: publisher.stalls, of: "publisher"))

@@ -17,24 +17,12 @@ package enum ClusterMetrics {
     ]
   }
 
-  /// The caches of all loops.
-  static func samples(of cache: RedisTotals) -> [MetricSample] {
-    [
-      MetricSample(MetricsCatalogue.redisLoops, [], Double(cache.loops)),
-      MetricSample(MetricsCatalogue.redisServing, [], Double(cache.serving)),
-      MetricSample(MetricsCatalogue.redisConnects, [], Double(cache.connects)),
-      MetricSample(MetricsCatalogue.redisTimeouts, [], Double(cache.timeouts)),
-      MetricSample(MetricsCatalogue.redisBypassed, [], Double(cache.bypassed)),
-      MetricSample(MetricsCatalogue.redisRepairs, [], Double(cache.repairs)),
-    ]
-  }
-
   /// Whether it is known which Redis is the master, and who says so.
   static func samples(of watch: SentinelWatch, master: RedisMaster) async -> [MetricSample] {
     [
-      MetricSample(MetricsCatalogue.redisSentinels, [], Double(watch.sentinelCount)),
-      MetricSample(MetricsCatalogue.redisSentinelsAnswering, [], Double(await watch.answering)),
-      MetricSample(MetricsCatalogue.redisMasterCertain, [], master.isCertain ? 1 : 0),
+      MetricSample(RedisMetrics.sentinels, [], Double(watch.sentinelCount)),
+      MetricSample(RedisMetrics.sentinelsAnswering, [], Double(await watch.answering)),
+      MetricSample(RedisMetrics.masterCertain, [], master.isCertain ? 1 : 0),
     ]
   }
 

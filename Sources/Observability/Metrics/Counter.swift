@@ -8,7 +8,8 @@ public final class Counter: Sendable {
   // loops never share a line, wherever the allocator puts them.
   private let padding = InlineArray<5, UInt64>(repeating: 0)
 
-  init() {}
+  /// A counter of no registry.
+  package init() {}
 
   /// Counts `amount`, which is not negative. One relaxed atomic addition.
   public func add(_ amount: Int = 1) {

@@ -1,5 +1,5 @@
-/// The scripts that change what Redis keeps; each is atomic. See `EntryLayout` for what they read.
-/// Constant numbers for commands stand in them as text: Redis is slow at formatting those of Lua.
+/// The scripts that change what Redis keeps; each is atomic. They read the form of `EntryLayout`.
+/// Constant numbers in commands are text: Redis is slow at formatting Lua's numbers.
 enum CacheScript: Int, CaseIterable {
   case update
   case lease
@@ -16,9 +16,9 @@ enum CacheScript: Int, CaseIterable {
     }
   }
 
-  /// What begins all that is about entries. Replicas need not have them: one that becomes the
-  /// master has a generation of its own, and is never asked for those of another. Copying each
-  /// entry to both would cost more than keeping it.
+  /// Begins every script that writes entries, and keeps them from replicas. A replica that becomes
+  /// the master has a generation of its own, and is never asked for the entries of another one.
+  /// Copying an entry to both replicas would cost more than keeping it.
   private static let unreplicated = """
     if redis.replicate_commands then redis.replicate_commands() end
     redis.set_repl(redis.REPL_NONE)
@@ -28,8 +28,8 @@ enum CacheScript: Int, CaseIterable {
   /// KEYS: marker, entries. ARGV: an entry's life in ms, a floor's life in ms; what must be true to
   /// create an entry (`DropWatch`): marker, evictions, the last ms of Redis' clock; payloads.
   ///
-  /// When Redis has no memory for an entry, nothing may be left that is older than the payload, and
-  /// the marker goes too: no floor can be left either.
+  /// When Redis has no memory for an entry, the script deletes what is older than the payload. It
+  /// deletes the marker, too, because it can't leave a floor either.
   private static let updateSource = """
     local mayCreate
     local function complies()
@@ -63,7 +63,7 @@ enum CacheScript: Int, CaseIterable {
     """
 
   /// KEYS: entries. ARGV: a lease's life in ms; tokens. Returns for each: the entry if there is one
-  /// by now, 1 with the lease, nil when somebody else has it or there is no memory for it.
+  /// by now, 1 if the lease is granted, nil if another reader has it or there is no memory for it.
   private static let leaseSource = """
     local replies = {}
     for number = 1, #KEYS do
@@ -85,7 +85,7 @@ enum CacheScript: Int, CaseIterable {
     return replies
     """
 
-  /// KEYS: entries. ARGV: an entry's life in ms; for each entry its payload and the lease's token.
+  /// KEYS: entries. ARGV: an entry's life in ms; for each entry its payload and its lease's token.
   private static let fillSource = """
     for number = 1, #KEYS do
       local payload, token = ARGV[2 * number], ARGV[2 * number + 1]
@@ -102,8 +102,8 @@ enum CacheScript: Int, CaseIterable {
     return 1
     """
 
-  /// KEYS: marker. ARGV: what to make it if it is gone; 1 to write it in any case, which finds out
-  /// whether Redis can be written. Returns marker, evictions and ms of Redis' clock.
+  /// KEYS: marker. ARGV: its value if it is gone; 1 to write it in any case, which shows whether
+  /// Redis can be written. Returns marker, evictions and ms of Redis' clock.
   private static let observeSource = """
     local marker = redis.call('GET', KEYS[1])
     if not marker or ARGV[2] == '1' then

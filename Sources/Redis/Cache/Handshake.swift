@@ -1,14 +1,14 @@
 internal import KeyValueStore
 
-/// What has to be true of a Redis before it is used: it lets us in, it is a master, it says which
-/// one, it knows our scripts and it can be written.
+/// Checks what must be true of a Redis before it is used: it accepts the credentials, it is a
+/// master, it reports its run id, it knows the scripts and it can be written.
 struct Handshake {
   let configuration: RedisConfiguration
   let view: MasterView
   let version: Int
   let now: WallClock
 
-  /// Goes through it; nil: the connection is closed, with the reason.
+  /// Returns nil after closing the connection with the reason.
   func run(on connection: RedisConnection) async -> RedisSession? {
     do throws(Refusal) {
       try await introduce(on: connection)
@@ -30,7 +30,7 @@ struct Handshake {
       }
       return session
     } catch {
-      // A connection that is gone has its own reason already.
+      // A connection that has ended keeps the reason that it has.
       connection.close(.refused(error.words))
       return nil
     }
@@ -61,7 +61,7 @@ struct Handshake {
     return reply
   }
 
-  /// Redis, or what it said, is not what the cache needs.
+  /// Redis refused a command, or its reply does not meet the requirements.
   private struct Refusal: Error {
     let words: String
   }

@@ -1,20 +1,21 @@
+internal import Basics
 internal import EventLoop
 internal import KeyValueStore
 internal import Logging
+internal import Observability
 
-/// Staying connected, and repairing what was missed.
+/// Stays connected, and repairs updates that have failed.
 extension RedisCache {
-  /// How often to see whether something has to be done. Also how soon a Redis that hangs is noticed
-  /// when there is nothing else to ask it.
-  private static let tick = Duration.milliseconds(100)
-  /// How often to see whether there is a new master while there is no connection.
-  private static let look = Duration.milliseconds(25)
-  /// How often to see whether failed updates have been repaired while somebody waits for that.
-  private static let repairLook = Duration.milliseconds(5)
-  /// How long after nobody trusts the master before it reads stay off. By then every process that
-  /// can reach the new one repairs it, for itself and for those that can't.
+  /// How often the session is checked. Also how soon a hanging Redis is noticed when no other
+  /// command is sent to it.
+  private static let checkInterval = Duration.milliseconds(100)
+  /// How often a task that pauses checks whether another master is known.
+  private static let masterInterval = Duration.milliseconds(25)
+  /// How often a write checks whether its failed update is repaired.
+  private static let repairInterval = Duration.milliseconds(5)
+  /// How long reads stay off after the votes for the previous master have expired. By then every
+  /// process that can reach the new master repairs it, for itself and for those that can't.
   private static let readingGrace = Duration.milliseconds(500)
-  private static let noMajority = "no majority of the Sentinels tells where it is"
   /// Keys that are repaired with one write.
   private static let repairsMax = 500
 
@@ -23,7 +24,7 @@ extension RedisCache {
   public func run() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.stayConnected() }
-      group.addTask { await self.keepUp() }
+      group.addTask { await self.stayCurrent() }
       await group.waitForAll()
     }
   }
@@ -31,23 +32,23 @@ extension RedisCache {
   // MARK: Connecting
 
   private func stayConnected() async {
-    let grace = Uptime.now().adding(.seconds(1))
+    let grace = MonotonicTime.now().adding(.seconds(1))
     while !Task.isCancelled {
       guard let (view, version) = master.current else {
-        if grace < Uptime.now() { report(Self.noMajority, at: nil) }
-        await pause(Self.look, unlessVersionIsNot: master.version)
+        if grace < .now() { report(Self.noMajority, at: nil) }
+        await pause(Self.masterInterval, whileVersionIs: master.version)
         continue
       }
       let failure = await connect(to: view, version: version)
       if Task.isCancelled { return }
-      if failure == .timedOut { counters.countTimeout() }
+      if failure == .timedOut { metrics.timeouts.add() }
       if failure != .superseded { report(failure.cause, at: view.address) }
-      await pause(backoff.pause(after: failure), unlessVersionIsNot: version)
+      await pause(delay(after: failure), whileVersionIs: version)
     }
   }
 
   /// Uses one connection from its beginning to its end.
-  private func connect(to view: MasterView, version: Int) async -> ConnectionFailure {
+  private func connect(to view: MasterView, version: Int) async -> RedisConnectionFailure {
     attempts += 1
     let found = await view.address.resolved(
       attempt: attempts, within: configuration.connectDeadline)
@@ -58,8 +59,8 @@ extension RedisCache {
     self.connection = connection
     if await connection.connect(to: address) {
       await withTaskGroup(of: Void.self) { group in
-        group.addTask { await self.read() }
-        group.addTask { await self.begin(view, version: version) }
+        group.addTask { await self.readReplies() }
+        group.addTask { await self.beginSession(view, version: version) }
         await group.waitForAll()
       }
     }
@@ -67,13 +68,13 @@ extension RedisCache {
     return connection.failure ?? .closed
   }
 
-  private func read() async {
+  private func readReplies() async {
     await connection?.readUntilClosed()
+    if session != nil { metrics.loopsServing.add(-1) }
     session = nil
-    counters.note(isServing: false)
   }
 
-  private func begin(_ view: MasterView, version: Int) async {
+  private func beginSession(_ view: MasterView, version: Int) async {
     guard let connection else { return }
     // The task may have been cancelled before there was a connection to close.
     if Task.isCancelled { return connection.close() }
@@ -82,28 +83,38 @@ extension RedisCache {
     guard let session = await handshake.run(on: connection), connection.isOpen else { return }
     connection.deadline = configuration.operationDeadline
     if session.generation == lastGeneration {
-      session.readsFrom = Uptime.now().adding(configuration.quarantine)
+      session.readsFrom = MonotonicTime.now().adding(configuration.quarantine)
     }
     lastGeneration = session.generation
-    let settled = master.settledFrom
-    if settled > .distantPast {
-      session.readsFrom = max(session.readsFrom, settled.adding(Self.readingGrace))
+    let votesExpire = master.previousVotesExpire
+    if votesExpire > .distantPast {
+      session.readsFrom = max(session.readsFrom, votesExpire.adding(Self.readingGrace))
     }
     self.session = session
+    metrics.loopsServing.add(1)
+    metrics.connects.add()
     backoff.reset()
-    counters.countConnect()
-    counters.note(isServing: true)
     reportUse(of: view.address)
     await repair(session)
   }
 
-  /// Waits, but not when another Redis is to be used by now.
-  private func pause(_ duration: Duration, unlessVersionIsNot version: Int) async {
-    let end = Uptime.now().adding(duration)
+  /// The time from a failure to the next attempt to connect.
+  private func delay(after failure: RedisConnectionFailure) -> Duration {
+    switch failure {
+    case .superseded, .closed: .zero
+    // The attempt has waited long enough, and a Redis that hung must be repaired when it goes on.
+    case .timedOut: .milliseconds(Int64.random(in: 0...20))
+    case .broken, .refused: backoff.next()
+    }
+  }
+
+  /// Waits, but ends early when another master is known.
+  private func pause(_ duration: Duration, whileVersionIs version: Int) async {
+    let end = MonotonicTime.now().adding(duration)
     repeat {
-      let rest = min(Self.look, Uptime.now().duration(to: end))
+      let rest = min(Self.masterInterval, MonotonicTime.now().duration(to: end))
       guard (try? await Task.sleep(for: rest)) != nil else { return }
-    } while Uptime.now() < end && master.version == version
+    } while .now() < end && master.version == version
   }
 
   /// Logs a cause once, however many attempts fail because of it.
@@ -120,10 +131,10 @@ extension RedisCache {
     logger.notice("Redis is in use", metadata: ["redis": "\(address)"])
   }
 
-  // MARK: Keeping up
+  // MARK: Staying current
 
-  private func keepUp() async {
-    while (try? await Task.sleep(for: Self.tick)) != nil { await checkSession() }
+  private func stayCurrent() async {
+    while (try? await Task.sleep(for: Self.checkInterval)) != nil { await checkSession() }
     connection?.close()
   }
 
@@ -133,21 +144,21 @@ extension RedisCache {
       return
     }
     guard let session, session.connection.isOpen else { return }
-    let now = Uptime.now()
+    let now = MonotonicTime.now()
     if isCurrent(session) { lastTrust = now }
-    noteCertainty(master.isCertain(at: now))
+    reportCertainty(master.isCertain(at: now))
     if session.needsObservation(at: now) {
       _ = await session.observe(now: self.now)
     } else if session.connection.pendingCount == 0,
-      session.connection.lastReply.adding(Self.tick) <= now
+      session.connection.lastReply.adding(Self.checkInterval) <= now
     {
-      session.connection.send(CommandBuffer.command(["PING"]), .nobody)
+      session.connection.send(CommandBuffer.command(["PING"]), .unawaited)
     }
     await repair(session)
   }
 
-  /// Logs when the Sentinels fall silent, and when they speak again.
-  private func noteCertainty(_ isCertain: Bool) {
+  /// Logs when the majority of the Sentinels is lost, and when there is one again.
+  private func reportCertainty(_ isCertain: Bool) {
     guard let address = master.address else { return }
     if !isCertain {
       report(Self.noMajority, at: address)
@@ -156,42 +167,45 @@ extension RedisCache {
     }
   }
 
-  /// Waits until nobody trusts the master before this session's any more, if it stays in use.
-  func waitUntilSettled(_ session: RedisSession) async {
-    while isCurrent(session), !isSettled(session), !Task.isCancelled {
-      await loop.pause(for: Self.repairLook)
+  /// Waits until no process can trust the previous master any more, as long as the session's Redis
+  /// stays the master.
+  func waitUntilUndisputed(_ session: RedisSession) async {
+    while isCurrent(session), !isUndisputed(session), !Task.isCancelled {
+      await loop.pause(for: Self.repairInterval)
     }
   }
 
-  /// Waits for the repair of updates that have failed; false: there was none within the patience.
+  // MARK: Repairing
+
+  /// Waits for the repair of failed updates. False: they were not repaired in time.
   ///
-  /// Redis may be well for others and only this node's connection broken, or not made yet. They
-  /// would read the past from it, so nobody is told yet that the write is done. The patience is
-  /// counted from when this node trusted Redis last: however long Redis is away, only the writes of
-  /// that moment wait for it here. See `CacheRepairs` for the others.
+  /// Redis may work for other nodes, with only this node's connection broken or not made yet. Those
+  /// nodes would read the past from it, so the write must not be acknowledged yet. The patience
+  /// counts from when this node last trusted Redis: however long Redis is away, only the writes of
+  /// the first moment wait here. See `CacheRepairs` for the later ones.
   func waitForRepair(of updates: [CacheUpdate]) async -> Bool {
     let end = lastTrust.adding(configuration.repairPatience)
     while master.failures.containsAny(of: updates) {
-      guard Uptime.now() < end, !Task.isCancelled else { return false }
+      guard .now() < end, !Task.isCancelled else { return false }
       if let session { await repair(session) }
-      // Whichever loop of this process is connected first repairs for all of them.
-      await loop.pause(for: Self.repairLook)
+      // The first loop of this process to be connected repairs for all of them.
+      await loop.pause(for: Self.repairInterval)
     }
     return true
   }
 
-  /// Makes Redis forget what it has outdated.
+  /// Makes Redis forget what is outdated.
   private func repair(_ session: RedisSession) async {
     let failures = master.failures
     let commandsMax = max(1, configuration.pendingCommandsMax / 2)
     let limit = min(Self.repairsMax, commandsMax * RedisSession.keysInCommandMax)
-    while !failures.isEmpty, isSettled(session) {
+    while !failures.isEmpty, isUndisputed(session) {
       if failures.beginDrop() {
         let reply = await session.connection.call("FLUSHDB", "ASYNC")
         let isDropped = reply == .string(Array("OK".utf8)) && isCurrent(session)
         failures.endDrop(succeeded: isDropped)
         guard isDropped else { return }
-        counters.countDrop()
+        metrics.drops.add()
         logger.warning("Too many updates had failed: the cache was dropped")
         continue
       }
@@ -199,8 +213,7 @@ extension RedisCache {
       guard !failed.isEmpty, await session.repair(failed) == .kept, isCurrent(session) else {
         return
       }
-      failures.remove(failed)
-      counters.count(repairs: failed.count)
+      metrics.repairs.add(failures.remove(failed))
     }
   }
 }

@@ -1,35 +1,35 @@
+internal import Basics
 public import EventLoop
 public import KeyValueStore
 public import Logging
+internal import Observability
 
 /// The cache of one event loop: entries in the Redis of a `RedisMaster`.
 ///
-/// A Redis that fails is bypassed: look-ups miss at once and without a lease, updates fail at once.
+/// A Redis that fails is bypassed: reads miss at once and without a lease, updates fail at once.
 /// What is read from Redis can be relied on because
 ///
 /// - every key begins with the *generation*: the run id of its master and the number of its reign.
-///   A replica that was promoted, and a master that has begun anew, know none of the keys;
+///   A promoted replica knows none of the keys, nor does a master that has restarted;
 /// - updates leave only what is newer (`CacheScript`), also when entries are dropped (`DropWatch`);
-/// - a key whose update failed is not read by this process until that is repaired
-///   (`FailedUpdates`), and nobody is told that the write is done until then (`waitForRepair`), or
-///   until another process has done it (`CacheRepairs`);
+/// - a key whose update failed is not read by this process until it is repaired (`FailedUpdates`),
+///   and the write is not acknowledged before this process (`waitForRepair`) or another one
+///   (`CacheRepairs`) has repaired it;
 /// - after a connection to the same generation was lost, reads stay off for a moment, until the
 ///   other nodes have repaired what they could not update;
 /// - a master counts as one only as long as a majority of the Sentinels says so, and a new one only
-///   once nobody can count on the one before any more (`RedisMaster.settledFrom`).
+///   once no process can trust the previous one any more (`RedisMaster.previousVotesExpire`).
 ///
-/// Its methods are meant to be called on its loop: elsewhere they cost two hops.
+/// Call its methods on its loop: elsewhere they cost two hops.
 public actor RedisCache: Cache {
-  /// Where it lives.
   public nonisolated let loop: EventLoop
-  /// The loop's executor.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
 
   let configuration: RedisConfiguration
   let master: RedisMaster
+  let metrics: RedisMetrics
   let logger: Logger
   let now: WallClock
-  let counters = RedisCounters()
 
   /// The connection that is open or being made.
   var connection: RedisConnection?
@@ -37,30 +37,32 @@ public actor RedisCache: Cache {
   var session: RedisSession?
   /// The last generation that was used.
   var lastGeneration: [UInt8] = []
-  var backoff = Backoff()
+  var backoff = Backoff(first: .milliseconds(50), longest: .milliseconds(500))
   var attempts = 0
-  /// What was logged last of why Redis is away; nil: it is not.
+  /// Why Redis is bypassed, as last logged; nil: it is in use.
   var reportedCause: String?
-  var leases: LeasesOut
-  /// When this node last knew that what it tells Redis reaches all readers.
-  var lastTrust = Uptime.now()
-  var lastStatistics: CacheStatistics
+  /// When this node last knew that its updates reach all readers.
+  var lastTrust = MonotonicTime.now()
+  private var leases: GrantedLeases
+  private var lastStatistics: CacheStatistics
 
-  /// A cache on `loop`, which works while `run()` runs. `now` is the clock that revisions are
-  /// compared with: close to the database's.
+  /// A cache on `loop`, which works while `run()` runs. It compares revisions with the clock `now`,
+  /// which must be close to the database's.
   public init(
-    _ configuration: RedisConfiguration, master: RedisMaster, loop: EventLoop, logger: Logger,
-    now: @escaping WallClock
+    _ configuration: RedisConfiguration, master: RedisMaster, loop: EventLoop,
+    metrics: RedisMetrics, logger: Logger, now: @escaping WallClock
   ) {
     self.configuration = configuration
     self.master = master
     self.loop = loop
+    self.metrics = metrics
     self.logger = logger
     self.now = now
-    leases = LeasesOut(lifetime: configuration.leaseTime)
+    leases = GrantedLeases(lifetime: configuration.leaseTime)
     lastStatistics = CacheStatistics(
       keys: 0, keysMax: nil, bytes: 0, bytesMax: nil, hits: 0, misses: 0, evictions: 0)
-    master.register(counters)
+    master.register(metrics)
+    metrics.loops.add(1)
   }
 
   // MARK: Cache
@@ -68,26 +70,27 @@ public actor RedisCache: Cache {
   /// See `Cache`.
   public func look(up key: Key) async -> CacheAnswer {
     guard let session = session(reading: key) else {
-      counters.countBypass()
+      metrics.misses.add()
+      metrics.bypassed.add()
       return .miss(nil)
     }
-    var state = await session.lookUp(key)
+    var state = await session.read(key)
     var token: UInt64 = 0
     if case .vacant = state, self.session(reading: key) === session {
-      // A reader waits for the database anyway: another trip is nothing to it.
+      // The reader has to ask the database anyway: another round trip to Redis matters little.
       token = UInt64.random(in: 1 ... .max)
       state = await session.lease(key, token: token)
     }
     switch state {
     case .known(let lookup):
-      counters.countHit()
+      metrics.hits.add()
       return .hit(lookup)
     case .leased where token != 0:
-      counters.countMiss()
+      metrics.misses.add()
       leases.insert(key, at: session.connection.now)
       return .miss(Lease(token: token))
     case .leased, .vacant, .unavailable, .failed:
-      counters.countMiss()
+      metrics.misses.add()
       return .miss(nil)
     }
   }
@@ -103,30 +106,29 @@ public actor RedisCache: Cache {
     if updates.isEmpty { return true }
     for update in updates { leases.remove(update.key) }
     if let session {
-      // Goes out even while nobody is certain of the master: other nodes may be.
+      // Sent even while the master is uncertain to this node: it may be certain to others.
       let outcome = await session.update(updates)
-      if outcome == .kept { await waitUntilSettled(session) }
-      if outcome == .kept, isSettled(session) {
+      if outcome == .kept { await waitUntilUndisputed(session) }
+      if outcome == .kept, isUndisputed(session) {
         lastTrust = session.connection.now
         return true
       }
     }
     master.failures.insert(updates)
-    counters.count(failedUpdates: updates.count)
     return await waitForRepair(of: updates)
   }
 
-  /// See `Cache`. Whichever loop of the process has done it.
+  /// See `Cache`. Any loop of the process may have repaired it.
   public func hasRepaired(_ updates: [CacheUpdate]) async -> Bool {
     !master.failures.containsAny(of: updates)
   }
 
-  /// See `Cache`. Asks Redis; the last known figures if it is away.
+  /// See `Cache`. Asks Redis; while Redis is away, its figures are the last known ones.
   public func statistics() async -> CacheStatistics {
     if let session { await refreshStatistics(session) }
-    let totals = master.totals
-    lastStatistics.hits = totals.hits
-    lastStatistics.misses = totals.misses
+    let reads = master.reads
+    lastStatistics.hits = reads.hits
+    lastStatistics.misses = reads.misses
     return lastStatistics
   }
 
@@ -136,16 +138,17 @@ public actor RedisCache: Cache {
       throw .unavailable(cause: "Redis: \(reportedCause ?? "not connected yet")", retryAfter: 1)
     }
     guard isCurrent(session) else {
-      throw .unavailable(
-        cause: "Redis: no majority of the Sentinels tells where it is", retryAfter: 1)
+      throw .unavailable(cause: "Redis: \(Self.noMajority)", retryAfter: 1)
     }
-    guard session.readsFrom <= Uptime.now() else {
+    guard session.readsFrom <= .now() else {
       throw .unavailable(cause: "Redis: it has just come back", retryAfter: 1)
     }
     guard case .string = await session.connection.call("PING") else {
       throw .unavailable(cause: "Redis: it does not answer", retryAfter: 1)
     }
   }
+
+  static let noMajority = "no majority of the Sentinels tells where it is"
 
   // MARK: Trust
 
@@ -161,13 +164,13 @@ public actor RedisCache: Cache {
 
   /// Whether the session's Redis is certain to be the master.
   func isCurrent(_ session: RedisSession) -> Bool {
-    session.connection.isOpen && master.isCertain(at: Uptime.now())
+    session.connection.isOpen && master.isCertain(at: .now())
       && session.version == master.version
   }
 
-  /// Whether that is so, and nobody trusts the one before it any more.
-  func isSettled(_ session: RedisSession) -> Bool {
-    isCurrent(session) && master.settledFrom <= Uptime.now()
+  /// Whether it is, and no process can trust the previous master any more.
+  func isUndisputed(_ session: RedisSession) -> Bool {
+    isCurrent(session) && master.previousVotesExpire <= .now()
   }
 
   private func refreshStatistics(_ session: RedisSession) async {
@@ -183,5 +186,34 @@ public actor RedisCache: Cache {
     lastStatistics.bytes = used
     lastStatistics.bytesMax = limit > 0 ? limit : nil
     lastStatistics.evictions = evictions
+  }
+}
+
+/// The keys whose leases the readers of this loop hold, roughly: Redis counts a lease as a key, but
+/// it is no entry.
+private struct GrantedLeases {
+  private var ends: [Key: MonotonicTime] = [:]
+  private let lifetime: Duration
+  /// Ended leases are not removed before this time: removing them takes a while.
+  private var nextSweep = MonotonicTime.distantPast
+  private static let keysMax = 4_096
+
+  init(lifetime: Duration) { self.lifetime = lifetime }
+
+  mutating func insert(_ key: Key, at now: MonotonicTime) {
+    if ends.count >= Self.keysMax, nextSweep <= now {
+      ends = ends.filter { now < $0.value }
+      nextSweep = now.adding(.seconds(1))
+    }
+    if ends.count < Self.keysMax { ends[key] = now.adding(lifetime) }
+  }
+
+  mutating func remove(_ key: Key) {
+    if !ends.isEmpty { ends[key] = nil }
+  }
+
+  mutating func count(at now: MonotonicTime) -> Int {
+    ends = ends.filter { now < $0.value }
+    return ends.count
   }
 }

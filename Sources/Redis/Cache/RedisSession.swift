@@ -1,3 +1,4 @@
+internal import Basics
 internal import KeyValueStore
 
 /// A connection to a Redis that has proved to be the master, and the commands of the cache on it.
@@ -9,23 +10,23 @@ final class RedisSession {
   let version: Int
   /// What every key begins with: the run id of this Redis and the number of its reign.
   let generation: [UInt8]
-  /// Look-ups are answered from then on.
-  var readsFrom = Uptime.distantPast
-  private(set) var observedAt = Uptime.distantPast
+  /// Reads are off until then.
+  var readsFrom = MonotonicTime.distantPast
+  private var observedAt = MonotonicTime.distantPast
   private var watch: DropWatch
 
-  private let lookUpHead: [UInt8]
+  private let readHead: [UInt8]
   private let scriptNames: [[UInt8]]
   private let life: [UInt8]
   private let leaseLife: [UInt8]
   private var buffer = CommandBuffer()
-  /// What the end of the turn sends.
-  private var wishes: [(key: Key, token: UInt64, waiter: UnsafeContinuation<StoredState, Never>)] =
-    []
+  // Sent at the end of the turn.
+  private var leaseRequests:
+    [(key: Key, token: UInt64, waiter: UnsafeContinuation<StoredState, Never>)] = []
   private var fills: [(key: Key, payload: EntryPayload, token: UInt64)] = []
   private var fillBytes = 0
 
-  /// A session of `generation`; `digests` are what Redis calls the scripts.
+  /// `digests` are Redis' names of the scripts, in the order of `CacheScript`.
   init(
     _ connection: RedisConnection, version: Int, generation: String, digests: [String],
     configuration: RedisConfiguration
@@ -33,7 +34,7 @@ final class RedisSession {
     self.connection = connection
     self.version = version
     self.generation = Array(generation.utf8)
-    lookUpHead = CommandBuffer.command(["GET", ""]).dropLast(6) + []
+    readHead = CommandBuffer.command(["GET", ""]).dropLast(6) + []
     scriptNames = digests.map { CommandBuffer.words(["EVALSHA", $0]) }
     let timeToLive = max(configuration.timeToLive, .seconds(10))
     let leaseTime = max(configuration.leaseTime, .seconds(2))
@@ -42,59 +43,64 @@ final class RedisSession {
     watch = DropWatch(leaseTime: leaseTime, skew: configuration.clockSkew)
     connection.sendGathered = { [weak self] in
       self?.sendFills()
-      self?.sendWishes()
+      self?.sendLeaseRequests()
     }
   }
 
   /// Whether a new observation is due.
-  func needsObservation(at now: Uptime) -> Bool { observedAt.adding(watch.interval) <= now }
+  func needsObservation(at now: MonotonicTime) -> Bool { observedAt.adding(watch.interval) <= now }
 }
 
 // MARK: - Reading
 
 extension RedisSession {
   /// What Redis keeps of a key.
-  func lookUp(_ key: Key) async -> StoredState {
+  func read(_ key: Key) async -> StoredState {
     await withUnsafeContinuation { continuation in
       buffer.begin()
-      buffer.append(raw: lookUpHead)
+      buffer.append(raw: readHead)
       buffer.append(generation, key.bytes)
-      connection.send(buffer.bytes, .lookup(key, continuation))
+      connection.send(buffer.bytes, .read(key, continuation))
     }
   }
 
-  /// Asks for the right to fill a key: `leased`, or what Redis keeps of it by now. The wishes of a
-  /// turn go out together: a script costs Redis more than what it does for a key.
+  /// Asks for the right to fill a key. Returns `leased`, or what Redis keeps of the key by now. The
+  /// requests of a turn go out together: a script costs Redis more than its work for one key.
   func lease(_ key: Key, token: UInt64) async -> StoredState {
     await withUnsafeContinuation { continuation in
-      wishes.append((key: key, token: token, waiter: continuation))
-      if wishes.count == RedisSession.keysInCommandMax { sendWishes() } else { connection.gather() }
+      leaseRequests.append((key: key, token: token, waiter: continuation))
+      if leaseRequests.count == RedisSession.keysInCommandMax {
+        sendLeaseRequests()
+      } else {
+        connection.gather()
+      }
     }
   }
 
-  private func sendWishes() {
-    guard !wishes.isEmpty else { return }
+  private func sendLeaseRequests() {
+    guard !leaseRequests.isEmpty else { return }
     loadMissingScripts()
-    begin(.lease, keys: wishes.count, arguments: 1 + wishes.count)
-    for wish in wishes { buffer.append(generation, wish.key.bytes) }
+    begin(.lease, keys: leaseRequests.count, arguments: 1 + leaseRequests.count)
+    for request in leaseRequests { buffer.append(generation, request.key.bytes) }
     buffer.append(raw: leaseLife)
-    for wish in wishes { buffer.append(RedisSession.text(of: wish.token)) }
-    let waiters = wishes.map { (key: $0.key, continuation: $0.waiter) }
-    wishes.removeAll(keepingCapacity: true)
-    connection.send(buffer.bytes, .lookups(waiters))
+    for request in leaseRequests { buffer.append(RedisSession.text(of: request.token)) }
+    let waiters = leaseRequests.map { (key: $0.key, continuation: $0.waiter) }
+    leaseRequests.removeAll(keepingCapacity: true)
+    connection.send(buffer.bytes, .reads(waiters))
   }
 
   private static func text(of token: UInt64) -> [UInt8] {
-    let digits = Array("0123456789abcdef".utf8)
-    return stride(from: 60, through: 0, by: -4).map { digits[Int(token >> UInt64($0) & 15)] }
+    var text: [UInt8] = []
+    text.append(hexadecimal: token, digits: 16)
+    return text
   }
 }
 
 // MARK: - Writing
 
 extension RedisSession {
-  /// Fills a key if the lease is still there. Nobody waits: who looks the key up before finds the
-  /// lease. The fills of a turn, those of one look-up in the database, go out together.
+  /// Fills a key if its lease is still there. Does not wait: until the fill arrives, readers of the
+  /// key find the lease. The fills of a turn, which come from one query, go out together.
   func fill(_ key: Key, with lookup: Lookup, token: UInt64) {
     let payload = EntryPayload(lookup)
     fills.append((key: key, payload: payload, token: token))
@@ -118,28 +124,28 @@ extension RedisSession {
     }
     fills.removeAll(keepingCapacity: true)
     fillBytes = 0
-    connection.send(buffer.bytes, .nobody)
+    connection.send(buffer.bytes, .unawaited)
   }
 
   /// What a key is to hold.
   private typealias Setting = (key: Key, payload: EntryPayload)
 
-  /// Keys that one command carries, unless that makes it longer than the bytes: a script holds up
-  /// everybody else while it runs.
+  /// Keys in one command, unless they exceed `bytesInCommandMax`: Redis does nothing else while a
+  /// script runs.
   static let keysInCommandMax = 64
   private static let bytesInCommandMax = 256 << 10
 
-  /// Sends updates in one go and waits for all replies.
+  /// Sends updates together and waits for all replies.
   func update(_ updates: [CacheUpdate]) async -> UpdateBatch.Outcome {
     await set(updates.map { (key: $0.key, payload: EntryPayload($0)) })
   }
 
-  /// Leaves floors where something older than these revisions is.
+  /// Replaces what is older than these revisions by floors.
   func repair(_ failed: [(key: Key, revision: Revision)]) async -> UpdateBatch.Outcome {
     await set(failed.map { (key: $0.key, payload: .floor($0.revision)) })
   }
 
-  /// Tries once more when Redis has forgotten the script.
+  /// Tries again once if Redis has forgotten the script.
   private func set(_ settings: [Setting]) async -> UpdateBatch.Outcome {
     let outcome = await send(settings)
     return outcome == .scriptMissing ? await send(settings) : outcome
@@ -156,7 +162,7 @@ extension RedisSession {
         sendCommand(settings[start..<end], batch)
         start = end
       }
-      batch.settle(.kept)
+      batch.finishOne(.kept)
     }
   }
 
@@ -177,7 +183,7 @@ extension RedisSession {
     for setting in settings { buffer.append(generation, setting.key.bytes) }
     buffer.append(raw: life)
     buffer.append(raw: leaseLife)
-    // They are of one commit, and so of about one moment.
+    // They come from one commit, and so from about the same moment.
     let oldest = settings.lazy.map(\.payload.revision).min() ?? .none
     buffer.append(raw: watch.arguments(for: oldest))
     for setting in settings { buffer.append(setting.payload) }
@@ -195,7 +201,7 @@ extension RedisSession {
     guard connection.isMissingScripts else { return }
     connection.isMissingScripts = false
     for script in CacheScript.allCases {
-      connection.send(CommandBuffer.command(["SCRIPT", "LOAD", script.source]), .nobody)
+      connection.send(CommandBuffer.command(["SCRIPT", "LOAD", script.source]), .unawaited)
     }
   }
 }
@@ -203,17 +209,16 @@ extension RedisSession {
 // MARK: - Observing
 
 extension RedisSession {
-  /// Looks at what Redis has dropped; see `DropWatch`. Returns its evictions; nil: it failed.
-  ///
-  /// `isWriting`: writes the marker in any case, so that a Redis that can't be written is found
-  /// out.
+  /// Observes what Redis has dropped; see `DropWatch`. Returns its evictions; nil: it failed.
+  /// - Parameter isWriting: whether to write the marker in any case, which fails on a Redis that
+  ///   can't be written.
   func observe(isWriting: Bool = false, now: WallClock) async -> Int? {
     loadMissingScripts()
     begin(.observe, keys: 1, arguments: 2)
     buffer.append(generation)
     buffer.append(String(UInt64.random(in: 1 ... .max), radix: 16))
     buffer.append(isWriting ? "1" : "0")
-    let start = Uptime.now()
+    let start = MonotonicTime.now()
     guard let reply = await connection.call(buffer.bytes) else { return nil }
     if case .error(let words) = reply {
       if words.hasPrefix("NOSCRIPT") {

@@ -1,10 +1,11 @@
+internal import Basics
 internal import KeyValueStore
 
-/// Puts a command together in the protocol of Redis; its memory is used again and again.
+/// Puts commands together in Redis' protocol, one after the other in the same memory.
 struct CommandBuffer {
   private(set) var bytes: [UInt8] = []
 
-  /// More than this is given back after a command.
+  /// Memory beyond this is freed before the next command.
   private static let bytesKeptMax = 256 << 10
 
   init() { bytes.reserveCapacity(4_096) }
@@ -59,15 +60,7 @@ struct CommandBuffer {
 
   private mutating func append(header: UInt8, _ count: Int) {
     bytes.append(header)
-    if count >= 10 {
-      var divisor = 10
-      while count / divisor >= 10 { divisor *= 10 }
-      while divisor >= 10 {
-        bytes.append(UInt8(ascii: "0") + UInt8(count / divisor % 10))
-        divisor /= 10
-      }
-    }
-    bytes.append(UInt8(ascii: "0") + UInt8(count % 10))
+    bytes.append(decimal: Int64(count))
     appendLineEnd()
   }
 

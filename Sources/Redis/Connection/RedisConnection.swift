@@ -1,33 +1,31 @@
+internal import Basics
 internal import CRedis
 internal import EventLoop
 internal import KeyValueStore
 
 /// A connection to a Redis or a Sentinel: hiredis' asynchronous API on an event loop.
 ///
-/// All commands of a turn go out in one write. Replies come in the order of the commands, so who
-/// waits for them stands in a queue, and one timer watches the oldest.
+/// All commands of a turn go out in one write. Replies come in the order of the commands, so the
+/// waiters stand in a queue, and one timer watches the oldest.
 ///
-/// Not Sendable: it belongs to an actor on the loop. It must be closed by its owner. Hiredis keeps
-/// an unretained pointer to it, from `connect` until its `cleanup` hook, which comes before it
-/// frees the context and at the latest in `close()`.
+/// Not Sendable: it belongs to an actor on the loop, which must close it. Hiredis keeps an
+/// unretained pointer to it, from `connect` until its `cleanup` hook. It calls that before it frees
+/// the context, and at the latest in `close()`.
 final class RedisConnection: TurnEnding {
-  /// How long a command may take from now on, besides the time that those before it need.
+  /// How long a command may take, on top of the time that the commands before it need.
   var deadline: Duration
-  /// Commands and bytes that may wait; past them a command fails at once.
+  /// Commands and bytes that may wait; beyond them a command fails at once.
   var pendingCommandsMax = 16_384
   var pendingBytesMax = 32 << 20
-  /// Why it has ended; nil: it has not.
-  private(set) var failure: ConnectionFailure?
+  /// Why the connection has ended; nil: it has not.
+  private(set) var failure: RedisConnectionFailure?
   /// When the last reply came, to about a turn.
-  private(set) var lastReply = Uptime.distantPast
-
-  /// Whether Redis has said that it knows a script no more. Whoever loads it again resets this.
+  private(set) var lastReply = MonotonicTime.distantPast
+  /// Whether Redis has forgotten a script. The owner resets this when it loads the scripts again.
   var isMissingScripts = false
-
-  /// Called when a message of a channel arrives; set before SUBSCRIBE is sent.
+  /// Called when a message of a channel arrives. Set it before SUBSCRIBE is sent.
   var messageArrived: (() -> Void)?
-
-  /// Called at the end of a turn in which there was something to `gather`: sends it with the rest.
+  /// Called at the end of a turn in which `gather` was called; its commands go out with the rest.
   var sendGathered: (() -> Void)?
   private var isGathering = false
 
@@ -37,27 +35,27 @@ final class RedisConnection: TurnEnding {
   private var pending = PendingCommands()
   private var decoder = EntryDecoder()
   private var watchdog: LoopTimer?
-  private var watchdogDue = Uptime.distantFuture
+  private var watchdogDue = MonotonicTime.distantFuture
   private var writeRetry: LoopTimer?
   /// When this turn began, as far as this connection knows.
-  private var turn = Uptime.distantPast
+  private var turn = MonotonicTime.distantPast
   /// Commands of this turn.
   private var unwritten = 0
   private var output = Output.clean
 
   /// What is known of hiredis' output buffer.
   private enum Output {
-    /// Empty, or nobody need know.
+    /// Empty.
     case clean
-    /// Has commands that the end of the turn writes.
+    /// Holds commands that the end of the turn writes.
     case dirty
     /// Is being written.
     case flushing
-    /// The socket took a part only.
+    /// The socket took only a part.
     case blocked
   }
 
-  /// A connection on `loop` to be; call it on the loop's thread.
+  /// Not connected yet. Call this on the loop's thread.
   init(on loop: EventLoop, deadline: Duration) {
     self.loop = loop
     self.deadline = deadline
@@ -72,17 +70,16 @@ final class RedisConnection: TurnEnding {
   /// Commands that wait for their reply.
   var pendingCount: Int { pending.count }
 
-  /// Now, read once a turn while commands are sent.
-  var now: Uptime {
+  /// The time, read once a turn while commands are sent.
+  var now: MonotonicTime {
     if output == .dirty { return turn }
-    return Uptime.now()
+    return MonotonicTime.now()
   }
 
-  /// Ends the connection; everybody who waits is told that there is no reply.
-  func close(_ reason: ConnectionFailure = .closed) {
+  /// Ends the connection. All waiters get no reply.
+  func close(_ reason: RedisConnectionFailure = .closed) {
     if failure == nil { failure = reason }
-    // Calls all callbacks without a reply, then `cleanup`. Inside a callback hiredis puts that off
-    // until the callback has returned.
+    // Calls all callbacks without a reply, then `cleanup`; inside a callback, after it returned.
     if let context { redisAsyncFree(context) }
   }
 }
@@ -92,7 +89,7 @@ final class RedisConnection: TurnEnding {
 extension RedisConnection {
   /// Connects to an IP address and waits until the connection is made. False: `failure` says why.
   func connect(to address: HostAndPort) async -> Bool {
-    // Never blocks: the address is numeric. The connection is made when the socket is writable.
+    // Does not block: the address is numeric. The connection is made when the socket is writable.
     guard let context = redisAsyncConnect(address.host, Int32(address.port)) else {
       failure = .broken("out of memory")
       return false
@@ -113,20 +110,20 @@ extension RedisConnection {
     let limit = LoopTimer(on: loop) { [unowned self] in close(.timedOut) }
     limit.set(after: deadline)
     defer { limit.cancel() }
-    // The first call consumes the assumption that sockets are writable.
+    // The first call returns at once: a new socket counts as writable.
     _ = await socket?.writable()
     _ = await socket?.writable()
-    // Finds out whether the connection was made, and frees the context if not.
+    // Checks whether the connection was made, and frees the context if not.
     if let context = self.context { redisAsyncHandleWrite(context) }
     if !isOpen { closeSocket() }
     return isOpen
   }
 
-  /// Hands arriving replies to those who wait for them, until the connection has ended.
+  /// Hands arriving replies to their waiters, until the connection has ended.
   func readUntilClosed() async {
     while let socket, context != nil {
       guard await socket.readable() == .ready else { continue }
-      turn = Uptime.now()
+      turn = MonotonicTime.now()
       if let context { redisAsyncHandleRead(context) }
     }
     closeSocket()
@@ -155,7 +152,7 @@ extension RedisConnection {
     Unmanaged<RedisConnection>.fromOpaque(data)._withUnsafeGuaranteedRef(body)
   }
 
-  /// Hiredis' description of what went wrong, a C array of bytes inside the context.
+  /// Hiredis' description of an error: a C array of bytes inside the context.
   private static func words(of context: UnsafeMutablePointer<redisAsyncContext>) -> String {
     withUnsafeBytes(of: &context.pointee.c.errstr) { bytes in
       String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
@@ -171,7 +168,7 @@ extension RedisConnection {
     context = nil
     watchdog?.cancel()
     writeRetry?.cancel()
-    // Whoever waits for the socket finds that the context is gone.
+    // The task that waits for the socket finds that the context is gone.
     socket?.interrupt()
   }
 }
@@ -189,18 +186,18 @@ extension RedisConnection {
     await call(CommandBuffer.command(words))
   }
 
-  /// Sends a command; `waiter` is told of its reply, at once if it can't be sent.
+  /// Sends a command. `waiter` gets its reply, or none at once if it can't be sent.
   ///
-  /// Behind SUBSCRIBE hiredis looks for further channels up to a NUL (async.c, nextArgument): such
-  /// a command has one at its end, which `isTerminated` keeps from being sent.
+  /// After SUBSCRIBE hiredis looks for further channels up to a NUL (async.c, nextArgument): such a
+  /// command must end with one, and `isTerminated` keeps it from being sent.
   func send(
     _ command: [UInt8], isTerminated: Bool = false, _ waiter: PendingCommand.Waiter
   ) {
     guard let context, pending.count < pendingCommandsMax,
       pending.bytes + command.count <= pendingBytesMax
     else { return answer(waiter, nil) }
-    if output != .dirty { turn = Uptime.now() }
-    // A Redis that hangs answers nothing; one that has been sent megabytes needs a moment for them.
+    if output != .dirty { turn = MonotonicTime.now() }
+    // A hanging Redis answers nothing; one that has been sent megabytes needs a moment for them.
     let backlog = Duration.milliseconds((pending.bytes + command.count) / bytesPerMillisecond)
     let due = turn.adding(deadline + backlog)
     pending.append(PendingCommand(waiter: waiter, deadline: due, count: command.count))
@@ -210,7 +207,7 @@ extension RedisConnection {
         bytes.count - (isTerminated ? 1 : 0))
     }
     guard status == REDIS_OK else {
-      _ = pending.popLast()
+      pending.removeLast()
       return answer(waiter, nil)
     }
     unwritten += 1
@@ -220,7 +217,7 @@ extension RedisConnection {
   /// The reply to the oldest command; nil: it will never come.
   fileprivate func receive(_ reply: UnsafeMutablePointer<redisReply>?) {
     guard let command = pending.popFirst() else {
-      // What Redis says without having been asked: a message of a channel.
+      // Not a reply: a message of a channel.
       if reply != nil { messageArrived?() }
       return
     }
@@ -232,31 +229,30 @@ extension RedisConnection {
     _ waiter: PendingCommand.Waiter, _ reply: UnsafeMutablePointer<redisReply>?
   ) {
     switch waiter {
-    case .lookup(let key, let continuation):
+    case .read(let key, let continuation):
       continuation.resume(returning: state(of: key, reply))
-    case .lookups(let lookups): answer(lookups, reply)
-    case .update(let batch): batch.settle(outcome(of: reply))
+    case .reads(let reads): answer(reads, reply)
+    case .update(let batch): batch.finishOne(outcome(of: reply))
     case .reply(let continuation):
       continuation.resume(returning: reply.map { RedisReply(copying: $0) })
-    case .nobody:
+    case .unawaited:
       if let reply, reply.pointee.type == REDIS_REPLY_ERROR { refuse(reply) }
     }
   }
 
   private func answer(
-    _ lookups: [(key: Key, continuation: UnsafeContinuation<StoredState, Never>)],
+    _ reads: [(key: Key, continuation: UnsafeContinuation<StoredState, Never>)],
     _ reply: UnsafeMutablePointer<redisReply>?
   ) {
     guard let reply, reply.pointee.type == REDIS_REPLY_ARRAY,
-      reply.pointee.elements == lookups.count
+      reply.pointee.elements == reads.count
     else {
       if let reply, reply.pointee.type == REDIS_REPLY_ERROR { refuse(reply) }
-      for lookup in lookups { lookup.continuation.resume(returning: .failed) }
+      for read in reads { read.continuation.resume(returning: .failed) }
       return
     }
-    for (index, lookup) in lookups.enumerated() {
-      let element = reply.pointee.element[index]
-      lookup.continuation.resume(returning: state(of: lookup.key, element))
+    for (index, read) in reads.enumerated() {
+      read.continuation.resume(returning: state(of: read.key, reply.pointee.element[index]))
     }
   }
 
@@ -280,8 +276,8 @@ extension RedisConnection {
     return isMissingScripts ? .scriptMissing : .failed
   }
 
-  /// An error that the cache can't work with, READONLY say: the connection is of no use. Scripts
-  /// that Redis has forgotten can be loaded again.
+  /// Closes the connection after an error that makes it useless, such as READONLY. Scripts that
+  /// Redis has forgotten can be loaded again.
   private func refuse(_ reply: UnsafeMutablePointer<redisReply>) {
     if RedisReply.bytes(of: reply).starts(with: "NOSCRIPT".utf8) {
       isMissingScripts = true
@@ -291,11 +287,11 @@ extension RedisConnection {
   }
 }
 
-/// What Redis can be expected to take in even when the machine is busy: hiredis moves what is left
-/// to the front of its buffer after each write.
+/// What Redis takes in even on a busy machine: hiredis moves the rest of its buffer to the front
+/// after each write.
 private let bytesPerMillisecond = 16 << 10
 
-/// What hiredis calls with each reply; the queue of the connection knows whose it is.
+/// Hiredis calls this with each reply; the connection's queue knows its waiter.
 private let receiveReply:
   @convention(c) (
     UnsafeMutablePointer<redisAsyncContext>?, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
@@ -309,7 +305,7 @@ private let receiveReply:
 // MARK: - Writing and deadlines
 
 extension RedisConnection {
-  /// Has `sendGathered` called once this turn's jobs have run.
+  /// Has `sendGathered` called at the end of this turn.
   func gather() {
     if isGathering { return }
     isGathering = true
@@ -323,14 +319,14 @@ extension RedisConnection {
       sendGathered?()
     }
     guard output == .dirty else { return }
-    // Putting megabytes of commands together takes a while, of which Redis knows nothing.
-    let delay = turn.duration(to: Uptime.now())
+    // Redis has not had the time that it took to put megabytes of commands together.
+    let delay = turn.duration(to: MonotonicTime.now())
     if delay > .milliseconds(2) { pending.postpone(newest: unwritten, by: delay) }
     unwritten = 0
     flush()
   }
 
-  /// Hiredis has something to write, or could not write everything.
+  /// Hiredis has commands to write, or could not write everything.
   private func noteOutput() {
     switch output {
     case .clean:
@@ -346,7 +342,7 @@ extension RedisConnection {
     output = .flushing
     redisAsyncHandleWrite(context)
     if output == .blocked {
-      // Happens with megabytes on their way only; the socket's buffer empties in a moment.
+      // Happens only with megabytes on their way; the socket's buffer empties in a moment.
       writeRetry?.set(after: .milliseconds(1))
     } else {
       output = .clean
@@ -357,8 +353,8 @@ extension RedisConnection {
     if output == .blocked { flush() }
   }
 
-  /// Set to the first deadline of those since it fired last: not anew for each command.
-  private func setWatchdog(to due: Uptime) {
+  /// Set to the first deadline since it fired last, not again for each command.
+  private func setWatchdog(to due: MonotonicTime) {
     watchdogDue = due
     watchdog?.set(after: turn.duration(to: due))
   }
@@ -366,12 +362,37 @@ extension RedisConnection {
   private func checkDeadline() {
     watchdogDue = .distantFuture
     guard let oldest = pending.first else { return }
-    turn = Uptime.now()
+    turn = MonotonicTime.now()
     if oldest.deadline <= turn, let context {
-      // If this loop was late itself, the reply may be there already.
+      // If this loop itself was late, the reply may have arrived already.
       redisAsyncHandleRead(context)
     }
     guard let oldest = pending.first else { return }
     if oldest.deadline <= turn { close(.timedOut) } else { setWatchdog(to: oldest.deadline) }
+  }
+}
+
+/// Why a connection has ended.
+enum RedisConnectionFailure: Equatable, Sendable {
+  /// Its owner closed it.
+  case closed
+  /// Another Redis is the master now.
+  case superseded
+  /// The oldest command waited too long.
+  case timedOut
+  /// The operating system or Redis ended it; in hiredis' words.
+  case broken(String)
+  /// Redis refused a command that the cache needs; in its own words.
+  case refused(String)
+
+  /// For logs.
+  var cause: String {
+    switch self {
+    case .closed: "closed"
+    case .superseded: "another one is the master now"
+    case .timedOut: "no answer in time"
+    case .broken(let cause): cause
+    case .refused(let words): "refused: \(words)"
+    }
   }
 }

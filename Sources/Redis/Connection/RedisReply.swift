@@ -1,6 +1,6 @@
 internal import CRedis
 
-/// A copy of what Redis answered: hiredis frees its own after the callback.
+/// A copy of a reply of Redis: hiredis frees its own after the callback.
 enum RedisReply: Equatable, Sendable {
   case none
   case integer(Int64)
@@ -8,7 +8,6 @@ enum RedisReply: Equatable, Sendable {
   case error(String)
   case array([RedisReply])
 
-  /// Copies a reply of hiredis.
   init(copying reply: UnsafeMutablePointer<redisReply>) {
     switch reply.pointee.type {
     case REDIS_REPLY_STRING, REDIS_REPLY_STATUS:
@@ -25,7 +24,7 @@ enum RedisReply: Equatable, Sendable {
     }
   }
 
-  /// The bytes of a string, lent until hiredis frees the reply.
+  /// The bytes of a string. They are valid until hiredis frees the reply.
   static func bytes(of reply: UnsafeMutablePointer<redisReply>) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len)
   }
@@ -40,7 +39,7 @@ enum RedisReply: Equatable, Sendable {
     if case .array(let elements) = self { elements } else { [] }
   }
 
-  /// The value of a line `name:value`, as INFO has them.
+  /// The value of a line `name:value` in the reply to INFO.
   func field(_ name: String) -> String? {
     guard let text else { return nil }
     let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name + ":") }

@@ -1,14 +1,15 @@
 internal import KeyValueStore
 internal import Synchronization
 
-/// The keys that Redis may have an outdated entry of, because an update of theirs failed after its
-/// commit: this process neither serves them from Redis nor forgets them until they are repaired.
+/// The keys that may be outdated in Redis, because an update of theirs failed after its commit.
+/// This process does not serve them from Redis, and remembers them until they are repaired.
 ///
-/// Shared by all loops: who writes on one must not read the past on another. Asking for a key costs
-/// a relaxed load as long as there is none.
+/// Shared by all loops: a client that writes on one must not read the past on another. Asking for a
+/// key costs a relaxed load as long as there is no failed update.
 final class FailedUpdates: Sendable {
   private struct State {
     var revisions: [Key: Revision] = [:]
+    /// More keys have failed than can be remembered: no key can be trusted.
     var hasOverflown = false
     var isDropping = false
   }
@@ -23,10 +24,7 @@ final class FailedUpdates: Sendable {
   /// Whether every key can be trusted.
   var isEmpty: Bool { size.load(ordering: .acquiring) == 0 }
 
-  /// How many keys wait for their repair.
-  var count: Int { state.withLock { $0.revisions.count } }
-
-  /// Whether Redis may hold something of `key` that is outdated.
+  /// Whether what Redis holds of `key` may be outdated.
   func contains(_ key: Key) -> Bool {
     if isEmpty { return false }
     return state.withLock { state in
@@ -43,7 +41,7 @@ final class FailedUpdates: Sendable {
     }
   }
 
-  /// Remembers updates of which nobody knows whether Redis has them.
+  /// Remembers updates that Redis may not have.
   func insert(_ updates: [CacheUpdate]) {
     state.withLock { state in
       for update in updates where !state.hasOverflown {
@@ -66,21 +64,24 @@ final class FailedUpdates: Sendable {
     }
   }
 
-  /// Forgets what was repaired, unless a newer update has failed meanwhile.
-  func remove(_ repaired: [(key: Key, revision: Revision)]) {
+  /// Forgets what was repaired, unless a newer update has failed meanwhile. Returns how many keys
+  /// it forgot: two loops may have repaired the same one.
+  func remove(_ repaired: [(key: Key, revision: Revision)]) -> Int {
     state.withLock { state in
+      let count = state.revisions.count
       for (key, revision) in repaired where state.revisions[key] == revision {
         state.revisions[key] = nil
       }
       publish(state)
+      return count - state.revisions.count
     }
   }
 
-  /// Begins to drop all of the cache; false: nobody needs that, or somebody does it already.
+  /// Begins to drop the whole cache. False: there is no need, or another loop is doing it.
   func beginDrop() -> Bool {
     state.withLock { state in
       guard state.hasOverflown, !state.isDropping else { return false }
-      // What fails from now on is remembered again: the drop may come before it.
+      // Updates that fail from now on are remembered again: the drop may come before them.
       state.isDropping = true
       state.hasOverflown = false
       publish(state)
@@ -88,7 +89,7 @@ final class FailedUpdates: Sendable {
     }
   }
 
-  /// The cache was dropped, or not.
+  /// Ends what `beginDrop` began.
   func endDrop(succeeded: Bool) {
     state.withLock { state in
       state.isDropping = false

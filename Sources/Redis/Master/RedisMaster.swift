@@ -1,27 +1,34 @@
-internal import KeyValueStore
+internal import Basics
+internal import Observability
 internal import Synchronization
 
+/// Which Redis is the one to use.
+struct MasterView: Equatable, Sendable {
+  /// Where it listens; an IP address when Sentinels name it.
+  var address: HostAndPort
+  /// Grows with every failover, so that a Redis that becomes master a second time is another
+  /// generation: what it kept from its first reign may be outdated. 0 without Sentinels.
+  var epoch: Int64
+}
+
 /// What all event loops of a process know of their Redis: where it is, whether that is certain, and
-/// which keys it may have outdated. One for each process.
+/// which of its entries may be outdated. One for each process.
 ///
-/// Reading it costs a look-up two relaxed loads.
+/// A read of the cache costs two relaxed loads here.
 public final class RedisMaster: Sendable {
   let failures: FailedUpdates
-  let source: RedisConfiguration.Source
   private let state: Mutex<MasterView?>
-  private let counters = Mutex<[RedisCounters]>([])
-  /// Grows when another Redis is to be used.
+  private let loops = Mutex<[RedisMetrics]>([])
   private let number = Atomic<Int>(0)
-  /// Until when it is certain, in nanoseconds of `Uptime`.
+  /// Until when it is certain, as `MonotonicTime`.
   private let certainUntil = Atomic<UInt64>(0)
-  /// See `settledFrom`; in nanoseconds of `Uptime`.
-  private let settled = Atomic<UInt64>(0)
+  /// See `previousVotesExpire`, as `MonotonicTime`.
+  private let votesExpire = Atomic<UInt64>(0)
 
   /// The Redis that `configuration` names. With Sentinels it is unknown until a `SentinelWatch`
   /// runs.
   public init(_ configuration: RedisConfiguration) {
     failures = FailedUpdates(keysMax: configuration.failedUpdatesMax)
-    source = configuration.source
     switch configuration.source {
     case .sentinels: state = Mutex(nil)
     case .server(let address):
@@ -30,44 +37,43 @@ public final class RedisMaster: Sendable {
     }
   }
 
-  /// Where Redis is, as far as is known.
-  public var address: HostAndPort? { state.withLock { $0?.address } }
+  /// Where Redis is, as far as known.
+  var address: HostAndPort? { state.withLock { $0?.address } }
 
   /// Whether a majority of the Sentinels has confirmed within the last second that Redis is there.
-  public var isCertain: Bool { isCertain(at: Uptime.now()) }
+  public var isCertain: Bool { isCertain(at: .now()) }
 
-  /// Keys whose update failed and that are not repaired yet.
-  public var failedUpdates: Int { failures.count }
-
-  /// Grows when another Redis is to be used.
+  /// Grows with each change of master.
   var version: Int { number.load(ordering: .acquiring) }
 
-  func isCertain(at now: Uptime) -> Bool {
+  func isCertain(at now: MonotonicTime) -> Bool {
     now.nanoseconds < certainUntil.load(ordering: .relaxed)
   }
 
-  /// From when on nobody trusts the Redis before this one any more.
+  /// The time from which on no process trusts the previous master any more.
   ///
-  /// A majority has said that the master is another one, and every majority shares a Sentinel with
-  /// it: what a node has heard from that one for the old master is older than this change, and
-  /// counts for a vote's lifetime from then. Until it is over, another node may read from the old
-  /// master what was written since, and acknowledge writes that only the old master was told of.
-  var settledFrom: Uptime { Uptime(nanoseconds: settled.load(ordering: .acquiring)) }
+  /// A majority has named a new master, and every other majority shares a Sentinel with it. What
+  /// another process heard from that Sentinel in favour of the old master is older than the change,
+  /// and counts for a vote's lifetime. Until then the process may read from the old master what was
+  /// written since, and acknowledge writes that it told only the old master.
+  var previousVotesExpire: MonotonicTime {
+    MonotonicTime(nanoseconds: votesExpire.load(ordering: .acquiring))
+  }
 
-  /// Which Redis is to be used, and the version of that.
+  /// Which Redis to use, and the version of that.
   var current: (view: MasterView, version: Int)? {
     state.withLock { view in view.map { ($0, version) } }
   }
 
-  /// A majority has agreed. Returns whether it is another Redis than before.
-  func confirm(_ view: MasterView, until: Uptime) -> Bool {
+  /// Takes in the agreement of a majority. Returns whether it is another Redis than before.
+  func confirm(_ view: MasterView, until: MonotonicTime) -> Bool {
     state.withLock { current in
       let isNew = current != view
       if isNew {
-        // Nobody may take the new certainty for one about the old Redis.
+        // A loop must not read the new certainty as one about the old Redis.
         certainUntil.store(0, ordering: .relaxed)
-        let settledFrom = Uptime.now().adding(SentinelVotes.lifetime)
-        settled.store(settledFrom.nanoseconds, ordering: .releasing)
+        let expiry = MonotonicTime.now().adding(SentinelVotes.lifetime)
+        votesExpire.store(expiry.nanoseconds, ordering: .releasing)
         current = view
         number.add(1, ordering: .acquiringAndReleasing)
       }
@@ -76,15 +82,13 @@ public final class RedisMaster: Sendable {
     }
   }
 
-  /// Adds the counters of a loop.
-  func register(_ added: RedisCounters) { counters.withLock { $0.append(added) } }
+  /// Adds what a loop counts to `reads`.
+  func register(_ metrics: RedisMetrics) { loops.withLock { $0.append(metrics) } }
 
-  /// What all loops have counted.
-  public var totals: RedisTotals {
-    counters.withLock { counters in
-      var totals = RedisTotals()
-      for counter in counters { counter.add(to: &totals) }
-      return totals
+  /// How many reads Redis has answered, and how many it has not, on all loops.
+  var reads: (hits: Int, misses: Int) {
+    loops.withLock { loops in
+      loops.reduce((0, 0)) { ($0.0 + Int($1.hits.value), $0.1 + Int($1.misses.value)) }
     }
   }
 }

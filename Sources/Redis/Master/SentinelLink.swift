@@ -1,3 +1,4 @@
+internal import Basics
 internal import EventLoop
 
 /// Asks one Sentinel, again and again, which Redis is the master: ten times a second, and at once
@@ -14,14 +15,15 @@ actor SentinelLink {
   private var connection: RedisConnection?
   /// Carries announcements: a connection that has subscribed can't ask.
   private var subscription: RedisConnection?
+  /// The task that waits until the next question is due.
   private var asking: UnsafeContinuation<Void, Never>?
   private var timer: LoopTimer?
   private var attempts = 0
 
-  /// A Sentinel gets as long for an answer.
+  /// How long an answer may take, and a connection.
   private static let deadline = Duration.milliseconds(200)
-  /// How long its name may take to be looked up.
-  private static let lookUpTime = Duration.seconds(2)
+  /// How long resolving the Sentinel's name may take.
+  private static let resolutionDeadline = Duration.seconds(2)
   /// The time from an answer to the next question.
   private static let interval = Duration.milliseconds(100)
   /// The time from a failure to the next attempt.
@@ -38,7 +40,7 @@ actor SentinelLink {
     question = CommandBuffer.command(["SENTINEL", "MASTER", master])
   }
 
-  /// Until the task is cancelled.
+  /// Runs until the task is cancelled.
   func run() async {
     timer = LoopTimer(on: loop) { [unowned self] in askNow() }
     await withTaskGroup(of: Void.self) { group in
@@ -58,20 +60,19 @@ actor SentinelLink {
       await report(.failure(SentinelFailure(cause: failure.cause)))
       _ = try? await Task.sleep(for: Self.retryPause)
     }
-    // Whoever subscribes later finds that the task is cancelled.
+    // A subscription that is made later finds that the task is cancelled.
     subscription?.close()
   }
 
-  private func connect() async -> ConnectionFailure {
+  /// Uses one connection from its beginning to its end.
+  private func connect() async -> RedisConnectionFailure {
     attempts += 1
-    guard let address = await address.resolved(attempt: attempts, within: Self.lookUpTime) else {
-      return .broken("the name is unknown")
-    }
+    guard let address = await resolvedAddress() else { return .broken("the name is unknown") }
     let connection = RedisConnection(on: loop, deadline: Self.deadline)
     self.connection = connection
     if await connection.connect(to: address) {
       await withTaskGroup(of: Void.self) { group in
-        group.addTask { await self.read() }
+        group.addTask { await self.readAnswers() }
         group.addTask { await self.ask() }
         await group.waitForAll()
       }
@@ -80,12 +81,16 @@ actor SentinelLink {
     return connection.failure ?? .closed
   }
 
-  private func read() async { await connection?.readUntilClosed() }
+  private func resolvedAddress() async -> HostAndPort? {
+    await address.resolved(attempt: attempts, within: Self.resolutionDeadline)
+  }
+
+  private func readAnswers() async { await connection?.readUntilClosed() }
 
   private func ask() async {
     guard let connection, await authenticate(on: connection) else { return }
     while !Task.isCancelled, connection.isOpen {
-      let askedAt = Uptime.now()
+      let askedAt = MonotonicTime.now()
       guard let reply = await connection.call(question) else { return }
       if case .error(let words) = reply { return connection.close(.refused(words)) }
       guard let answer = SentinelAnswer(reply, askedAt: askedAt) else {
@@ -105,7 +110,7 @@ actor SentinelLink {
     return false
   }
 
-  /// Waits until it is time for the next question.
+  /// Waits until the next question is due.
   private func pause() async {
     await withUnsafeContinuation { continuation in
       asking = continuation
@@ -129,9 +134,7 @@ actor SentinelLink {
   }
 
   private func subscribe() async {
-    guard let address = await address.resolved(attempt: attempts, within: Self.lookUpTime) else {
-      return
-    }
+    guard let address = await resolvedAddress() else { return }
     let subscription = RedisConnection(on: loop, deadline: Self.deadline)
     subscription.messageArrived = { [unowned self] in askNow() }
     self.subscription = subscription
@@ -151,6 +154,12 @@ actor SentinelLink {
     guard let subscription, await authenticate(on: subscription) else { return }
     if Task.isCancelled { return subscription.close() }
     let command = CommandBuffer.command(["SUBSCRIBE", "+switch-master"])
-    subscription.send(command + [0], isTerminated: true, .nobody)
+    subscription.send(command + [0], isTerminated: true, .unawaited)
   }
+}
+
+/// Why a Sentinel does not say where the master is.
+struct SentinelFailure: Error, Equatable, Sendable {
+  /// For logs.
+  let cause: String
 }

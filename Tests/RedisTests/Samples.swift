@@ -1,11 +1,20 @@
+import Basics
 import KeyValueStore
+
+/// A revision newer than what the cache has observed, by more than the clock skew.
+func fresh(_ offset: Int64 = 0) -> Int64 { SystemTime.microseconds() + 1_000_000 + offset }
+
+extension Timestamp {
+  /// The time of day.
+  static func systemTime() -> Timestamp { Timestamp(microseconds: SystemTime.microseconds()) }
+}
 
 extension Key {
   init(_ text: String) { self.init(trusted: Array(text.utf8)) }
 }
 
 extension Lookup {
-  /// An entry whose value tells its revision.
+  /// An entry whose value says its revision.
   static func sample(
     _ key: String, _ revision: Int64, value: [UInt8]? = nil, contentType: String = "text/plain",
     expiresAt: Timestamp? = nil
@@ -29,7 +38,7 @@ extension CacheUpdate {
 }
 
 extension Cache {
-  /// What the cache keeps of a key.
+  /// What the cache holds of a key.
   func kept(_ key: String) async -> Lookup? {
     if case .hit(let lookup) = await look(up: Key(key)) { lookup } else { nil }
   }

@@ -1,14 +1,25 @@
 import EventLoop
 import KeyValueStore
 import Logging
-import Redis
+import Observability
+import Synchronization
 import TestServices
+import Testing
 
-/// What a node has of the cache: one loop with a cache, and the watch if there are Sentinels. It
-/// runs until it is stopped.
+@testable import Redis
+
+/// The suites that start servers. Their tests run one after the other: what they prove depends on
+/// time.
+@Suite("On real servers", .serialized)
+enum RedisServices {}
+
+/// A node's part of the cache: one loop with a cache, and the watch of the Sentinels. It runs until
+/// it is stopped.
 final class CacheNode: Sendable {
   let cache: RedisCache
   let master: RedisMaster
+  let registry = MetricsRegistry()
+  let metrics: RedisMetrics
   private let loop: EventLoop
   private let task: Task<Void, Never>
 
@@ -21,8 +32,9 @@ final class CacheNode: Sendable {
     self.loop = loop
     let master = RedisMaster(configuration)
     self.master = master
+    metrics = RedisMetrics(in: registry)
     let cache = RedisCache(
-      configuration, master: master, loop: loop, logger: logger, now: now)
+      configuration, master: master, loop: loop, metrics: metrics, logger: logger, now: now)
     self.cache = cache
     let watch = SentinelWatch(configuration, master: master, loop: loop, logger: logger)
     task = Task(executorPreference: loop.executor) {
@@ -33,14 +45,14 @@ final class CacheNode: Sendable {
     }
   }
 
-  /// Ends it, as a node that is shut down.
+  /// Ends it as a shutdown does.
   func stop() async {
     task.cancel()
     await task.value
     loop.stop()
   }
 
-  /// Runs `body` with a node of a Redis, once it is in use.
+  /// Runs `body` with a node once its cache is in use.
   static func with<Result>(
     _ configuration: RedisConfiguration, logger: Logger = CacheNode.silent,
     now: @escaping WallClock = { .systemTime() },
@@ -68,7 +80,7 @@ final class CacheNode: Sendable {
   static let silent = Logger(label: "redis test", factory: { _ in SwiftLogNoOpLogHandler() })
 }
 
-/// Looks until `isTrue`, or fails with `what` was waited for.
+/// Polls until `isTrue`, or fails and says `what` did not happen.
 func wait(
   for what: String, seconds: Double = 30, until isTrue: () async throws -> Bool
 ) async throws {
@@ -80,8 +92,35 @@ func wait(
 }
 
 extension RedisServer {
-  /// How a node finds it.
+  /// The configuration of a node that uses it.
   var configuration: RedisConfiguration {
     RedisConfiguration(source: .server(HostAndPort(host: "127.0.0.1", port: port)))
+  }
+}
+
+/// Keeps what was logged.
+final class RecordingLog: Sendable {
+  private let recorded = Mutex<[String]>([])
+
+  /// The message and metadata of each line.
+  var lines: [String] { recorded.withLock { $0 } }
+
+  var logger: Logger { Logger(label: "redis test") { _ in Handler(log: self) } }
+
+  private func record(_ line: String) { recorded.withLock { $0.append(line) } }
+
+  private struct Handler: LogHandler {
+    let log: RecordingLog
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+      log.record("\(event.message) \(event.metadata ?? [:])")
+    }
   }
 }

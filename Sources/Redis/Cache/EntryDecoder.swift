@@ -1,12 +1,27 @@
+internal import Basics
 internal import KeyValueStore
 
-/// Reads what `EntryPayload` wrote, with one copy of the value and without another allocation as
-/// long as content types repeat themselves.
+/// What Redis says of a key.
+enum StoredState: Equatable {
+  /// What the key holds.
+  case known(Lookup)
+  /// Nothing, and no reader holds a lease. In the reply to a request for a lease: not granted.
+  case vacant
+  /// The lease was granted.
+  case leased
+  /// Nothing for this reader: another one holds the lease, or the entry can't be read.
+  case unavailable
+  /// No answer: the connection is gone.
+  case failed
+}
+
+/// Reads what `EntryPayload` wrote: copies the value once, and allocates nothing else as long as
+/// content types repeat.
 struct EntryDecoder {
   private var contentTypeBytes: [UInt8] = []
   private var contentType = ""
 
-  /// What `bytes` say of `key`. Damaged bytes and formats from the future are `unavailable`.
+  /// What `bytes` say of `key`. Damaged bytes and unknown formats are `unavailable`.
   mutating func decode(_ bytes: UnsafeRawBufferPointer, of key: Key) -> StoredState {
     guard bytes.count >= EntryLayout.checksumStart, bytes[1] == EntryLayout.format else {
       return .unavailable
@@ -59,8 +74,7 @@ struct EntryDecoder {
   private func revision(of bytes: UnsafeRawBufferPointer) -> Revision? {
     var number: UInt64 = 0
     for index in EntryLayout.revisionStart..<EntryLayout.checksumStart {
-      let digit = bytes[index] &- UInt8(ascii: "0")
-      guard digit < 10 else { return nil }
+      guard let digit = bytes[index].decimalDigit else { return nil }
       number = number * 10 + UInt64(digit)
     }
     return Int64(exactly: number).map { Revision($0) }
