@@ -1,6 +1,6 @@
 /// What code may do, and what it may leave behind.
 enum Conduct {
-  /// A promise that the compiler can't check has its proof above it.
+  /// A promise that the compiler can't check has a comment above it that proves it.
   static let proofs = Rule { file in
     file.tokens.indices.compactMap { index in
       let tokens = file.tokens[index...]
@@ -13,14 +13,13 @@ enum Conduct {
     }
   }
 
-  /// Whether the nearest line above that is not an attribute or the declaration's own first
-  /// line is a comment.
+  /// Whether the nearest line above that is no attribute is a comment.
   private static func hasCommentAbove(line: Int, in file: SourceFile) -> Bool {
     let above = file.lines[..<(line - 1)].reversed().lazy.map { $0.drop { $0 == " " } }
     return above.first { !$0.hasPrefix("@") }?.hasPrefix("//") ?? false
   }
 
-  // Put together, so that this file does not break its own rule.
+  // Concatenated, so that this file does not break its own rule.
   private static let marks: Set<String> = ["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK"]
 
   static let unfinished = Rule.lines(where: \.isCode) { line in
@@ -29,9 +28,9 @@ enum Conduct {
     return mark.map { "\($0): finish it, or write it down as an issue" }
   }
 
-  /// A file with `@main` may start tasks; elsewhere a task has a parent that waits for it.
+  /// A file with `@main` may start tasks. In other files every task has a parent that waits for it.
   static let tasks = Rule { file in
-    guard file.isSwift, file.libraryOrExecutable != nil else { return [] }
+    guard file.isSwift, file.module != nil else { return [] }
     let isMain = file.tokens.indices.contains { file.tokens[$0...].starts(with: "@", "main") }
     return file.tokens.indices.compactMap { index in
       let tokens = file.tokens[index...]
@@ -49,10 +48,10 @@ enum Conduct {
     let calls: Set<Substring> = ["sleep", "usleep", "nanosleep"]
     guard let word = tokens.first?.text, calls.contains(word), tokens.dropFirst().first?.text == "("
     else { return nil }
-    return "a test never sleeps: await the event, or advance a clock"
+    return "a test does not sleep: await the event, or advance a clock"
   }
 
-  static let fatalErrors = Rule.tokens(where: { $0.libraryOrExecutable != nil }) { tokens in
+  static let fatalErrors = Rule.tokens(where: { $0.module != nil }) { tokens in
     guard tokens.starts(with: "fatalError", "(") else { return nil }
     return "throw an error that says what to do, or use precondition for a programmer's mistake"
   }
@@ -64,7 +63,7 @@ enum Conduct {
       ? nil : "name the test with a sentence: @Test(\"A key of 1,024 bytes is accepted\")"
   }
 
-  /// Folders that exist on one person's machine only.
+  /// Paths of folders that exist on a single machine only.
   static let machinePaths = Rule.lines(where: { $0.isCode || $0.isMarkdown }) { line in
     ["home", "root", "Users", "work"].first { folder in
       line.ranges(of: "/\(folder)/").contains { range in

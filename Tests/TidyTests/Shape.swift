@@ -1,12 +1,21 @@
 /// How long and how wide things may be, and what they are called.
 enum Shape {
+  static let fileLinesMin = 20
   static let fileLinesMax = 400
   static let columnsMax = 100
   static let functionLinesMax = 60
 
   static let fileLength = Rule { file in
-    guard file.isCode, file.lines.count - 1 > fileLinesMax else { return [] }
+    guard file.isCode, file.length > fileLinesMax else { return [] }
     return [file.breach(line: fileLinesMax, "a file has at most \(fileLinesMax) lines")]
+  }
+
+  /// An idea that needs fewer lines stands together with the idea that it serves.
+  static let shortFiles = Rule { file in
+    guard file.isSwift, file.module != nil, file.length < fileLinesMin,
+      Exceptions.shortFiles[file.path] == nil
+    else { return [] }
+    return [file.breach(line: 1, "\(file.length) lines: put it where it is used")]
   }
 
   static let lineWidth = Rule.lines(where: \.isCode) { line in
@@ -42,7 +51,7 @@ enum Shape {
         curly += 1
       case "}" where round == 0:
         curly -= 1
-        // A closing brace before any opening one ends a protocol: no body here.
+        // A closing brace before any opening one ends a protocol: there is no body.
         if curly < 0 { return nil }
         if curly == 0, let start { return start...position }
       // The next declaration: this one was a requirement of a protocol.
@@ -54,22 +63,18 @@ enum Shape {
     return nil
   }
 
-  /// A file declares the type that it is named after. One that only extends types of others is
-  /// named after what it adds.
+  /// A file is named after a type that it declares or extends. If it is named after an idea, its
+  /// first line says which.
   static let fileName = Rule { file in
-    guard file.isSwift, file.libraryOrExecutable != nil else { return [] }
+    guard file.isSwift, file.module != nil, !file.types.isEmpty else { return [] }
     let expected = file.baseName.prefix { $0 != "+" }
-    let kinds: Set<Substring> = ["struct", "class", "enum", "actor", "protocol"]
-    var depth = 0
-    var isDeclaring = false
-    for (token, next) in zip(file.tokens, file.tokens.dropFirst()) {
-      if token.text == "{" { depth += 1 }
-      if token.text == "}" { depth -= 1 }
-      guard next.text != expected else { return [] }
-      isDeclaring = isDeclaring || (depth == 0 && kinds.contains(token.text))
-    }
-    return isDeclaring
-      ? [file.breach(line: 1, "no type here is called \(expected), as the file is")] : []
+    let saysWhy = file.lines.first.map { $0.hasPrefix("// ") } ?? false
+    return saysWhy || file.tokens.contains { $0.text == expected }
+      ? []
+      : [
+        file.breach(
+          line: 1, "no type is called \(expected): say in the first line what the file is about")
+      ]
   }
 
   static let typeNames = Rule.tokens(where: \.isSwift) { tokens in
@@ -86,7 +91,7 @@ enum Shape {
     } ?? []
   }
 
-  /// The word in a name that says nothing about what the thing does.
+  /// The word in a name that does not say what the thing does.
   private static func emptyWord(in name: Substring) -> String? {
     ["Manager", "Helper", "Helpers", "Util", "Utils", "Utility", "Utilities", "Impl"]
       .first { name.hasSuffix($0) }
