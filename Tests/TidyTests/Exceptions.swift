@@ -8,10 +8,6 @@ enum Exceptions {
     "Sources/Embedded/Database/ReadSession.swift": unmerged,
     "Sources/Embedded/Database/TransactionFailure.swift": unmerged,
     "Sources/Embedded/SystemTime.swift": unmerged,
-    // EventLoop
-    "Sources/EventLoop/LoopTimers.swift": unmerged,
-    "Sources/EventLoop/SystemCallError.swift": unmerged,
-    "Sources/EventLoop/TurnEnding.swift": unmerged,
     // HTTP
     "Sources/HTTP/Message/EntityTag.swift": unmerged,
     "Sources/HTTP/Message/HTTPProblem.swift": unmerged,
@@ -77,8 +73,7 @@ enum Exceptions {
 
   /// Files with a type that Basics has, too.
   static let secondBasics: Set<String> = [
-    "Sources/EventLoop/MonotonicTime.swift", "Sources/KeyValueWorker/Applying/Backoff.swift",
-    "Sources/Postgres/Pool/Backoff.swift", "Sources/RabbitMQ/Connection/Backoff.swift",
-    "Sources/Redis/Cache/Backoff.swift",
+    "Sources/KeyValueWorker/Applying/Backoff.swift", "Sources/Postgres/Pool/Backoff.swift",
+    "Sources/RabbitMQ/Connection/Backoff.swift", "Sources/Redis/Cache/Backoff.swift",
   ]
 }

@@ -1,17 +1,18 @@
+internal import Basics
 internal import Dispatch
 internal import Foundation
 internal import Synchronization
 
-/// DispatchSource, for platforms without epoll: sources report on a queue of their own and hand
-/// over to the loop's thread through a mailbox.
+/// DispatchSource, for platforms without epoll. The sources report on a queue of their own, and a
+/// mailbox hands the reports to the loop's thread.
 ///
-/// A source is level-triggered: it reports again and again until the data is read. So each suspends
-/// itself when it reports, and `rearm` resumes it when somebody waits again.
+/// A source is level-triggered: it reports again and again until the data is read. So each source
+/// suspends itself when it reports, and `rearm` resumes it when a task waits again.
 final class DispatchPoller: Poller {
   let sockets = SocketTable()
-  /// A source reports a hang-up once, with whatever data there is, and is deleted (libdispatch,
-  /// event_epoll.c): whoever does not read on until EAGAIN waits for the end for ever.
-  let tellsEnd = false
+  /// A source reports a hang-up once, together with the data that there is, and is then deleted
+  /// (libdispatch, event_epoll.c): a reader that stops before EAGAIN never learns of the end.
+  let reportsEnd = false
   private let mailbox = Mailbox()
   private let queue = DispatchQueue(label: "poller")
   private var watches: [UInt64: Watch] = [:]
@@ -28,7 +29,7 @@ final class DispatchPoller: Poller {
   }
 
   func rearm(_ socket: Socket, for interest: Readiness) {
-    // A source that has reported a hang-up is gone, and with it whoever had left some data unread.
+    // A source that has reported a hang-up reports nothing any more, not even data left unread.
     if socket.trigger == .level, interest.contains(.readable), socket.hasInput {
       mailbox.post(Mailbox.Report(token: socket.token, readiness: .readable))
       return
@@ -45,7 +46,7 @@ final class DispatchPoller: Poller {
   func wake() { mailbox.wake() }
 }
 
-/// What sources have reported and the loop has not yet seen.
+/// What the sources have reported and the loop has not yet taken.
 private final class Mailbox: Sendable {
   struct Report {
     let token: UInt64
@@ -68,7 +69,7 @@ private final class Mailbox: Sendable {
     wake { _ in }
   }
 
-  /// One signal is enough for everything until the loop has looked.
+  /// Signals once for all the reports that come before the loop takes them.
   private func wake(adding add: (inout [Report]) -> Void) {
     let isFirst = state.withLock { state in
       add(&state.reports)
@@ -80,9 +81,8 @@ private final class Mailbox: Sendable {
 
   func take(waiting duration: Duration?) -> [Report] {
     if let duration {
-      let (seconds, attoseconds) = duration.components
-      let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
-      guard signal.wait(timeout: .now() + .nanoseconds(nanoseconds)) == .success else { return [] }
+      let timeout = DispatchTime.now() + .nanoseconds(Int(duration.nanoseconds))
+      guard signal.wait(timeout: timeout) == .success else { return [] }
     } else {
       signal.wait()
     }
@@ -96,12 +96,12 @@ private final class Mailbox: Sendable {
 
 /// The two sources of one socket.
 ///
-/// A source is suspended by its own handler, on the queue, and resumed or cancelled by the loop:
-/// the lock keeps a suspension from following a cancellation, after which nobody would resume it,
-/// and a suspended source must not be released.
+/// A source's own handler suspends it, on the queue; the loop resumes or cancels it. The lock
+/// prevents a suspension after a cancellation: nothing would resume the source then, and a
+/// suspended source must not be released.
 ///
-/// `@unchecked Sendable`: the state is behind the lock, and sources are dispatch objects, whose
-/// calls any thread may make; Swift's overlay only does not say so.
+/// `@unchecked Sendable`: the state is behind the lock, and sources are dispatch objects, which any
+/// thread may call; Swift's overlay only does not declare it.
 private final class Watch: @unchecked Sendable {
   private struct State {
     var suspended: Readiness = .writable
@@ -119,7 +119,7 @@ private final class Watch: @unchecked Sendable {
     let closer = Closer(descriptor: descriptor)
     reader.setCancelHandler { withExtendedLifetime(closer) {} }
     writer.setCancelHandler { withExtendedLifetime(closer) {} }
-    // Each handler holds this object until its source is cancelled, which frees the handlers.
+    // Each handler holds this object until its source is cancelled; the cancellation frees it.
     reader.setEventHandler { self.report(.readable, of: self.reader, token, to: mailbox) }
     writer.setEventHandler { self.report(.writable, of: self.writer, token, to: mailbox) }
     reader.resume()
@@ -145,7 +145,7 @@ private final class Watch: @unchecked Sendable {
   func cancel() {
     state.withLock { state in
       state.isCancelled = true
-      // A suspended source would not run its cancel handler.
+      // A suspended source does not run its cancel handler.
       resume([.readable, .writable], &state)
     }
     reader.cancel()
@@ -160,7 +160,7 @@ private final class Watch: @unchecked Sendable {
   }
 }
 
-/// Closes a descriptor when the last who needs it is gone.
+/// Closes a descriptor when the last object that needs it is gone.
 private final class Closer: Sendable {
   private let descriptor: Int32
   init(descriptor: Int32) { self.descriptor = descriptor }

@@ -1,14 +1,15 @@
+internal import Basics
 internal import Dispatch
 internal import Foundation
 internal import Synchronization
 
 /// Turns host names into IP addresses.
 ///
-/// The system's resolver blocks, and for many seconds when no name server answers. So names are
-/// looked up on a thread of Dispatch, one for each name however many ask for it, and whoever waits
-/// can stop waiting.
+/// The system's resolver blocks, for many seconds if no name server answers. So it is called on a
+/// thread of Dispatch, once for all tasks that ask for a name at the same time, and each task can
+/// stop waiting.
 public enum HostLookup {
-  /// The addresses of a host, in the resolver's order. Empty: its name is unknown now, the answer
+  /// The addresses of a host, in the resolver's order. None if the name is unknown now, the answer
   /// took longer than `duration`, or the task was cancelled.
   public static func addresses(of host: String, within duration: Duration) async -> [String] {
     if isNumeric(host) { return [host] }
@@ -17,25 +18,24 @@ public enum HostLookup {
       await withCheckedContinuation { continuation in
         guard waiter.begin(continuation) else { return }
         ask(for: host, waiter)
-        let (seconds, attoseconds) = duration.components
-        let time = Double(seconds) + Double(attoseconds) / 1e18
-        deadlines.asyncAfter(deadline: .now() + time) { waiter.end([]) }
+        deadlines.asyncAfter(deadline: .now() + duration.seconds) { waiter.end([]) }
       }
     } onCancel: {
       waiter.end([])
     }
   }
 
-  /// Whether it is an address already.
+  /// Whether `host` is an IP address and no name.
   public static func isNumeric(_ host: String) -> Bool {
     var four = in_addr()
     var six = in6_addr()
     return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1
   }
 
-  /// Who waits for each name that is being looked up. The process's, as the resolver is.
+  /// The waiting tasks by the name that is being resolved. One table for the process, as there is
+  /// one resolver.
   private static let waiting = Mutex<[String: [Waiter]]>([:])
-  /// Never held up by what is being looked up.
+  /// A queue of its own, which the resolver never blocks.
   private static let deadlines = DispatchQueue(label: "host-lookup-deadlines")
 
   private static func ask(for host: String, _ waiter: Waiter) {
@@ -45,13 +45,13 @@ public enum HostLookup {
     }
     guard isFirst else { return }
     DispatchQueue.global().async {
-      let addresses = lookUp(host)
+      let addresses = resolve(host)
       let waiters = waiting.withLock { $0.removeValue(forKey: host) } ?? []
       for waiter in waiters { waiter.end(addresses) }
     }
   }
 
-  private static func lookUp(_ host: String) -> [String] {
+  private static func resolve(_ host: String) -> [String] {
     var hints = addrinfo()
     #if os(Linux)
       hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -79,7 +79,7 @@ public enum HostLookup {
   }
 }
 
-/// Somebody who waits for an answer, and gets the first of several.
+/// A task that waits for addresses: it gets the first answer, and later ones are dropped.
 private final class Waiter: Sendable {
   private enum State {
     case new
@@ -89,7 +89,7 @@ private final class Waiter: Sendable {
 
   private let state = Mutex(State.new)
 
-  /// False: it is over already, and the continuation was resumed.
+  /// Starts the wait. False if it has ended already; the continuation has then been resumed.
   func begin(_ continuation: CheckedContinuation<[String], Never>) -> Bool {
     let isOver = state.withLock { state in
       guard case .new = state else { return true }

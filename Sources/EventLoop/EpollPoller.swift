@@ -1,18 +1,19 @@
 #if os(Linux)
+  internal import Basics
   internal import CLinux
   internal import Glibc
 
-  /// epoll(7), edge-triggered: one `epoll_ctl` in a connection's life, one `epoll_wait` a turn.
+  /// epoll(7), edge-triggered: one `epoll_ctl` for each connection, one `epoll_wait` for each turn.
   ///
-  /// Not Sendable but for `wake()`, which only writes to an eventfd.
+  /// Not Sendable. Only `wake()` may be called on any thread: it writes to an eventfd.
   final class EpollPoller: Poller {
-    /// Events taken from the kernel at once.
+    /// The most events taken from the kernel at once.
     private static let eventsMax = 256
-    /// The wake-up descriptor's token: a socket's is never so large.
+    /// The token of the wake-up descriptor. No socket has so large a token.
     private static let wakeToken = UInt64.max
 
     let sockets = SocketTable()
-    let tellsEnd = true
+    let reportsEnd = true
     private let epoll: Int32
     private let wakeUp: Int32
     private let events: UnsafeMutableBufferPointer<epoll_event>
@@ -41,7 +42,7 @@
       let events =
         switch socket.trigger {
         case .edge: kv_epollin | kv_epollout | kv_epollrdhup | kv_epollet
-        // There nearly always is room to write: it is asked for when somebody waits for it.
+        // There is room to write nearly always: `rearm` asks for it when a task waits for it.
         case .level: kv_epollin | kv_epollrdhup
         }
       watch(socket.descriptor, token: socket.token, events: events)
@@ -49,8 +50,8 @@
 
     private func watch(_ descriptor: Int32, token: UInt64, events: UInt32) {
       var event = epoll_event(events: events, data: epoll_data_t(u64: token))
-      // It fails for lack of kernel memory only (epoll_ctl(2)); the socket then never becomes
-      // ready, and its deadline ends it.
+      // This fails only if the kernel has no memory left (epoll_ctl(2)). The socket then never
+      // becomes ready, and its deadline ends it.
       _ = epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event)
     }
 
@@ -76,7 +77,7 @@
 
     func wait(for duration: Duration?) {
       let count = epoll_wait(epoll, events.baseAddress, Int32(events.count), milliseconds(duration))
-      guard count > 0 else { return }  // a timeout, or EINTR: the loop looks again in any case
+      guard count > 0 else { return }  // a timeout, or EINTR: the loop begins its turn in any case
       for index in 0..<Int(count) {
         let event = events[index]
         let token = event.data.u64
@@ -95,16 +96,12 @@
 
     func wake() { eventfd_write(wakeUp, 1) }
 
-    /// Rounded up: waking early would only mean to wait again.
+    /// Rounded up: if the wait ended early, the loop would only have to wait again.
     private func milliseconds(_ duration: Duration?) -> Int32 {
-      guard let duration else { return -1 }
-      let (seconds, attoseconds) = duration.components
-      let milliseconds =
-        seconds * 1_000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
-      return Int32(clamping: milliseconds)
+      duration.map { Int32(clamping: $0.millisecondsRoundedUp) } ?? -1
     }
 
-    /// Whatever is not "writable" is for the reader to find out, errors included.
+    /// Everything but "writable" wakes the reader, which finds out what it is, errors included.
     private func readiness(_ events: UInt32) -> Readiness {
       var readiness: Readiness = []
       if events & kv_epollout != 0 { readiness.insert(.writable) }

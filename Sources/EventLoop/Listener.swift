@@ -4,21 +4,22 @@ internal import Foundation
   internal import CLinux
 #endif
 
-/// A socket that clients connect to, open but not yet on a loop. Its owner closes it.
+/// A listening socket that is not yet on a loop. Its owner closes it.
 public struct Listener: Sendable {
-  /// Where it listens; the port is never 0.
+  /// Where the socket listens; the port is never 0.
   public let address: SocketAddress
   let descriptor: Int32
 
-  /// Connections that may wait to be accepted; the kernel lowers it to `net.core.somaxconn`.
+  /// The most connections that may wait to be accepted; the kernel lowers it to
+  /// `net.core.somaxconn`.
   private static let backlog: Int32 = 4_096
 
-  /// Opens `count` listeners on one address, among which the kernel spreads connections.
+  /// Opens `count` listeners on one address. The kernel spreads connections among them.
   ///
-  /// Throws `ListenError`: the address is taken, not this host's, or not allowed.
+  /// Throws `ListenError` if the address is taken, not allowed, or not an address of this host.
   public static func open(_ address: SocketAddress, count: Int) throws(ListenError) -> [Listener] {
-    // With SO_REUSEPORT a second server of the same user would quietly share the port and take half
-    // of the connections: the first bind goes without, to find the port taken.
+    // With SO_REUSEPORT a second server of the same user would silently share the port and take
+    // half of the connections. So the first bind does without, and fails if the port is taken.
     let probe = try Listener(opening: address, sharesPort: false)
     let actual = probe.address
     probe.close()
@@ -32,7 +33,7 @@ public struct Listener: Sendable {
     return listeners
   }
 
-  /// Closes it, unless a `Socket` has taken it over.
+  /// Closes the socket. Not to be called once a `Socket` has adopted it.
   public func close() { _ = Foundation.close(descriptor) }
 
   private init(opening address: SocketAddress, sharesPort: Bool) throws(ListenError) {
@@ -75,7 +76,7 @@ public struct Listener: Sendable {
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
         _ = getsockname(descriptor, address, &length)
       }
-      // The port stands at the same place in sockaddr_in and sockaddr_in6 (RFC 3493 §3.3).
+      // The port is at the same offset in sockaddr_in and sockaddr_in6 (RFC 3493 §3.3).
       return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
         UInt16(bigEndian: $0.pointee.sin_port)
       }
@@ -83,11 +84,10 @@ public struct Listener: Sendable {
   }
 }
 
-/// A server can't listen where it was told to.
+/// A server can't listen at the address that it was given.
 public struct ListenError: Error, CustomStringConvertible, Sendable {
-  /// Where it was told to listen.
   public let address: SocketAddress
-  /// The operating system's words.
+  /// The system's message.
   public let cause: String
 
   init(address: SocketAddress, cause: String = String(cString: strerror(errno))) {
@@ -95,7 +95,6 @@ public struct ListenError: Error, CustomStringConvertible, Sendable {
     self.cause = cause
   }
 
-  /// What happened.
   public var description: String { "can't listen on \(address): \(cause)" }
 }
 
@@ -104,3 +103,45 @@ public struct ListenError: Error, CustomStringConvertible, Sendable {
 #else
   private let streamType = SOCK_STREAM
 #endif
+
+/// The address of a server: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `:8080` (every
+/// address of this host).
+public struct SocketAddress: Equatable, Sendable, CustomStringConvertible {
+  /// An IPv4 or IPv6 address, or a host name. An empty text means every address of this host.
+  public let host: String
+  /// 0 to 65,535. With 0 the system chooses a free port.
+  public let port: UInt16
+
+  public init(host: String, port: UInt16) {
+    self.host = host
+    self.port = port
+  }
+
+  /// Parses `host:port`, where an IPv6 address is in brackets.
+  public init?(_ text: String) {
+    guard let colon = text.lastIndex(of: ":"),
+      let port = UInt16(text[text.index(after: colon)...])
+    else { return nil }
+    var host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = host.dropFirst().dropLast()
+    } else if host.contains(":") {
+      return nil
+    }
+    self.init(host: String(host), port: port)
+  }
+
+  /// Whether only this host can reach the address. A host name that begins with `127.` may belong
+  /// to any host.
+  public var isLoopback: Bool {
+    let isNumeric = host.utf8.allSatisfy {
+      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: ".")
+    }
+    return host == "localhost" || host == "::1" || (isNumeric && host.hasPrefix("127."))
+  }
+
+  /// `host:port`, as it is parsed.
+  public var description: String {
+    host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+  }
+}
