@@ -8,12 +8,6 @@ enum Exceptions {
     "Sources/Embedded/Database/ReadSession.swift": unmerged,
     "Sources/Embedded/Database/TransactionFailure.swift": unmerged,
     "Sources/Embedded/SystemTime.swift": unmerged,
-    // HTTP
-    "Sources/HTTP/Message/EntityTag.swift": unmerged,
-    "Sources/HTTP/Message/HTTPProblem.swift": unmerged,
-    "Sources/HTTP/Message/Request.swift": unmerged,
-    "Sources/HTTP/Server/HTTPObserver.swift": unmerged,
-    "Sources/HTTP/Wire/Bytes.swift": unmerged,
     // KeyValueAPI
     "Sources/KeyValueAPI/Authentication/Scope.swift": unmerged,
     "Sources/KeyValueAPI/Handlers/APISurroundings.swift": unmerged,
