@@ -45,11 +45,6 @@ enum Exceptions {
     "Sources/Node/Serving/MetricsResponse.swift": unmerged,
     "Sources/Node/Serving/OperatorRoute.swift": unmerged,
     "Sources/Node/Serving/ProblemResponse.swift": unmerged,
-    // Observability
-    "Sources/Observability/Metrics/Gauge.swift": unmerged,
-    "Sources/Observability/Metrics/HistogramTotals.swift": unmerged,
-    "Sources/Observability/Metrics/MetricLabel.swift": unmerged,
-    "Sources/Observability/Metrics/MetricSample.swift": unmerged,
     // Postgres
     "Sources/Postgres/Connection/Text.swift": unmerged,
     "Sources/Postgres/PostgresCounters.swift": unmerged,

@@ -1,15 +1,15 @@
 public import Logging
 internal import Synchronization
 
-/// Warnings that may come with every request: the first of a kind is logged at once, and those that
-/// follow are gathered into one line each time that `summarize()` is called. So the log tells that
-/// something is wrong, how often and since when, and an outage does not fill the disk.
+/// Warnings that may come with every request. The first warning of a kind is logged at once; each
+/// `summarize()` logs the later ones as one line. So the log says what is wrong, how often and
+/// since when, and an outage does not fill the disk.
 ///
 /// Any thread may use it.
 public final class RepeatedWarnings: Sendable {
   private struct Gathered {
     var message: Logger.Message
-    /// Of the last one.
+    /// That of the last warning.
     var metadata: Logger.Metadata
     var count = 0
   }
@@ -18,13 +18,14 @@ public final class RepeatedWarnings: Sendable {
   private let kindsMax: Int
   private let gathered = Mutex<[String: Gathered]>([:])
 
-  /// Warnings for `logger`. At most `kindsMax` kinds are told apart; those beyond share a line.
+  /// Takes the logger. At most `kindsMax` kinds have a line each; all other kinds share one.
   public init(logger: Logger, kindsMax: Int = 64) {
     self.logger = logger
     self.kindsMax = kindsMax
   }
 
-  /// Logs the first warning of its kind since the last quiet interval, and counts the others.
+  /// Logs the warning if it is the first of its kind since the last quiet interval; counts it if
+  /// not.
   public func log(_ message: Logger.Message, kind: String, metadata: Logger.Metadata) {
     let isFirst = gathered.withLock { gathered in
       let kind = gathered[kind] == nil && gathered.count >= kindsMax ? "" : kind
@@ -40,8 +41,8 @@ public final class RepeatedWarnings: Sendable {
     if isFirst { logger.warning(message, metadata: metadata) }
   }
 
-  /// Logs how many have come since the last line of each kind, with the last of them. A kind of
-  /// which none has come is forgotten: its next one is logged at once again.
+  /// Logs for each kind how many warnings have come since the last call, with the last of them. A
+  /// kind without any is forgotten: its next warning is logged at once.
   public func summarize() {
     let repeated = gathered.withLock { gathered in
       gathered = gathered.filter { $0.value.count > 0 }

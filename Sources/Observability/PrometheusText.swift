@@ -1,6 +1,5 @@
 /// Prometheus' text exposition format, version 0.0.4.
 struct PrometheusText {
-  /// A value of a sample.
   enum Number {
     case whole(Int64)
     case fraction(Double)
@@ -10,19 +9,18 @@ struct PrometheusText {
 
   init() { bytes.reserveCapacity(32 << 10) }
 
-  /// `# HELP` and `# TYPE`, once a family, before its samples.
+  /// Appends `# HELP` and `# TYPE`, which come once, before the samples of a metric.
   mutating func appendHead(of description: MetricDescription) {
     append("# HELP \(description.name) \(PrometheusText.escape(description.help, quotes: false))\n")
     append("# TYPE \(description.name) \(description.kind.rawValue)\n")
   }
 
-  /// One sample.
   mutating func append(_ name: String, _ labels: String, _ number: Number) {
     append(labels.isEmpty ? name : "\(name){\(labels)}")
     append(" \(PrometheusText.text(number))\n")
   }
 
-  /// A histogram: cumulative buckets up to `+Inf`, sum and count.
+  /// Appends a histogram: cumulative buckets up to `+Inf`, sum and count.
   mutating func append(_ name: String, _ labels: String, _ totals: HistogramTotals) {
     let separator = labels.isEmpty ? "" : ","
     var count: UInt64 = 0
@@ -40,7 +38,7 @@ struct PrometheusText {
 
   private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
-  /// `a="1",b="2"`, sorted by name: the same labels are the same text.
+  /// `a="1",b="2"`, sorted by name, so that equal labels have equal texts.
   static func labels(_ labels: [MetricLabel]) -> String {
     labels.sorted { $0.name < $1.name }
       .map { "\($0.name)=\"\(escape($0.value, quotes: true))\"" }
@@ -62,7 +60,7 @@ struct PrometheusText {
     return escaped
   }
 
-  /// A number as Go's ParseFloat reads it.
+  /// A number in the syntax of Go's `ParseFloat`.
   private static func text(_ number: Number) -> String {
     switch number {
     case .whole(let value): return String(value)
