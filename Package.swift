@@ -131,7 +131,7 @@ let package = Package(
       dependencies: ["Basics", "KeyValueStore", "StoreContracts", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "ObservabilityTests", dependencies: ["Basics", "Observability", log],
+      name: "ObservabilityTests", dependencies: ["Basics", "Observability", "TestSupport", log],
       swiftSettings: settings),
     .testTarget(
       name: "KeyValueAPITests",

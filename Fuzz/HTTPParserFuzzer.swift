@@ -1,16 +1,16 @@
-// A libFuzzer target (https://llvm.org/docs/LibFuzzer.html), built by scripts/fuzz together with
-// the parser's files in one module.
+// A libFuzzer target (https://llvm.org/docs/LibFuzzer.html). scripts/fuzz builds it and the files
+// of the parser as one module.
 
 internal import Basics
 
-/// Reads `data` as pipelined requests, whole and cut in two places, and traps where the results
-/// differ.
+/// Reads `data` as pipelined requests: whole, cut in two places, and byte by byte. Traps if the
+/// results differ.
 ///
-/// The first two bytes choose the places to cut; the rest is the input.
+/// The first two bytes choose the places to cut; the others are the input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   guard let data, size > 2 else { return 0 }
-  // A copy of its own size, so that the address sanitizer sees a read behind it.
+  // A copy of exactly its size, so that the address sanitizer detects a read after its end.
   let input = Array(UnsafeBufferPointer(start: data + 2, count: size - 2))
   let first = Int(data[0]) * input.count / 255
   let second = Int(data[1]) * input.count / 255
@@ -22,20 +22,20 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   return 0
 }
 
-/// Stops the fuzzer, which then keeps the input. Other than `precondition` it says why when
-/// optimized.
+/// Stops the fuzzer, which then keeps the input. Unlike `precondition`, it prints the message in an
+/// optimized build too.
 private func check(_ isTrue: Bool, _ message: @autoclosure () -> String) {
   if !isTrue { fatalError(message()) }
 }
 
-/// What a connection would understand of an input.
+/// What a connection reads from an input.
 private struct Transcript: Equatable {
-  /// A line for each head, body and refusal.
+  /// One line for each head, body and refusal.
   private(set) var lines: [String] = []
 
   private static let bodyBytesMax = 256
 
-  /// Small ones, so that the fuzzer gets to them.
+  /// Small limits, so that the fuzzer reaches them.
   private static var limits: HTTPLimits {
     var limits = HTTPLimits()
     limits.requestLineBytesMax = 128
@@ -110,7 +110,7 @@ private struct Transcript: Equatable {
     }
   }
 
-  /// Everything that a head says; reading its fields checks that they are within its bytes.
+  /// All parts of a head. To read its fields checks that they are within its bytes.
   private static func line(_ head: RequestHead) -> String {
     check(head.path.first == .slash || Array(head.path) == [UInt8(ascii: "*")], "a path")
     let values = FieldName.allCases.map { name in head.all(name).map { Array($0) } }
@@ -120,7 +120,7 @@ private struct Transcript: Equatable {
   }
 }
 
-/// The readers of single values, which have nothing to be cut: they must not trap.
+/// The parsers of single values, whose input is never cut: they must not trap.
 private enum FieldValueFuzzing {
   static func run(_ input: [UInt8]) {
     let values = input.split(separator: .lineFeed, omittingEmptySubsequences: false)

@@ -1,7 +1,7 @@
 // Text as bytes: digits, and the percent-encoding of URLs.
 
 extension [UInt8] {
-  /// Appends text that is known when the program is compiled, without a copy through `String`.
+  /// Appends text that is known at compile time, without a copy through `String`.
   @inlinable
   package mutating func append(_ text: StaticString) {
     text.withUTF8Buffer { append(contentsOf: $0) }
@@ -19,7 +19,7 @@ extension [UInt8] {
     append(value.magnitude, digits: digits)
   }
 
-  /// Appends a number that is not negative with exactly `digits` digits, filled with zeros.
+  /// Appends the last `digits` digits of a number that is not negative, padded with zeros.
   package mutating func append(decimal value: Int64, digits: Int) {
     append(value.magnitude, digits: digits)
   }
@@ -36,15 +36,15 @@ extension [UInt8] {
     }
   }
 
-  /// Appends a number in hexadecimal with exactly `digits` digits, in lower case.
+  /// Appends the last `digits` hexadecimal digits of a number, in lower case, padded with zeros.
   package mutating func append(hexadecimal value: UInt64, digits: Int) {
     for place in stride(from: digits - 1, through: 0, by: -1) {
       append(UInt8(hexadecimalDigit: Int(value >> (4 * UInt64(place)) & 15)))
     }
   }
 
-  /// Appends `bytes` in the percent-encoding of RFC 3986 §2.1: all but the unreserved characters
-  /// and those in `kept` become `%` and two hexadecimal digits.
+  /// Appends `bytes` in the percent-encoding of RFC 3986 §2.1. The unreserved characters and those
+  /// in `kept` stay as they are; every other byte becomes `%` and two hexadecimal digits.
   package mutating func append(
     percentEncoding bytes: some Sequence<UInt8>, keeping kept: StaticString = ""
   ) {
@@ -59,10 +59,10 @@ extension [UInt8] {
     }
   }
 
-  /// Decodes percent-encoding (RFC 3986 §2.1) once; nil if a `%` comes without two hexadecimal
+  /// Decodes percent-encoding (RFC 3986 §2.1) once; nil if a `%` is not followed by two hexadecimal
   /// digits.
   ///
-  /// A `+` stays a plus: that it means a space is a rule of HTML forms, not of URLs.
+  /// A `+` stays a plus: it means a space in HTML forms, not in URLs.
   package init?(percentDecoding bytes: ArraySlice<UInt8>) {
     let percent = UInt8(ascii: "%")
     guard var next = bytes.firstIndex(of: percent) else {
@@ -111,7 +111,8 @@ extension UInt8 {
     self = value < 10 ? UInt8(ascii: "0") + UInt8(value) : ten + UInt8(value - 10)
   }
 
-  /// Whether it stands for itself in every part of a URL (RFC 3986 §2.3).
+  /// Whether the byte is an unreserved character, which needs no encoding in any part of a URL
+  /// (RFC 3986 §2.3).
   fileprivate var isUnreserved: Bool {
     switch self {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

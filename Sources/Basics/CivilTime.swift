@@ -17,8 +17,8 @@ package struct CivilTime: Equatable, Sendable {
   /// 0 is Sunday.
   package let weekday: Int64
 
-  /// Years have four digits: what lies before the year 0 or after 9999 becomes its first or last
-  /// second.
+  /// Years have four digits: a time before the year 0 becomes the first second of that year, a time
+  /// after 9999 the last second of that one.
   package init(secondsSinceEpoch seconds: Int64) {
     let seconds = min(max(seconds, -62_167_219_200), 253_402_300_799)
     let days = seconds.flooring(by: 86_400)
@@ -29,6 +29,24 @@ package struct CivilTime: Equatable, Sendable {
     second = secondOfDay % 60
     // 1970-01-01 was a Thursday.
     weekday = (days + 4) - (days + 4).flooring(by: 7) * 7
+  }
+
+  /// The days from 1970-01-01 to a date of a year from 0 to 9999; nil if there is no such date, as
+  /// the 31st of June.
+  ///
+  /// Counts as `date(daysSinceEpoch:)` does (Hinnant, `days_from_civil`).
+  package static func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64? {
+    guard (0...9_999).contains(year), (1...12).contains(month), (1...31).contains(day) else {
+      return nil
+    }
+    let yearFromMarch = month <= 2 ? year - 1 : year
+    let era = yearFromMarch.flooring(by: 400)
+    let yearOfEra = yearFromMarch - era * 400
+    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+    let days = era * 146_097 + dayOfEra - 719_468
+    // The 31st of a shorter month is counted as a day of the next one.
+    return date(daysSinceEpoch: days) == (year, month, day) ? days : nil
   }
 
   /// Counts in eras of 400 years, 146,097 days each, whose years start on the first of March: the
@@ -48,20 +66,20 @@ package struct CivilTime: Equatable, Sendable {
   }
 }
 
-/// The time of day by the clock of this machine, which can be wrong and can go back.
+/// The time of day by the clock of this machine. The clock can be wrong, and can be set back.
 package enum SystemTime {
   /// Microseconds since the Unix epoch.
   package static func microseconds() -> Int64 {
     var time = timespec()
-    // It fails only for a clock that does not exist.
+    // The call fails only for a clock that does not exist.
     clock_gettime(CLOCK_REALTIME, &time)
     return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
   }
 }
 
 extension [UInt8] {
-  /// Appends a time as `2025-06-30T12:34:56.123456Z` (RFC 3339 §5.6): with six digits of a second,
-  /// so that texts sort as times do. Years have four digits, as in `CivilTime`.
+  /// Appends a time as `2025-06-30T12:34:56.123456Z` (RFC 3339 §5.6). The fraction always has six
+  /// digits, so that the texts sort as the times do. Years have four digits, as in `CivilTime`.
   package mutating func append(rfc3339 microseconds: Int64) {
     let microseconds = Swift.min(
       Swift.max(microseconds, -62_167_219_200_000_000), 253_402_300_799_999_999)

@@ -1,13 +1,13 @@
-/// Writes a JSON text (RFC 8259) from front to back; commas come by themselves.
+/// Writes a JSON text (RFC 8259) from front to back, and puts the commas where they belong.
 package struct JSONWriter {
-  /// What has been written.
+  /// The text so far.
   package private(set) var bytes: [UInt8] = []
   private var needsComma = false
   private let escapesC1: Bool
 
   /// Makes room for a text of `capacity` bytes.
-  /// - Parameter escapesC1: whether U+0080 to U+009F are escaped, too: a terminal that shows the
-  ///   text would obey them.
+  /// - Parameter escapesC1: whether the control characters U+0080 to U+009F are escaped, too: a
+  ///   terminal that shows the text would obey them.
   package init(reserving capacity: Int = 256, escapesC1: Bool = false) {
     self.escapesC1 = escapesC1
     bytes.reserveCapacity(capacity)
@@ -42,7 +42,7 @@ package struct JSONWriter {
     bytes.append(decimal: value)
   }
 
-  /// A part of a whole, from 0 to 1 with four decimals; 0 of nothing.
+  /// The fraction `part / whole`, from 0 to 1, with four decimals; 0 if `whole` is 0.
   package mutating func fraction(_ part: Int, of whole: Int) {
     separate()
     let tenThousandths = whole > 0 ? Int64((Double(part) / Double(whole) * 10_000).rounded()) : 0
@@ -51,13 +51,13 @@ package struct JSONWriter {
     bytes.append(decimal: tenThousandths % 10_000, digits: 4)
   }
 
-  /// A value that is JSON already.
+  /// A value whose JSON text is `text`.
   package mutating func raw(_ text: some Collection<UInt8>) {
     separate()
     bytes.append(contentsOf: text)
   }
 
-  /// A value whose text `write` appends.
+  /// A value whose JSON text `write` appends.
   package mutating func raw(_ write: (inout [UInt8]) -> Void) {
     separate()
     write(&bytes)
@@ -117,8 +117,8 @@ package struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  /// §7: the quotation mark, the backslash and U+0000 to U+001F are escaped; U+007F is too, for the
-  /// reader's sake. The first test is enough for almost all bytes.
+  /// RFC 8259 §7: the quotation mark, the backslash and U+0000 to U+001F must be escaped. U+007F is
+  /// escaped too, as it does not show. The first test is enough for almost all bytes.
   private mutating func append(escaping byte: UInt8) {
     if byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte != 0x7F {
       return bytes.append(byte)

@@ -1,6 +1,6 @@
 import Basics
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Pauses between attempts")
 struct BackoffTests {

@@ -3,9 +3,9 @@ import Testing
 
 @testable import EventLoop
 
-/// Addresses, and the doors that are opened at them.
+/// Addresses, and the listeners at them.
 struct ListenerTests {
-  @Test("Addresses are read as they are written")
+  @Test("Addresses are parsed as they are written")
   func addresses() {
     #expect(SocketAddress("127.0.0.1:8080") == SocketAddress(host: "127.0.0.1", port: 8_080))
     #expect(SocketAddress("[::1]:80") == SocketAddress(host: "::1", port: 80))
@@ -16,7 +16,7 @@ struct ListenerTests {
     }
   }
 
-  @Test("Loopback is told from the rest")
+  @Test("Loopback addresses are recognized")
   func loopback() {
     for text in ["127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"] {
       #expect(SocketAddress(text)?.isLoopback == true, "\(text)")
@@ -34,7 +34,7 @@ struct ListenerTests {
     for listener in listeners { listener.close() }
   }
 
-  @Test("A port that somebody listens on is refused, although listeners share theirs")
+  @Test("A port that is in use is refused, although listeners share theirs")
   func takenPort() throws {
     let listeners = try Listener.open(SocketAddress(host: "127.0.0.1", port: 0), count: 2)
     defer { for listener in listeners { listener.close() } }

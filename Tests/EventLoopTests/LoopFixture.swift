@@ -7,7 +7,7 @@ actor LoopFixture {
   nonisolated let loop: EventLoop
   var isTold = false
   var count = 0
-  /// A socket that a child task acts on: it can't be sent there, but both share this actor.
+  /// A socket for a child task: it can't be sent to the task, but both share this actor.
   var subject: Socket?
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
 
@@ -40,15 +40,13 @@ struct SocketPair {
   let far: Int32
 
   init(on loop: EventLoop) {
-    var descriptors: [Int32] = [0, 0]
-    let result = socketpair(AF_UNIX, streamType, 0, &descriptors)
-    precondition(result == 0, "socketpair: \(errno)")
-    _ = fcntl(descriptors[0], F_SETFL, O_NONBLOCK)
-    near = Socket(adopting: descriptors[0], on: loop)
-    far = descriptors[1]
+    let (near, far) = connectedPair()
+    _ = fcntl(near, F_SETFL, O_NONBLOCK)
+    self.near = Socket(adopting: near, on: loop)
+    self.far = far
   }
 
-  /// Writes on the far side; blocks when the buffers are full.
+  /// Writes at the far end; blocks when the buffers are full.
   func send(_ bytes: [UInt8]) {
     let count = bytes.withUnsafeBytes { Foundation.write(far, $0.baseAddress!, $0.count) }
     precondition(count == bytes.count)
@@ -57,8 +55,15 @@ struct SocketPair {
   func closeFar() { Foundation.close(far) }
 }
 
-#if os(Linux)
-  private let streamType = Int32(SOCK_STREAM.rawValue)
-#else
-  private let streamType = SOCK_STREAM
-#endif
+/// The descriptors of both ends of a connection.
+func connectedPair() -> (near: Int32, far: Int32) {
+  #if os(Linux)
+    let type = Int32(SOCK_STREAM.rawValue)
+  #else
+    let type = SOCK_STREAM
+  #endif
+  var descriptors: [Int32] = [0, 0]
+  let result = socketpair(AF_UNIX, type, 0, &descriptors)
+  precondition(result == 0, "socketpair: \(errno)")
+  return (descriptors[0], descriptors[1])
+}

@@ -3,7 +3,7 @@ import Testing
 
 @testable import EventLoop
 
-/// Every promise of `Socket`, on every poller.
+/// What `Socket` promises, on every poller.
 @Suite(.timeLimit(.minutes(1)))
 struct SocketTests {
   @Test("A reader is woken by bytes and gets them", arguments: PollerBackend.allCases)
@@ -22,7 +22,7 @@ struct SocketTests {
     }
   }
 
-  @Test("A read takes no more than it is told", arguments: PollerBackend.allCases)
+  @Test("A read takes no more bytes than its bound", arguments: PollerBackend.allCases)
   func readIsBounded(backend: PollerBackend) async throws {
     try await LoopFixture.with(backend) { fixture in
       let pair = SocketPair(on: fixture.loop)
@@ -61,7 +61,7 @@ struct SocketTests {
       let far = pair.far
       let received = AsyncStream<Int>.makeStream()
       let bytes = [UInt8](repeating: 7, count: count)
-      // Nobody reads yet: the write must stop short.
+      // No task reads yet: the write must stop short.
       guard case .bytes(var start) = pair.near.write(bytes) else { throw Failed() }
       #expect(start < count)
       Thread.detachNewThread {
@@ -101,7 +101,7 @@ struct SocketTests {
   }
 
   @Test(
-    "A deadline that passes while nobody waits ends the next wait",
+    "A deadline that passes while no task waits ends the next wait",
     arguments: PollerBackend.allCases)
   func overdue(backend: PollerBackend) async throws {
     try await LoopFixture.with(backend) { fixture in
@@ -147,7 +147,8 @@ struct SocketTests {
     }
   }
 
-  @Test("Closing wakes whoever waits, and later calls fail", arguments: PollerBackend.allCases)
+  @Test(
+    "Closing wakes the task that waits, and later calls fail", arguments: PollerBackend.allCases)
   func close(backend: PollerBackend) async throws {
     try await LoopFixture.with(backend) { fixture in
       let pair = SocketPair(on: fixture.loop)
@@ -180,4 +181,26 @@ private struct Failed: Error {}
 extension LoopFixture {
   fileprivate func interruptSubject() { subject?.interrupt() }
   fileprivate func closeSubject() { subject?.close() }
+}
+
+struct SocketTableTests {
+  @Test("The token of a closed socket finds nothing, even when its place is used again")
+  func staleToken() async throws {
+    try await LoopFixture.with(.dispatch) { fixture in
+      let table = SocketTable()
+      let first = SocketPair(on: fixture.loop)
+      let second = SocketPair(on: fixture.loop)
+      let stale = table.insert(first.near)
+      table.remove(stale)
+      let token = table.insert(second.near)
+      #expect(token != stale)
+      #expect(token & 0xFFFF_FFFF == stale & 0xFFFF_FFFF)
+      #expect(table[stale] == nil)
+      #expect(table[token] === second.near)
+      for pair in [first, second] {
+        pair.near.close()
+        pair.closeFar()
+      }
+    }
+  }
 }

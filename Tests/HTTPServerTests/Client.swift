@@ -1,6 +1,6 @@
 import Foundation
 
-/// A client on a plain blocking socket, so that a test decides what is sent when, byte by byte.
+/// A client on a blocking socket, so that a test controls each byte that is sent.
 struct Client {
   private let descriptor: Int32
 
@@ -8,7 +8,6 @@ struct Client {
     let description: String
   }
 
-  /// An answer, as it came.
   struct Answer: Equatable {
     var status: Int
     var fields: [String: String]
@@ -51,18 +50,18 @@ struct Client {
     }
   }
 
-  /// Says that nothing more will be sent.
+  /// Tells the server that nothing more will be sent.
   func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 
   func close() { _ = Foundation.close(descriptor) }
 
-  /// Asks the kernel for a small receive buffer, to be a slow reader.
+  /// Makes the kernel's receive buffer small, so that the client is a slow reader.
   func shrinkReceiveBuffer() {
     var size: Int32 = 65_536
     setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
   }
 
-  /// The next answer, with a body unless it answers a HEAD.
+  /// Reads the next answer, with its body unless the request was HEAD.
   func receive(isHead: Bool = false) throws -> Answer {
     var head: [UInt8] = []
     while !head.ends(with: Array("\r\n\r\n".utf8)) {
@@ -86,16 +85,16 @@ struct Client {
     return answer
   }
 
-  /// Whether the server has closed: nothing more comes.
+  /// Whether the server has closed the connection.
   func isAtEnd() throws -> Bool { try read(1).isEmpty }
 
-  /// Whether something has come, or the end, after so many milliseconds at the latest.
+  /// Whether data or the end comes within `milliseconds`.
   func hasInput(within milliseconds: Int32) -> Bool {
     var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return poll(&wanted, 1, milliseconds) > 0
   }
 
-  /// Reads whatever is there, at most so many bytes, and returns how many it was; 0 at the end.
+  /// Reads at most `count` of the bytes that have come and returns how many; 0 at the end.
   func receive(upTo count: Int) throws -> Int {
     var bytes = [UInt8](repeating: 0, count: count)
     let got = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress!, count, 0) }

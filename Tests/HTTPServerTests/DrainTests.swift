@@ -2,7 +2,7 @@ import EventLoop
 import HTTP
 import Testing
 
-/// How a server leaves.
+/// How a server ends.
 @Suite(.timeLimit(.minutes(1)))
 struct DrainTests {
   private static let request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -22,7 +22,7 @@ struct DrainTests {
       await fixture.server.endIdleConnections()
       #expect(try idle.isAtEnd())
       idle.close()
-      // Whoever asks meanwhile is still answered, and told to go.
+      // New connections are still answered meanwhile, and closed.
       let late = try fixture.connect()
       try late.send(Self.request)
       let answer = try late.receive()
@@ -42,7 +42,7 @@ struct DrainTests {
   }
 
   @Test(
-    "A kept connection is answered once more after the drain has begun, and told to go",
+    "A kept connection is answered once more after the drain has begun, and closed",
     arguments: PollerBackend.allCases)
   func keptConnection(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend) { fixture in
@@ -61,7 +61,7 @@ struct DrainTests {
   }
 
   @Test(
-    "Without requests a drain is over at once, and then the door is closed",
+    "Without requests a drain ends at once, and then no connection is accepted",
     arguments: PollerBackend.allCases)
   func nothingInFlight(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend) { fixture in

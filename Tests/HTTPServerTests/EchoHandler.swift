@@ -1,6 +1,6 @@
 import HTTP
 
-/// Answers with what it was sent; `/wait` only when the test says so.
+/// Answers with the body of the request. `/wait` is answered only once the gate is open.
 final class EchoHandler: HTTPHandler {
   private let gate: Gate
 
@@ -28,7 +28,7 @@ final class EchoHandler: HTTPHandler {
   }
 }
 
-/// Holds requests until it is opened, and tells when one has come.
+/// Holds requests until the test opens it, and lets the test wait for the first of them.
 actor Gate {
   private var isOpen = false
   private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -53,7 +53,7 @@ actor Gate {
   }
 }
 
-/// Counts what a server tells; shared by its loops only through `HTTPServerState`.
+/// Counts nothing.
 final class SilentObserver: HTTPObserver {
   func connectionOpened() {}
   func connectionClosed() {}

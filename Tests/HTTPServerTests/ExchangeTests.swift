@@ -46,7 +46,7 @@ struct ExchangeTests {
   }
 
   @Test(
-    "Chunks and trailers are undone, and the next request is found",
+    "Chunks and trailers are decoded, and the next request is found",
     arguments: PollerBackend.allCases)
   func chunked(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend) { fixture in
@@ -88,7 +88,8 @@ struct ExchangeTests {
     }
   }
 
-  @Test("100 is sent to who waits for it, and only then", arguments: PollerBackend.allCases)
+  @Test(
+    "100 is sent to a client that waits for it, and only then", arguments: PollerBackend.allCases)
   func continues(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend) { fixture in
       let client = try fixture.connect()
@@ -122,10 +123,10 @@ struct ExchangeTests {
   }
 
   @Test(
-    "The answer to a refused body is read by a client that sends it all the same",
+    "A client that sends a refused body all the same can read the answer",
     arguments: PollerBackend.allCases)
   func lingering(backend: PollerBackend) async throws {
-    // A proxy that was sent this much passes all of it on, and takes a reset for a dead server.
+    // A proxy passes a body of this size on, and considers a server that resets it dead.
     let body = [UInt8](repeating: 0, count: 9 << 20)
     let heads = [
       ("PUT /k HTTP/1.1\r\nHost: h\r\n", 413), ("PUT /closed HTTP/1.1\r\nHost: h\r\n", 403),
@@ -155,7 +156,8 @@ struct ExchangeTests {
     }
   }
 
-  @Test("What HTTP refuses is answered and ends the connection", arguments: PollerBackend.allCases)
+  @Test(
+    "A malformed request is answered and ends the connection", arguments: PollerBackend.allCases)
   func refused(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend) { fixture in
       for (request, status) in [
@@ -191,7 +193,7 @@ struct ExchangeTests {
     }
   }
 
-  @Test("A sane request id comes back, any other is replaced", arguments: PollerBackend.allCases)
+  @Test("A valid request id comes back, any other is replaced", arguments: PollerBackend.allCases)
   func requestIDs(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend) { fixture in
       let client = try fixture.connect()
@@ -208,7 +210,7 @@ struct ExchangeTests {
   }
 
   @Test(
-    "A client that goes away in the middle of anything harms nobody",
+    "A client that goes away at any point does no harm to others",
     arguments: PollerBackend.allCases)
   func goneClients(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend) { fixture in

@@ -2,10 +2,10 @@ import EventLoop
 import HTTP
 import Testing
 
-/// Time and numbers that a client can't exceed.
+/// The limits on time and numbers that no client can exceed.
 @Suite(.timeLimit(.minutes(1)))
 struct LimitTests {
-  /// A configuration in which one deadline alone is short, so that no other can come first.
+  /// A configuration in which only one deadline is short, so that no other can pass first.
   private static func short(
     _ deadline: WritableKeyPath<HTTPConfiguration, Duration>, milliseconds: Int = 50
   ) -> HTTPConfiguration {
@@ -30,7 +30,7 @@ struct LimitTests {
     try await ServerFixture.with(backend, Self.short(\.headTimeout)) { fixture in
       let client = try fixture.connect()
       try client.send("GET / HTTP/1.1\r\nA: ")
-      // Each byte comes well inside the deadline; the head as a whole does not.
+      // Each byte comes well within the deadline; the whole head does not.
       do {
         for _ in 0..<10_000 {
           try client.send("x")
@@ -66,7 +66,7 @@ struct LimitTests {
       for (framing, drop) in framings {
         let client = try fixture.connect()
         try client.send("PUT / HTTP/1.1\r\nHost: h\r\n\(framing)\r\n\r\n")
-        // Each piece comes well inside the deadline; together they are too few.
+        // Each piece comes well within the deadline; together they are too few.
         try Self.drip(drop, to: client)
         #expect(try client.receive().status == 408)
         client.close()
@@ -74,7 +74,7 @@ struct LimitTests {
     }
   }
 
-  /// Sends small pieces until an answer is there; many more than fit into the time.
+  /// Sends small pieces until an answer comes, at most far more than fit into the time.
   private static func drip(_ piece: String, to client: Client) throws {
     for _ in 0..<2_000 {
       if client.hasInput(within: 5) { return }
@@ -127,9 +127,10 @@ struct LimitTests {
     }
   }
 
-  @Test("A client that reads an answer too slowly is given up", arguments: PollerBackend.allCases)
+  @Test(
+    "A client that reads an answer too slowly is disconnected", arguments: PollerBackend.allCases)
   func slowReader(backend: PollerBackend) async throws {
-    // No machine is as fast as that, and a client that reads so little at a time is much slower.
+    // No machine is so fast, and a client that reads so little at a time is much slower.
     var configuration = Self.short(\.writeTimeout, milliseconds: 300)
     configuration.bytesPerSecondMin = 1 << 40
     let body = [UInt8](repeating: 1, count: 16 << 20)
@@ -144,7 +145,7 @@ struct LimitTests {
       var received = 0
       while fixture.state.connectionsOpen > 1, received < body.count {
         received += try client.receive(upTo: 1 << 10)
-        // Gives the server time, a little and often.
+        // Gives the server a little time.
         try other.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         #expect(try other.receive().status == 200)
       }
@@ -154,7 +155,7 @@ struct LimitTests {
     }
   }
 
-  @Test("An idle connection is closed without a word", arguments: PollerBackend.allCases)
+  @Test("An idle connection is closed without an answer", arguments: PollerBackend.allCases)
   func idle(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend, Self.short(\.idleTimeout)) { fixture in
       let unused = try fixture.connect()
@@ -168,13 +169,14 @@ struct LimitTests {
     }
   }
 
-  @Test("A client that does not read its answers is given up", arguments: PollerBackend.allCases)
+  @Test(
+    "A client that does not read its answers is disconnected", arguments: PollerBackend.allCases)
   func unreadAnswers(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend, Self.short(\.writeTimeout)) { fixture in
       let client = try fixture.connect()
       client.shrinkReceiveBuffer()
       let body = [UInt8](repeating: 1, count: 2 << 20)
-      // Sending fails once the server has given up: the answers are never read.
+      // Sending fails once the server has closed the connection: the answers are never read.
       #expect(throws: Client.Failed.self) {
         for _ in 0..<64 {
           try client.send("PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n")
@@ -186,7 +188,8 @@ struct LimitTests {
   }
 
   @Test(
-    "A connection too many is answered 503, until one is closed", arguments: PollerBackend.allCases)
+    "A connection above the limit is answered 503, until one is closed",
+    arguments: PollerBackend.allCases)
   func tooManyConnections(backend: PollerBackend) async throws {
     var configuration = HTTPConfiguration()
     configuration.connectionsMax = 2
@@ -201,7 +204,7 @@ struct LimitTests {
       #expect(try refused.receive().status == 503)
       #expect(try refused.isAtEnd())
       refused.close()
-      // `Connection: close` ends with the server's end of the stream: by then its place is free.
+      // After `Connection: close` the server ends the connection, and another may take its place.
       try clients[0].send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
       #expect(try clients[0].receive().status == 200)
       clients[0].close()
@@ -215,19 +218,19 @@ struct LimitTests {
   }
 
   @Test(
-    "Answers beyond the common bound are not kept for who does not read",
+    "Answers beyond the common limit are not kept for a client that does not read",
     arguments: PollerBackend.allCases)
   func tooManyAnswers(backend: PollerBackend) async throws {
     var configuration = HTTPConfiguration()
     configuration.answerBytesMax = 1 << 20
-    // More than the kernel takes from a server for a client that does not read.
+    // More than the kernel buffers for a client that does not read.
     let body = [UInt8](repeating: 1, count: 16 << 20)
     try await ServerFixture.with(backend, configuration) { fixture in
       let client = try fixture.connect()
       client.shrinkReceiveBuffer()
       try client.send("PUT /large HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n")
       try client.send(body)
-      // The server closes while the answer is still unread: whatever had been sent is all there is.
+      // The server closes before the client has read the answer: it gets only what was sent before.
       while fixture.state.connectionsOpen > 0 { await Task.yield() }
       let received = try? client.receive()
       #expect((received?.body.count ?? 0) < body.count)

@@ -14,8 +14,8 @@ struct ServerFixture: Sendable {
 
   /// Runs `body` beside a server on `backend`, then ends the server.
   ///
-  /// `body` blocks on its sockets, so it gets a thread of its own too: the pool's are few and
-  /// shared.
+  /// `body` blocks on its sockets, so it has a thread of its own: the threads of the pool are few
+  /// and shared.
   static func with(
     _ backend: PollerBackend, _ configuration: HTTPConfiguration = HTTPConfiguration(),
     _ body: @escaping @Sendable (ServerFixture) async throws -> Void

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -79,7 +80,7 @@ struct ChunkedDecoderTests {
     Case("no size", "\r\n\r\n"),
     Case("an extension without a size", ";a\r\n\r\n"),
     Case("a space before the size", " 5\r\nhello"),
-    Case("a space behind the size", "5 \r\nhello"),
+    Case("a space after the size", "5 \r\nhello"),
     Case("a plus", "+5\r\nhello"),
     Case("a minus", "-1\r\n"),
     Case("0x", "0x5\r\nhello"),
@@ -88,15 +89,15 @@ struct ChunkedDecoderTests {
     Case("17 digits", "00000000000000005\r\nhello"),
     Case("a size that overflows", "ffffffffffffffff\r\n", .contentTooLarge),
     Case("a size of 2^63", "8000000000000000\r\n", .contentTooLarge),
-    Case("LF behind a size", "5\nhello\r\n0\r\n\r\n"),
-    Case("CR alone behind a size", "5\rhello"),
-    Case("LF behind an extension", "5;a\nhello"),
-    Case("CR alone behind an extension", "5;a\rb"),
+    Case("LF after a size", "5\nhello\r\n0\r\n\r\n"),
+    Case("CR alone after a size", "5\rhello"),
+    Case("LF after an extension", "5;a\nhello"),
+    Case("CR alone after an extension", "5;a\rb"),
     Case("a control character in an extension", "5;a\0\r\nhello"),
     Case("data that are too long", "5\r\nhello!\r\n"),
     Case("data that are too short", "5\r\nhell\r\n0\r\n\r\n"),
-    Case("LF behind data", "5\r\nhello\n0\r\n\r\n"),
-    Case("CR alone behind data", "5\r\nhello\r0\r\n\r\n"),
+    Case("LF after data", "5\r\nhello\n0\r\n\r\n"),
+    Case("CR alone after data", "5\r\nhello\r0\r\n\r\n"),
     Case("LF as the last line", "0\r\n\n"),
     Case("CR alone as the last line", "0\r\n\rG"),
     Case("a trailer without a colon", "0\r\nX\r\n\r\n"),
@@ -106,7 +107,7 @@ struct ChunkedDecoderTests {
     Case("a trailer whose line ends with LF", "0\r\nX: a\n\r\n"),
     Case("a trailer whose line ends with CR alone", "0\r\nX: a\rb"),
     Case("NUL in a trailer", "0\r\nX: \0\r\n\r\n"),
-    Case("no empty line behind the last chunk", "0\r\nGET / HTTP/1.1\r\n"),
+    Case("no empty line after the last chunk", "0\r\nGET / HTTP/1.1\r\n"),
     Case("too many trailer fields", "0\r\nA:\r\nB:\r\nC:\r\n\r\n", .headerFieldsTooLarge),
   ]
 

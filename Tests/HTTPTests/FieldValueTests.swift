@@ -66,7 +66,7 @@ struct FieldValueTests {
     #expect(prefer["wait"] == "1")
   }
 
-  @Test("A malformed preference is passed over, the others count")
+  @Test("A malformed preference is skipped, the others count")
   func malformedPreference() {
     for text in [
       "=", "wait=", "wait=;", "wait 5", "wait=5 6", "wait=\"", "wait=\"5\\", "(", "wait=@",
@@ -89,7 +89,7 @@ struct FieldValueTests {
   }
 
   @Test(
-    "What only looks like no-cache is not",
+    "A directive that only resembles no-cache is ignored",
     arguments: [
       [], [""], ["max-age=0"], ["no-cached"], ["x=\"a, no-cache\""], ["xno-cache"], ["no-cache=a"],
       ["x=\"no-cache"], ["no-cache x"], ["no-store"],
@@ -113,4 +113,23 @@ struct FieldValueTests {
       #expect(byte.endsLine == (byte < 0x20 && byte != 9 || byte == 0x7F))
     }
   }
+}
+
+@Suite("Media types")
+struct MediaTypeTests {
+  private func read(_ text: String) -> MediaType? { MediaType(Array(text.utf8)[...]) }
+
+  @Test(
+    "Type and subtype are recognized in any case, whatever parameters follow",
+    arguments: ["text/plain", "Text/PLAIN", "text/plain;charset=utf-8", "text/plain \t; a=\"/;\""])
+  func named(_ text: String) throws {
+    let type = try #require(read(text))
+    #expect(type.isNamed("text/plain"))
+    #expect(!type.isNamed("text/plai") && !type.isNamed("text/plaid"))
+  }
+
+  @Test(
+    "A text without a type or a subtype, or with other characters, is no media type",
+    arguments: ["", "/", "text", "text/", "/plain", "te xt/plain", "text/pl/ain", ";text/plain"])
+  func malformed(_ text: String) { #expect(read(text) == nil) }
 }

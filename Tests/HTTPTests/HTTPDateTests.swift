@@ -1,3 +1,5 @@
+import Basics
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -7,7 +9,7 @@ struct HTTPDateTests {
   private func text(_ seconds: Int64) -> String {
     var bytes: [UInt8] = []
     HTTPDate.append(seconds: seconds, to: &bytes)
-    #expect(bytes.count == HTTPDate.byteCount)
+    #expect(bytes.count == 29)
     return String(decoding: bytes, as: UTF8.self)
   }
 
@@ -44,23 +46,6 @@ struct HTTPDateTests {
     #expect(text(.min) == text(-62_167_219_200))
   }
 
-  @Test("Every day of 400 years follows the one before it")
-  func everyDay() {
-    var (year, month, day) = (Int64(1970), Int64(1), Int64(1))
-    for days in Int64(0)..<146_097 {
-      let civil = HTTPDate.civil(daysSinceEpoch: days)
-      guard civil == (year, month, day) else {
-        Issue.record("\(civil) instead of \(year)-\(month)-\(day)")
-        return
-      }
-      let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-      let lengths: [Int64] = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-      day += 1
-      if day > lengths[Int(month) - 1] { (day, month) = (1, month + 1) }
-      if month > 12 { (month, year) = (1, year + 1) }
-    }
-  }
-
   @Test(
     "A date is read in each of its three formats",
     arguments: [
@@ -70,7 +55,7 @@ struct HTTPDateTests {
     #expect(HTTPDate.seconds(Array(text.utf8)[...], now: 1_700_000_000) == 784_111_777)
   }
 
-  @Test("What is written is read again")
+  @Test("A date that was written is read again")
   func roundTrip() {
     var generator = SeededGenerator(seed: 7)
     for _ in 0..<1_000 {
@@ -87,7 +72,7 @@ struct HTTPDateTests {
     func year(_ digits: String) -> Int64? {
       let text = "Monday, 01-Jan-\(digits) 00:00:00 GMT"
       return HTTPDate.seconds(Array(text.utf8)[...], now: now)
-        .map { HTTPDate.civil(daysSinceEpoch: $0 / 86_400).year }
+        .map { CivilTime(secondsSinceEpoch: $0).year }
     }
     #expect(year("76") == 2076)
     #expect(year("77") == 1977)
@@ -95,7 +80,7 @@ struct HTTPDateTests {
   }
 
   @Test(
-    "What is no date is refused",
+    "A text that is no date is refused",
     arguments: [
       "", "yesterday", "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:49:37",
       "Sun, 06 Nov 1994 8:49:37 GMT",

@@ -89,7 +89,7 @@ struct HTTPParserLimitTests {
     #expect(status(result("ABCDEF / HTTP/1.1\r\nHost: a\r\n\r\n")) == .notImplemented)
   }
 
-  /// Whole and byte by byte only: cutting twice at each of 24 KiB would take minutes.
+  /// Only whole and byte by byte: to cut 24 KiB at each place would take minutes.
   @Test("The default limits hold", arguments: [0, 1])
   func defaults(excess: Int) {
     let line = "GET /\(String(repeating: "a", count: 8_192 - 14 + excess)) HTTP/1.1\r\n"
@@ -114,7 +114,7 @@ struct HTTPParserLimitTests {
     }
   }
 
-  @Test("Both default limits at once keep all fields' places right")
+  @Test("The positions of all fields are right at both default limits")
   func places() {
     let line = "GET /\(String(repeating: "a", count: 8_192 - 14)) HTTP/1.1\r\n"
     let value = String(repeating: "b", count: 16_384 - 13 - 5)
@@ -126,7 +126,7 @@ struct HTTPParserLimitTests {
     #expect(heads.first?.fields == ["Host=a", "X=\(value)", "Y=z"])
   }
 
-  @Test("Limits whose sum goes beyond 16 bits are told from those that fit")
+  @Test("Limits whose sum exceeds 16 bits are recognized")
   func positions() {
     var limits = HTTPLimits()
     limits.requestLineBytesMax = 32_000

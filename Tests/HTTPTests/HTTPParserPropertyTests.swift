@@ -1,10 +1,11 @@
+import TestSupport
 import Testing
 
 @testable import HTTP
 
 @Suite("Random request heads")
 struct HTTPParserPropertyTests {
-  /// A valid head and what it says.
+  /// A valid head and a summary of it.
   private struct Sample {
     var bytes: [UInt8]
     var summary: String
@@ -58,7 +59,7 @@ struct HTTPParserPropertyTests {
     (0..<3).map { _ in Int.random(in: 0...count, using: &random) }.sorted()
   }
 
-  @Test("Valid heads say what they were made of, however they are cut")
+  @Test("A valid head is read as it was made, however it is cut")
   func valid() {
     let seed = UInt64.random(in: 0...(.max))
     print("seed \(seed)")
@@ -81,7 +82,7 @@ struct HTTPParserPropertyTests {
     }
   }
 
-  @Test("Spoilt heads have one result, however they are cut")
+  @Test("A spoilt head has one result, however it is cut")
   func spoilt() {
     let seed = UInt64.random(in: 0...(.max))
     print("seed \(seed)")
@@ -111,7 +112,7 @@ struct HTTPParserPropertyTests {
           "\(bytes.spelled), cuts \(cuts), seed \(seed)")
       }
     }
-    // Neither kind may be missing, or nothing would have been tried.
+    // The test proves nothing unless both kinds occur.
     #expect(refused > 100 && refused < 1_990, "seed \(seed)")
   }
 }

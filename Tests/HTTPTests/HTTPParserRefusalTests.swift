@@ -8,7 +8,7 @@ struct HTTPParserRefusalTests {
     var why: String
     var input: [UInt8]
     var status: Status
-    /// A word of the detail, which tells this refusal from the others.
+    /// A word of the detail, by which this refusal differs from the others.
     var word: String
 
     init(_ why: String, _ input: String, _ status: Status, _ word: String) {
@@ -18,7 +18,7 @@ struct HTTPParserRefusalTests {
       self.word = word
     }
 
-    /// A request with these lines behind its `Host`.
+    /// A request with these lines after its `Host`.
     init(_ why: String, lines: String, _ status: Status, _ word: String) {
       self.init(why, "PUT / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n\r\n", status, word)
     }
@@ -40,13 +40,13 @@ struct HTTPParserRefusalTests {
     Case("no method", " / HTTP/1.1\r\n\r\n", .badRequest, "method"),
     Case("a method that is no token", "G(T / HTTP/1.1\r\n\r\n", .badRequest, "method"),
     Case("a method alone", "GET\r\n\r\n", .badRequest, "method"),
-    Case("a tab behind the method", "GET\t/ HTTP/1.1\r\n\r\n", .badRequest, "method"),
+    Case("a tab after the method", "GET\t/ HTTP/1.1\r\n\r\n", .badRequest, "method"),
     Case("HTTP/0.9", "GET /\r\n", .badRequest, "version"),
     Case("no target", "GET HTTP/1.1\r\n\r\n", .badRequest, "version"),
     Case("an empty target", "GET  HTTP/1.1\r\n\r\n", .badRequest, "must be a path"),
-    Case("two spaces behind the method", "GET  / HTTP/1.1\r\n\r\n", .badRequest, "percent-encode"),
+    Case("two spaces after the method", "GET  / HTTP/1.1\r\n\r\n", .badRequest, "percent-encode"),
     Case("two spaces before the version", "GET /  HTTP/1.1\r\n\r\n", .badRequest, "percent-encode"),
-    Case("a space behind the version", "GET / HTTP/1.1 \r\n\r\n", .badRequest, "HTTP/1.1 or"),
+    Case("a space after the version", "GET / HTTP/1.1 \r\n\r\n", .badRequest, "HTTP/1.1 or"),
     Case("a version in lower case", "GET / http/1.1\r\n\r\n", .badRequest, "HTTP/1.1 or"),
     Case("a version of three parts", "GET / HTTP/1.1.1\r\n\r\n", .badRequest, "HTTP/1.1 or"),
     Case("a version with two digits", "GET / HTTP/1.10\r\n\r\n", .badRequest, "HTTP/1.1 or"),
@@ -58,7 +58,7 @@ struct HTTPParserRefusalTests {
     Case(
       "two empty lines first", "\r\n\r\nGET / HTTP/1.1\r\n", .badRequest, "start with a request"),
     Case("LF first", "\nGET / HTTP/1.1\r\n", .badRequest, "Lines must end"),
-    Case("LF behind the request line", "GET / HTTP/1.1\nHost: a\r\n\r\n", .badRequest, "Lines"),
+    Case("LF after the request line", "GET / HTTP/1.1\nHost: a\r\n\r\n", .badRequest, "Lines"),
     Case(
       "CR in the request line", "GET /\rx HTTP/1.1\r\n\r\n", .badRequest, "carriage return must"),
     Case("CR twice", "GET / HTTP/1.1\r\r\n\r\n", .badRequest, "carriage return must"),
@@ -103,7 +103,7 @@ struct HTTPParserRefusalTests {
     Case("no colon", lines: "X", .badRequest, "token"),
     Case("a name that is no token", lines: "X(: a", .badRequest, "token"),
     Case("a name outside ASCII", lines: "\u{e9}: a", .badRequest, "token"),
-    Case("LF behind a field", lines: "X: a\nY: b", .badRequest, "Lines"),
+    Case("LF after a field", lines: "X: a\nY: b", .badRequest, "Lines"),
     Case("CR in a value", lines: "X: a\rb", .badRequest, "carriage return must"),
     Case("NUL in a value", lines: "X: a\0b", .badRequest, "control"),
     Case("ESC in a value", lines: "X: \u{1b}[2J", .badRequest, "control"),
@@ -133,7 +133,7 @@ struct HTTPParserRefusalTests {
     Case("an address without a bracket", host: "[::1"),
     Case("an empty address", host: "[]"),
     Case("an address that is none", host: "[x]"),
-    Case("an address with something behind it", host: "[::1]a"),
+    Case("an address with something after it", host: "[::1]a"),
   ]
 
   static let framings = [

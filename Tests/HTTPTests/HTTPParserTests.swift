@@ -18,7 +18,7 @@ struct HTTPParserTests {
     var testDescription: String { why }
   }
 
-  /// What a head must say; the defaults are those of the simplest one.
+  /// The parts of a head; the defaults are those of the simplest head.
   struct Expected {
     var method = "GET"
     var path = "/"

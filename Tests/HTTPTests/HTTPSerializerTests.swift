@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Answers")
 struct HTTPSerializerTests {
-  /// What is sent for `response`, and what is left to send.
+  /// What is sent for `response`, and what remains to be sent.
   private func serialized(
     _ response: Response, isHead: Bool = false, minorVersion: UInt8 = 1, closes: Bool = false
   ) -> (String, HTTPSerializer.Rest) {
@@ -48,7 +48,7 @@ struct HTTPSerializerTests {
     #expect(rest == .none)
   }
 
-  @Test("The end of the connection is announced, whoever wants it")
+  @Test("The end of the connection is announced, whichever side wants it")
   func close() {
     var response = Response(.ok)
     let expected = "\(start)200 OK\(server)Connection: close\r\nContent-Length: 0\r\n\r\n"
@@ -58,7 +58,7 @@ struct HTTPSerializerTests {
     #expect(serialized(response).0 == expected)
   }
 
-  @Test("A client of HTTP/1.0 is told that the connection is kept")
+  @Test("An answer to HTTP/1.0 says that the connection is kept")
   func keepAlive() {
     #expect(
       serialized(Response(.ok), minorVersion: 0).0

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Observability
@@ -42,12 +43,11 @@ struct HistogramTests {
   @Test("Random values are where a search through the bounds finds them")
   func randomValues() {
     let seed = UInt64.random(in: 0...UInt64.max)
-    var state = seed
+    var random = SeededGenerator(seed: seed)
     let histogram = Histogram(.latency)
     var expected = HistogramTotals(.latency)
     for _ in 0..<10_000 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      let value = (state >> 24) >> (state & 31)
+      let value = random.next() >> UInt64.random(in: 24...55, using: &random)
       histogram.observe(value)
       let bucket = HistogramBounds.latency.upper.firstIndex { value <= $0 } ?? 17
       expected.counts[bucket] += 1

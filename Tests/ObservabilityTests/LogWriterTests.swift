@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The log writer")
 struct LogWriterTests {
-  /// A reader of the log that reads only when it is let.
+  /// A reader of the log that reads only when the test lets it.
   private final class SlowReader: Sendable {
     let hasStarted = DispatchSemaphore(value: 0)
     let mayGoOn = DispatchSemaphore(value: 0)
@@ -45,7 +45,7 @@ struct LogWriterTests {
     #expect(object?["dropped"] as? Int == 5)
     #expect(object?["level"] as? String == "warning")
 
-    // Once told, it is not told again.
+    // It is reported only once.
     reader.mayGoOn.signal()
     writer.write(line)
     #expect(writer.flush())

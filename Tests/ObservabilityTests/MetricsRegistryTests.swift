@@ -62,7 +62,7 @@ struct MetricsRegistryTests {
         """#)
   }
 
-  @Test("Values that are no ordinary numbers are spelt as Prometheus reads them")
+  @Test("Values are written as Prometheus reads them")
   func numbers() {
     let values: KeyValuePairs = [
       0.0: "0", 1.5: "1.5", 0.00005: "5e-05", .infinity: "+Inf", -.infinity: "-Inf", .nan: "NaN",
@@ -130,7 +130,7 @@ struct MetricsRegistryTests {
   }
 
   @Test(
-    "A name that Prometheus does not read is told from one that it does",
+    "A name that Prometheus does not accept is recognized",
     arguments: [("kv_a_total", true), ("_1", true), ("", false), ("1a", false), ("a-b", false)])
   func names(_ name: String, _ isName: Bool) {
     #expect(MetricDescription.isName(name) == isName)

@@ -45,7 +45,7 @@ struct RepeatedWarningsTests {
     #expect(lines.all.dropFirst(2) == ["failed 1000 999"])
   }
 
-  @Test("While it goes on there is a line a summary; after a quiet one the next is logged at once")
+  @Test("Each summary logs one line; after a summary without, the next warning is logged at once")
   func intervals() {
     let warnings = make()
     warnings.log("failed", kind: "a", metadata: ["cause": "1"])
@@ -60,7 +60,7 @@ struct RepeatedWarningsTests {
     #expect(lines.all.last == "failed 4")
   }
 
-  @Test("However many kinds there are, the lines are bounded, and all are counted")
+  @Test("However many kinds there are, the lines are bounded, and all warnings are counted")
   func kinds() {
     let warnings = make(kindsMax: 3)
     for number in 1...100 {

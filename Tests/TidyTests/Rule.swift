@@ -1,8 +1,8 @@
-/// One rule of the house: looks at a file and names the places that break it.
+/// One rule of the house: it checks a file and names the places that break it.
 struct Rule: Sendable {
   let breaches: @Sendable (SourceFile) -> [Breach]
 
-  /// A rule about single words and marks of Swift code.
+  /// A rule about the tokens of Swift code. `message` is given all tokens from one of them on.
   static func tokens(
     where applies: @escaping @Sendable (SourceFile) -> Bool,
     _ message: @escaping @Sendable (ArraySlice<SwiftToken>) -> String?
@@ -10,9 +10,7 @@ struct Rule: Sendable {
     Rule { file in
       guard file.isSwift, applies(file) else { return [] }
       return file.tokens.indices.compactMap { index in
-        message(file.tokens[index...]).map {
-          file.breach(line: file.tokens[index].line, $0)
-        }
+        message(file.tokens[index...]).map { file.breach(line: file.tokens[index].line, $0) }
       }
     }
   }
@@ -31,9 +29,13 @@ struct Rule: Sendable {
   }
 }
 
-extension ArraySlice<SwiftToken> {
-  /// Whether the tokens begin with these texts.
-  func starts(with texts: String...) -> Bool {
-    count >= texts.count && zip(self, texts).allSatisfy { $0.text == $1 }
-  }
+/// A place where a rule is broken.
+struct Breach: CustomStringConvertible {
+  let path: String
+  /// Counted from one.
+  let line: Int
+  /// Says what to change.
+  let message: String
+
+  var description: String { "\(path):\(line): \(message)" }
 }

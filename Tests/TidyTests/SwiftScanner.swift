@@ -1,5 +1,5 @@
-/// Cuts Swift source into tokens. It knows comments and string literals, so that a rule never
-/// trips over a word in prose, and nothing else of the language.
+/// Cuts Swift source into tokens. It knows comments and string literals, so that no rule mistakes a
+/// word in prose for code, and nothing else of the language.
 struct SwiftScanner {
   private let source: Substring
   private var position: String.Index
@@ -37,7 +37,7 @@ struct SwiftScanner {
     source[position...].utf8.starts(with: "\(prefix)".utf8)
   }
 
-  /// One step: skips what does not matter or takes a token. False at the end of the text.
+  /// One step: skips white space or a comment, or takes a token. False at the end of the text.
   private mutating func skipOrTake() -> Bool {
     guard let byte = peek() else { return false }
     switch byte {
@@ -95,8 +95,11 @@ struct SwiftScanner {
   }
 
   private mutating func takeString(pounds: Int) {
-    tokens.append(SwiftToken(text: SwiftToken.string, line: line))
+    let start = position
+    let firstLine = line
     skipString(pounds: pounds)
+    let literal = source[start..<position].trimming { $0 == "#" || $0 == "\"" }
+    tokens.append(SwiftToken(text: SwiftToken.string, line: firstLine, literal: literal))
   }
 
   /// Skips a literal whose opening marks are next: `"`, `"""`, each with any number of `#`.
@@ -126,7 +129,7 @@ struct SwiftScanner {
     }
   }
 
-  /// Skips `(…)` inside a literal, with the literals inside it.
+  /// Skips `(…)` in a literal, and the literals in it.
   private mutating func skipInterpolation() {
     var depth = 0
     repeat {
@@ -140,5 +143,34 @@ struct SwiftScanner {
       }
       advance()
     } while depth > 0 && peek() != nil
+  }
+}
+
+/// A word, a number or a punctuation mark of Swift code.
+struct SwiftToken {
+  let text: Substring
+  /// Counted from one.
+  let line: Int
+  /// What a string literal contains; nil for other tokens.
+  var literal: Substring?
+
+  /// The text of every string literal: what it contains is no code.
+  static let string: Substring = "\"\""
+
+  var isWord: Bool { text.first.map { $0.isLetter || $0 == "_" } ?? false }
+}
+
+extension ArraySlice<SwiftToken> {
+  /// Whether the tokens begin with these texts.
+  func starts(with texts: String...) -> Bool {
+    count >= texts.count && zip(self, texts).allSatisfy { $0.text == $1 }
+  }
+}
+
+extension Substring {
+  /// The text without the characters at its ends that `belongs` names.
+  fileprivate func trimming(_ belongs: (Character) -> Bool) -> Substring {
+    let rest = drop(while: belongs)
+    return rest.lastIndex { !belongs($0) }.map { rest[...$0] } ?? ""
   }
 }

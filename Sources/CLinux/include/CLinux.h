@@ -14,10 +14,7 @@ static const uint32_t kv_epollout = EPOLLOUT;
 static const uint32_t kv_epollrdhup = EPOLLRDHUP;
 static const uint32_t kv_epollet = EPOLLET;
 
-/// The descriptor inside an event: `epoll_data` is a union, which has no safe spelling in Swift.
-static inline uint64_t kv_epoll_data(const struct epoll_event *event) { return event->data.u64; }
-
-/// accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC: two system calls fewer a connection.
+/// accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC: it saves two system calls for each connection.
 int kv_accept4(int listener);
 #endif
 

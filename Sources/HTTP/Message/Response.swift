@@ -1,22 +1,68 @@
-/// An answer, without what the server adds to each: `Date`, `X-Request-Id`, `Content-Length`,
-/// `Connection`.
+import Basics
+
+/// An answer, without the fields that the server adds to each: `Date`, `X-Request-Id`,
+/// `Content-Length`, `Connection`.
 public struct Response: Sendable {
-  /// The status.
   public var status: Status
-  /// The header fields.
   public var fields: FieldBlock
-  /// The body. For HEAD it is what GET would answer: the server sends its length only.
+  /// The body. The answer to HEAD has the body of GET: the server sends only its length.
   public var body: [UInt8]
-  /// Whether the connection ends with this answer.
+  /// Whether the server closes the connection after this answer.
   public var closesConnection = false
-  /// Bytes of `HTTPServerState.takeAnswerRoom` that were taken for this answer: the server returns
-  /// them once it has been sent.
+  /// The bytes that `HTTPServerState.takeAnswerRoom` took for this answer. The server returns them
+  /// once the answer has been sent.
   public var roomTaken = 0
 
-  /// An answer without fields and body, unless they are given.
   public init(_ status: Status, fields: FieldBlock = FieldBlock(), body: [UInt8] = []) {
     self.status = status
     self.fields = fields
     self.body = body
+  }
+}
+
+/// Header fields as the bytes that are sent.
+///
+/// A value must contain no CR, LF or NUL (RFC 9110 §5.5). `append` leaves out a field whose value
+/// does: text that a client has stored, as a content type, must never begin a field of its own.
+public struct FieldBlock: Sendable {
+  /// `Name: value\r\n` for every field.
+  public private(set) var bytes: [UInt8] = []
+
+  public init() {}
+
+  /// Reserves `capacity` bytes for all fields together.
+  public init(reserving capacity: Int) { bytes.reserveCapacity(capacity) }
+
+  /// Adds a field whose value is known at compile time.
+  public mutating func append(_ name: StaticString, _ value: StaticString) {
+    bytes.append(name)
+    bytes.append(": ")
+    bytes.append(value)
+    bytes.append("\r\n")
+  }
+
+  /// Adds whole fields that are known at compile time, each with its CR LF.
+  public mutating func append(lines: StaticString) { bytes.append(lines) }
+
+  public mutating func append(_ name: StaticString, _ value: String) {
+    append(name) { $0.append(contentsOf: value.utf8) }
+  }
+
+  public mutating func append(_ name: StaticString, decimal value: Int64) {
+    append(name) { $0.append(decimal: value) }
+  }
+
+  /// Adds a field whose value `write` appends.
+  public mutating func append(_ name: StaticString, _ write: (inout [UInt8]) -> Void) {
+    let start = bytes.count
+    bytes.append(name)
+    bytes.append(": ")
+    let valueStart = bytes.count
+    write(&bytes)
+    for index in valueStart..<bytes.count where bytes[index] < 0x20 && bytes[index] != 0x09 {
+      bytes.removeSubrange(start...)
+      return
+    }
+    bytes.append("\r\n")
   }
 }

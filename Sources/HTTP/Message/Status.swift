@@ -1,11 +1,8 @@
-// A status names itself.
-// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
-
 /// A status code with its reason phrase (RFC 9110 §15).
 public struct Status: Equatable, Sendable {
   /// 100 to 599.
   public let code: Int
-  /// What the status line says behind the code.
+  /// The text after the code in the status line.
   public let reason: StaticString
 
   private init(_ code: Int, _ reason: StaticString) {
@@ -13,14 +10,12 @@ public struct Status: Equatable, Sendable {
     self.reason = reason
   }
 
-  /// Equal codes are equal statuses.
   public static func == (left: Status, right: Status) -> Bool { left.code == right.code }
 
   public static let ok = Status(200, "OK")
   public static let created = Status(201, "Created")
   public static let accepted = Status(202, "Accepted")
   public static let noContent = Status(204, "No Content")
-  public static let permanentRedirect = Status(308, "Permanent Redirect")
   public static let found = Status(302, "Found")
   public static let notModified = Status(304, "Not Modified")
   public static let badRequest = Status(400, "Bad Request")
@@ -30,7 +25,6 @@ public struct Status: Equatable, Sendable {
   public static let methodNotAllowed = Status(405, "Method Not Allowed")
   public static let requestTimeout = Status(408, "Request Timeout")
   public static let conflict = Status(409, "Conflict")
-  public static let gone = Status(410, "Gone")
   public static let preconditionFailed = Status(412, "Precondition Failed")
   public static let contentTooLarge = Status(413, "Content Too Large")
   public static let uriTooLong = Status(414, "URI Too Long")
@@ -43,4 +37,18 @@ public struct Status: Equatable, Sendable {
   public static let notImplemented = Status(501, "Not Implemented")
   public static let serviceUnavailable = Status(503, "Service Unavailable")
   public static let versionNotSupported = Status(505, "HTTP Version Not Supported")
+}
+
+/// Why the server refuses a request that violates HTTP or exceeds a limit, before a handler sees
+/// it.
+public struct HTTPProblem: Error, Equatable, Sendable {
+  /// The status of the answer, after which the connection is closed.
+  public let status: Status
+  /// Tells the client what to change.
+  public let detail: String
+
+  init(_ status: Status, _ detail: String) {
+    self.status = status
+    self.detail = detail
+  }
 }

@@ -1,39 +1,37 @@
 internal import Basics
 internal import EventLoop
 
-/// Serves the requests of one connection, one after the other (RFC 9112 §9).
+/// Serves the requests of one connection, one after another (RFC 9112 §9).
 ///
-/// It lives on its loop: requests in, answers out, nothing shared. Answers of pipelined requests
-/// gather in `output` and go out in one write when no further request is buffered.
+/// It lives on its loop and shares nothing. The answers to pipelined requests are collected in
+/// `output` and sent in one write when no further request is buffered.
 final class HTTPConnection {
   private let socket: Socket
   private let context: HTTPContext
   private var parser: HTTPParser
   private var input = InputBuffer()
   private var output: [UInt8] = []
-  /// Whether it waits for the first byte of a request.
+  /// Whether the connection waits for the first byte of a request.
   private var isIdle = false
-  /// Whether it ends unless a request is there already.
+  /// Whether the connection ends unless a request has arrived already.
   private var mustEnd = false
-  /// Bytes taken for the body of the request that is being served.
+  /// The bytes counted for the body of the current request.
   private var bodyBytesHeld = 0
-  /// Bytes taken for the answer that is being sent.
+  /// The bytes counted for the current answer.
   private var answerBytesHeld = 0
 
-  /// Bytes asked of the kernel in one read.
+  /// How many bytes one read asks for.
   private static let readBytes = 16 << 10
-  /// Answers of pipelined requests that gather before they are sent in any case.
+  /// When the collected answers exceed this, they are sent in any case.
   private static let outputBytesMax = 64 << 10
-  /// A body up to here finds room when larger ones do not.
-  private static let smallBodyBytesMax = 64 << 10
 
-  /// Why a connection ends without an answer.
+  /// Why a connection ends before a request is complete.
   private enum Ending: Error {
-    /// The client is gone, or too slow to be waited for.
+    /// The client is gone or too slow.
     case gone
-    /// HTTP refuses what came.
+    /// The server refuses the request.
     case refused(HTTPProblem, RequestID)
-    /// The handler refuses a body.
+    /// The handler refuses the body.
     case answered(Response, RequestHead, RequestID)
   }
 
@@ -43,7 +41,7 @@ final class HTTPConnection {
     parser = HTTPParser(limits: context.configuration.limits)
   }
 
-  /// Serves until either side is done; the socket is then still open.
+  /// Serves until either side ends the connection. The socket is still open then.
   func run() async {
     do throws(Ending) {
       while let head = try await nextHead() {
@@ -59,23 +57,23 @@ final class HTTPConnection {
     }
   }
 
-  /// Answers `problem` without having read a request, and ends.
+  /// Answers with `problem`, without reading a request, and ends.
   func refuse(with problem: HTTPProblem) async {
     await end(
       with: .refused(problem, context.makeRequestID()),
       lingering: context.configuration.lingerTimeout)
   }
 
-  /// A connection without a request ends now; others end after their answer while the server
-  /// drains.
+  /// Ends the connection if it waits for a request. While the server drains, the other connections
+  /// end after their answers.
   func endIfIdle() {
     guard isIdle else { return }
-    // The interrupt alone would be lost on a connection that an event has just woken in vain.
+    // The interrupt alone would have no effect if an event has just ended the wait.
     mustEnd = true
     socket.interrupt()
   }
 
-  /// Reads the body, has the request answered and queues the answer; true: it was the last.
+  /// Reads the body, calls the handler and queues its answer. True if it was the last.
   private func serve(_ head: RequestHead) async throws(Ending) -> Bool {
     let id = context.requestID(for: head)
     let request = Request(head: head, body: try await readBody(of: head, id: id), id: id)
@@ -103,7 +101,7 @@ final class HTTPConnection {
     return isLast
   }
 
-  /// Counts an answer from now on, if it is not one of those that are copied into `output`.
+  /// Counts an answer, unless it is short and is only copied into `output`.
   private func hold(_ response: Response) {
     let isLong = response.body.count > HTTPSerializer.copiedBodyBytesMax
     guard isLong || response.roomTaken > 0 else { return }
@@ -121,7 +119,7 @@ final class HTTPConnection {
 // MARK: - Heads
 
 extension HTTPConnection {
-  /// The next request's head; nil when there is none to come.
+  /// The head of the next request; nil if there is none.
   private func nextHead() async throws(Ending) -> RequestHead? {
     var hasDeadline = false
     while true {
@@ -130,7 +128,7 @@ extension HTTPConnection {
       if input.isEmpty {
         guard try await awaitRequest() else { return nil }
       } else {
-        // One deadline from a head's first byte to its last: a slow client can't stretch it.
+        // One deadline from the first byte of a head to the last: a slow client can't extend it.
         if !hasDeadline { socket.setDeadline(after: context.configuration.headTimeout) }
         hasDeadline = true
         guard try await fill(problem: "the header section took too long") else {
@@ -153,7 +151,7 @@ extension HTTPConnection {
     }
   }
 
-  /// Waits for the first bytes of a request; false: none will come.
+  /// Waits for the first bytes of a request. False if the connection ends instead.
   private func awaitRequest() async throws(Ending) -> Bool {
     input.exchangeStorage { context.giveBack(&$0) }
     context.giveBack(&output)
@@ -167,7 +165,7 @@ extension HTTPConnection {
       switch read() {
       case .bytes: return true
       case .end, .failed: return false
-      // The look above was the last: a request that came before the interrupt is still served.
+      // This was the last read: a request that had come before the interrupt is still served.
       case .wouldBlock: if wakeup == .interrupted { return false }
       }
     }
@@ -185,10 +183,9 @@ extension HTTPConnection {
         throw .refused(
           HTTPProblem(.contentTooLarge, "the body may have at most \(bytesMax) bytes"), id)
       }
-      // Nothing is taken for what has only been announced, but what can't fit is not asked for.
-      guard context.state.bodyBytesHeld <= bodyBytesMax(for: length) - length else {
-        throw Self.tooManyBodies(id)
-      }
+      // A length that is only announced is not counted, but a body that can't fit is not read.
+      let room = context.configuration.bodyBytesMax(for: length)
+      guard context.state.bodyBytesHeld <= room - length else { throw Self.tooManyBodies(id) }
     }
     if head.expectsContinue, input.isEmpty { try await sendContinue() }
     return switch head.framing {
@@ -205,7 +202,7 @@ extension HTTPConnection {
 
   private func readBody(length: Int, id: RequestID) async throws(Ending) -> [UInt8] {
     var body: [UInt8] = []
-    // Room grows with what arrives: a length alone must not cost memory.
+    // The buffer grows with the bytes that arrive: a length alone must not cost memory.
     body.reserveCapacity(min(length, 64 << 10))
     input.move(upTo: length, to: &body)
     try hold(body.count, id: id)
@@ -241,7 +238,7 @@ extension HTTPConnection {
     }
   }
 
-  /// Decodes what has come in; true: the body has ended.
+  /// Decodes the received bytes. True if the body has ended.
   private func decode(
     with decoder: inout ChunkedDecoder, into body: inout [UInt8], id: RequestID
   ) throws(Ending) -> Bool {
@@ -266,9 +263,9 @@ extension HTTPConnection {
     Pace(bytesPerSecond: context.configuration.bytesPerSecondMin, over: window)
   }
 
-  /// Takes so many further bytes, which have arrived, from what bodies may have in memory.
+  /// Counts bytes of the body that have arrived against the limit of all bodies.
   private func hold(_ count: Int, id: RequestID) throws(Ending) {
-    let bytesMax = bodyBytesMax(for: bodyBytesHeld + count)
+    let bytesMax = context.configuration.bodyBytesMax(for: bodyBytesHeld + count)
     guard context.state.takeBodyBytes(count, max: bytesMax) else { throw Self.tooManyBodies(id) }
     bodyBytesHeld += count
   }
@@ -277,14 +274,6 @@ extension HTTPConnection {
     if bodyBytesHeld == 0 { return }
     context.state.returnBodyBytes(bodyBytesHeld)
     bodyBytesHeld = 0
-  }
-
-  /// How much all bodies may take for one of so many bytes to be read: large ones leave a quarter
-  /// to small ones. Alone, any fits that the bound allows.
-  private func bodyBytesMax(for count: Int) -> Int {
-    let bytesMax = context.configuration.bodyBytesMax
-    guard count > Self.smallBodyBytesMax else { return bytesMax }
-    return max(bytesMax / 4 * 3, min(count, bytesMax))
   }
 
   private static func tooManyBodies(_ id: RequestID) -> Ending {
@@ -300,7 +289,7 @@ extension HTTPConnection {
 // MARK: - Reading and writing
 
 extension HTTPConnection {
-  /// Waits for more input; false at its end. The deadline is the caller's.
+  /// Waits for more input, until the deadline that the caller has set. False at the end.
   private func fill(problem: String) async throws(Ending) -> Bool {
     while true {
       switch read() {
@@ -329,12 +318,12 @@ extension HTTPConnection {
     output.removeAll(keepingCapacity: true)
   }
 
-  /// Sends bytes; `isHeld`: they have been counted.
+  /// Sends bytes. `isHeld` says whether they have been counted.
   private func send(_ bytes: [UInt8], isHeld: Bool = false) async throws(Ending) {
     var start = 0
     try write(bytes, from: &start)
     if start == bytes.count { return }
-    // The client reads more slowly than it asks. Past the common bound it is given up.
+    // The client reads too slowly. If all answers together exceed their limit, it is disconnected.
     let counted = isHeld ? 0 : bytes.count
     let answerBytesMax = context.configuration.answerBytesMax
     guard context.state.takeAnswerBytes(counted, max: answerBytesMax) else { throw .gone }
@@ -372,16 +361,16 @@ extension HTTPConnection {
       }
       try await flush()
       try await linger(for: time)
-    } catch {}  // the client is gone: there is nobody left to tell
+    } catch {}  // the client is gone
   }
 
-  /// Reads and drops what the client still sends: closing with unread input would reset the
-  /// connection, and could take the answer away before the client has read it (RFC 9112 §9.6). A
-  /// proxy that is reset in the middle of a body takes this server for a dead one.
+  /// Reads and drops what the client still sends. A close with unread input would reset the
+  /// connection, and the client could lose the answer before it has read it (RFC 9112 §9.6). A
+  /// proxy whose connection is reset in the middle of a body considers this server dead.
   private func linger(for time: Duration) async throws(Ending) {
     socket.finishWriting()
     socket.setDeadline(after: time)
-    // Who leaves does not wait for it.
+    // A server that leaves does not wait for it.
     isIdle = true
     defer { isIdle = false }
     var dropped = 0

@@ -1,33 +1,31 @@
 public import EventLoop
 public import Logging
 
-/// Accepts and serves the connections of one event loop.
+/// Accepts and serves connections on one event loop.
 ///
 /// Start it with `withTaskExecutorPreference(server.loop.executor) { await server.run(listener) }`.
 public actor HTTPServer {
-  /// The loop that everything here runs on.
   public nonisolated let loop: EventLoop
   private let context: HTTPContext
   private nonisolated let state: HTTPServerState
   private let logger: Logger
   private var listener: Socket?
   private var connections: [ObjectIdentifier: (connection: HTTPConnection, socket: Socket)] = [:]
-  /// Connections that were open when draining began, and who waits for their end.
+  /// The connections that were open when draining began, and the callers that wait for their end.
   private var drainingConnections: Set<ObjectIdentifier> = []
   private var drainWaiters: [CheckedContinuation<Void, Never>] = []
 
-  /// When it was logged last that no descriptor is left.
+  /// When the warning that no descriptor is left was logged last.
   private var exhaustionLoggedAt: ContinuousClock.Instant?
 
-  /// Connections that are being told that there are too many.
+  /// How many connections are being refused with a 503.
   private var refusals = 0
-  /// Refusals at a time; what comes beyond is closed without a word.
+  /// The most refusals at a time; further connections are closed without an answer.
   private static let refusalsMax = 64
 
-  /// The loop's executor: the actor is pinned to it.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
 
-  /// Makes a server; `handler` and `observer` belong to its loop from now on.
+  /// Makes a server. `handler` and `observer` belong to its loop from then on.
   public init(
     loop: EventLoop, configuration: HTTPConfiguration, state: HTTPServerState, logger: Logger,
     handler: sending any HTTPHandler, observer: sending any HTTPObserver
@@ -39,7 +37,7 @@ public actor HTTPServer {
       configuration: configuration, state: state, handler: handler, observer: observer)
   }
 
-  /// Serves until the last connection after `leave()`, or `abort()`.
+  /// Serves until `leave()` or `abort()` has been called and the last connection has ended.
   public func run(_ listener: Listener) async {
     let socket = Socket(adopting: listener, on: loop)
     self.listener = socket
@@ -50,20 +48,20 @@ public actor HTTPServer {
     }
   }
 
-  /// Starts to let go of clients: every connection ends with its next answer. New connections are
-  /// still accepted, so that whoever asks for readiness is told 503 and not refused.
+  /// Begins to drain: every connection is closed after its next answer. New connections are still
+  /// accepted, so that a readiness probe is answered with 503 and not refused.
   public func drain() {
     context.state.startDraining()
     drainingConnections = Set(connections.keys)
   }
 
-  /// Ends the connections that wait for a request. Give those who are just sending one a moment
-  /// after `drain()`: they could not tell whether it was read (RFC 9112 §9.5).
+  /// Ends the connections that wait for a request. Call it a moment after `drain()`: a client that
+  /// is just sending a request could not know whether the server has read it (RFC 9112 §9.5).
   public func endIdleConnections() {
     for (connection, _) in connections.values { connection.endIfIdle() }
   }
 
-  /// Whether any server of the process has a connection open; for any thread.
+  /// Whether any server of the process has a connection open. Any thread may ask.
   public nonisolated var hasConnections: Bool { state.connectionsOpen > 0 }
 
   /// Waits until the connections that were open at `drain()` have ended.
@@ -72,16 +70,16 @@ public actor HTTPServer {
     await withCheckedContinuation { drainWaiters.append($0) }
   }
 
-  /// Closes the door; what has arrived is still answered. Call it on no server before all of them
+  /// Stops accepting; requests that have arrived are still answered. Call it only after all servers
   /// have drained: until then the kernel may queue a connection at any of their listeners, and
-  /// those that wait at a listener when it closes are reset.
+  /// resets those that wait at a listener when it closes.
   public func leave() {
     context.isLeaving = true
     listener?.interrupt()
     endIdleConnections()
   }
 
-  /// Closes every connection, whatever it is doing.
+  /// Closes every connection at once.
   public func abort() {
     context.state.startDraining()
     leave()
@@ -99,9 +97,9 @@ public actor HTTPServer {
 // MARK: - Accepting
 
 extension HTTPServer {
-  /// How long to wait when no descriptor is left, before the next try.
+  /// The pause before the next try when no descriptor is left.
   private static let exhaustedPause = Duration.milliseconds(100)
-  /// How often that is logged at most: it lasts, and there are ten tries a second.
+  /// The shortest time between two warnings: the state lasts, and there are ten tries a second.
   private static let exhaustedLogInterval = Duration.seconds(60)
 
   private func reportExhaustion() {
@@ -132,7 +130,7 @@ extension HTTPServer {
 
   private func admit(_ descriptor: Int32, into group: inout DiscardingTaskGroup) {
     let connectionsMax = context.configuration.connectionsMax
-    // A child task inherits the preference for the loop, so its first step runs there too.
+    // A child task inherits the preference for the loop, so it runs there from its first step on.
     if context.state.takeConnection(max: connectionsMax) {
       group.addTask { await self.serve(descriptor) }
       return
@@ -146,7 +144,7 @@ extension HTTPServer {
     }
   }
 
-  /// A connection too many gets a 503, and a moment to read it.
+  /// Answers a connection above the limit with 503 and gives it a moment to read the answer.
   private func refuse(_ descriptor: Int32) async {
     let socket = Socket(adopting: descriptor, on: loop)
     let problem = HTTPProblem(.serviceUnavailable, "too many connections are open; try again")
@@ -168,4 +166,61 @@ extension HTTPServer {
     connections[key] = nil
     if drainingConnections.remove(key) != nil, drainingConnections.isEmpty { endDrain() }
   }
+}
+
+/// The limits of a server and its connections.
+public struct HTTPConfiguration: Sendable {
+  public var limits = HTTPLimits()
+  /// The most connections on all loops together. A further one is answered with 503 and closed.
+  public var connectionsMax = 10_000
+  /// The most bytes of request bodies in memory, on all loops together; only bytes that have
+  /// arrived count. A body that does not fit is answered with 503. Bodies above 64 KiB leave a
+  /// quarter of the room to smaller ones.
+  public var bodyBytesMax = 256 << 20
+  /// The most bytes of answers in memory, on all loops together. When they are reached, the
+  /// connection of a client that is slow to read its answer is closed.
+  public var answerBytesMax = 256 << 20
+  /// The time from the first byte of a head to its last. A slower head is answered with 408.
+  public var headTimeout = Duration.seconds(10)
+  /// The time in which a body must end, or come at `bytesPerSecondMin`. A slower body is answered
+  /// with 408.
+  public var bodyTimeout = Duration.seconds(10)
+  /// The time in which a client must read an answer to its end, or at `bytesPerSecondMin`. The
+  /// connection of a slower client is closed.
+  public var writeTimeout = Duration.seconds(10)
+  /// The slowest transfer that is not broken off.
+  public var bytesPerSecondMin = 4 << 10
+  /// How long a connection may wait for a request before it is closed.
+  public var idleTimeout = Duration.seconds(60)
+  /// How long a client may take to read the last answer before the connection is torn down.
+  public var lingerTimeout = Duration.seconds(1)
+  /// The same after a refusal, whose body may still be on its way.
+  public var refusedTimeout = Duration.seconds(10)
+  /// How many bytes are read and dropped after the last answer. It is more than a proxy passes on:
+  /// the proxy in front accepts bodies of up to 8 MiB.
+  public var lingerBytesMax = 16 << 20
+
+  /// The longest body for which room is kept when larger ones find none.
+  private static let smallBodyBytesMax = 64 << 10
+
+  public init() {}
+
+  /// How many bytes all bodies together may have if one of `count` bytes is read. Large bodies
+  /// leave a quarter of the limit to small ones; a body that is alone may use all of it.
+  func bodyBytesMax(for count: Int) -> Int {
+    guard count > Self.smallBodyBytesMax else { return bodyBytesMax }
+    return max(bodyBytesMax / 4 * 3, min(count, bodyBytesMax))
+  }
+}
+
+/// Counts what happens on the connections of one loop.
+public protocol HTTPObserver {
+  func connectionOpened()
+  func connectionClosed()
+  /// A connection was refused because there were too many.
+  func connectionRefused()
+  func received(bytes: Int)
+  func sent(bytes: Int)
+  /// The server refused a request before a handler saw it.
+  func refused(_ status: Status)
 }

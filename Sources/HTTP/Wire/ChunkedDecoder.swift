@@ -1,15 +1,15 @@
 import Basics
 
-/// Undoes the chunked transfer coding (RFC 9112 §7.1): a state machine without I/O.
+/// Decodes the chunked transfer coding (RFC 9112 §7.1): a state machine without I/O.
 ///
-/// Everything but a chunk's data is looked at byte by byte, so the result does not depend on how
-/// the input was cut. Chunk extensions are passed over, trailer fields are checked and dropped.
+/// It reads everything but the data of chunks byte by byte, so the result does not depend on how
+/// the input is cut. Chunk extensions are ignored; trailer fields are checked and dropped.
 struct ChunkedDecoder {
-  /// How far the body has come. `consumed` bytes of the input are done with.
+  /// What the input contains. The first `consumed` bytes of it have been used.
   enum Outcome: Equatable {
-    /// All of the input belongs to the body: call again with what follows it.
+    /// All of the input belongs to the body: call again with the bytes that follow.
     case incomplete(consumed: Int)
-    /// The body ends at `consumed`; the next message starts there.
+    /// The body ends at `consumed`, where the next message starts.
     case end(consumed: Int)
   }
 
@@ -38,7 +38,7 @@ struct ChunkedDecoder {
   private var trailerBytes = 0
   private var trailerFields = 0
 
-  /// A decoder at the start of a body of at most `bodyBytesMax` bytes, coding not counted.
+  /// A decoder at the start of a body whose data may have `bodyBytesMax` bytes.
   init(bodyBytesMax: Int, limits: HTTPLimits = HTTPLimits()) {
     self.bodyBytesMax = bodyBytesMax
     self.limits = limits
@@ -46,7 +46,7 @@ struct ChunkedDecoder {
 
   /// Decodes `input`, the next bytes of the message, and appends the data in it to `body`.
   ///
-  /// Not to be called again after `end` or an error.
+  /// Do not call it again after `end` or an error.
   mutating func decode(
     _ input: Span<UInt8>, into body: inout [UInt8]
   ) throws(HTTPProblem) -> Outcome {
@@ -66,7 +66,7 @@ struct ChunkedDecoder {
     return .incomplete(consumed: index)
   }
 
-  /// The state behind `byte`, which is not data.
+  /// The state after `byte`, which is not data.
   private mutating func next(_ byte: UInt8) throws(HTTPProblem) -> State {
     switch state {
     case .sizeStart, .size, .sizeExtension, .sizeLineFeed: return try afterSize(byte)
@@ -98,7 +98,7 @@ struct ChunkedDecoder {
     case .sizeExtension: return try afterExtension(byte)
     default:
       guard byte == .lineFeed else { throw ChunkedDecoder.badLineEnd }
-      // RFC 9112 §7.1: a size of zero is the last chunk's, which has no data.
+      // RFC 9112 §7.1: the last chunk has a size of zero and no data.
       guard size > 0 else { return .trailerStart }
       bodyBytes += size
       return .data(remaining: size)
@@ -106,13 +106,13 @@ struct ChunkedDecoder {
   }
 
   private mutating func afterDigit(_ byte: UInt8, digits: Int) throws(HTTPProblem) -> State {
-    // RFC 9112 §7.1: `chunk-size = 1*HEXDIG`; no sign, no `0x`, no white space; zeros without end
-    // would be a way to keep a connection busy for nothing.
+    // RFC 9112 §7.1: `chunk-size = 1*HEXDIG`, without sign, `0x` or white space. Digits are
+    // limited, so that endless zeros can't keep a connection busy.
     guard let digit = byte.hexadecimalDigit, digits < 16 else {
       throw byte == .lineFeed ? ChunkedDecoder.badLineEnd : ChunkedDecoder.badSize
     }
-    // RFC 9112 §7.1: a recipient must expect sizes that overflow. A size only grows with each
-    // digit.
+    // RFC 9112 §7.1: a recipient must expect sizes that overflow. Each digit only makes a size
+    // larger.
     let (shifted, overflows) = size.multipliedReportingOverflow(by: 16)
     guard !overflows, shifted <= bodyBytesMax - bodyBytes,
       digit <= bodyBytesMax - bodyBytes - shifted
@@ -125,14 +125,15 @@ struct ChunkedDecoder {
   }
 
   private mutating func afterExtension(_ byte: UInt8) throws(HTTPProblem) -> State {
-    // RFC 9112 §7.1.1: unknown extensions must be ignored, but their length ought to be limited.
+    // RFC 9112 §7.1.1: unknown extensions must be ignored, but their length should be limited.
     extensionBytes += 1
     guard extensionBytes <= limits.chunkExtensionBytesMax else {
       throw HTTPProblem(
         .badRequest,
         "The chunk extensions must have at most \(limits.chunkExtensionBytesMax) bytes altogether.")
     }
-    // RFC 9112 §2.2: a line ends with CRLF; a single LF in an extension is a known way to smuggle.
+    // RFC 9112 §2.2: a line ends with CRLF. A lone LF in an extension is a known way to smuggle
+    // requests.
     guard !byte.endsLine else {
       throw byte == .lineFeed ? ChunkedDecoder.badLineEnd : ChunkedDecoder.controlCharacter
     }

@@ -1,72 +1,85 @@
 import Basics
 
-/// Dates as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate, RFC 9110 §5.6.7).
+/// Dates in the formats of HTTP (RFC 9110 §5.6.7), as seconds after 1970-01-01T00:00:00Z.
 public enum HTTPDate {
-  /// The length of every date, in bytes.
-  public static let byteCount = 29
+  private static let months = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+  ]
 
-  /// Appends the date that is so many seconds after 1970-01-01T00:00:00Z.
-  ///
-  /// Years have four digits: dates before the year 0 or behind 9999 are written as its first or
-  /// last second.
+  /// Appends a date as `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate). Years have four digits, as in
+  /// `CivilTime`.
   public static func append(seconds: Int64, to output: inout [UInt8]) {
-    let seconds = min(max(seconds, -62_167_219_200), 253_402_300_799)
-    let days = seconds.flooring(by: 86_400)
-    let secondOfDay = seconds - days * 86_400
-    let (year, month, day) = civil(daysSinceEpoch: days)
-    // 1970-01-01 was a Thursday.
-    let weekday = (days + 4) - (days + 4).flooring(by: 7) * 7
-    output.append(letters: "SunMonTueWedThuFriSat", weekday)
+    let time = CivilTime(secondsSinceEpoch: seconds)
+    output.append(letters: "SunMonTueWedThuFriSat", time.weekday)
     output.append(", ")
-    output.append(twoDigits: day)
+    output.append(decimal: time.day, digits: 2)
     output.append(.space)
-    output.append(letters: "JanFebMarAprMayJunJulAugSepOctNovDec", month - 1)
+    output.append(letters: "JanFebMarAprMayJunJulAugSepOctNovDec", time.month - 1)
     output.append(.space)
-    output.append(twoDigits: year / 100)
-    output.append(twoDigits: year % 100)
+    output.append(decimal: time.year, digits: 4)
     output.append(.space)
-    output.append(twoDigits: secondOfDay / 3_600)
+    output.append(decimal: time.hour, digits: 2)
     output.append(.colon)
-    output.append(twoDigits: secondOfDay / 60 % 60)
+    output.append(decimal: time.minute, digits: 2)
     output.append(.colon)
-    output.append(twoDigits: secondOfDay % 60)
+    output.append(decimal: time.second, digits: 2)
     output.append(" GMT")
   }
 
-  /// Year, month (1 to 12) and day of the month in the Gregorian calendar.
+  /// Parses a date in any of the three formats that a recipient must accept; nil if it is none.
   ///
-  /// Counts in eras of 400 years, 146,097 days each, whose years start on the first of March: so
-  /// the leap day is a year's last one, and the months' lengths follow a straight line (Howard
-  /// Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
-  public static func civil(daysSinceEpoch days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-    let shifted = days + 719_468
-    let era = shifted.flooring(by: 146_097)
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra =
-      (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let monthFromMarch = (5 * dayOfYear + 2) / 153
-    let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-    let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
+  /// A year of two digits is the latest year with these digits that is at most 50 years after
+  /// `now`.
+  public static func seconds(_ field: ArraySlice<UInt8>, now: Int64) -> Int64? {
+    let words = field.split { $0 == .space || $0 == .comma || $0 == UInt8(ascii: "-") }
+    switch words.count {
+    case 6:
+      // `Sun, 06 Nov 1994 08:49:37 GMT`, or the format of RFC 850: `Sunday, 06-Nov-94 08:49:37
+      // GMT`.
+      guard words[5].elementsEqual("GMT".utf8), let number = number(words[3]) else { return nil }
+      let year = words[3].count == 2 ? century(of: number, now: now) : number
+      guard words[3].count == 2 || words[3].count == 4 else { return nil }
+      return seconds(year: year, month: words[2], day: words[1], time: words[4])
+    case 5:
+      // The format of asctime: `Sun Nov  6 08:49:37 1994`.
+      guard words[4].count == 4, let year = number(words[4]) else { return nil }
+      return seconds(year: year, month: words[1], day: words[2], time: words[3])
+    default: return nil
+    }
   }
-}
 
-extension Int64 {
-  /// The quotient by a positive divisor, rounded down.
-  fileprivate func flooring(by divisor: Int64) -> Int64 {
-    let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-    return remainder < 0 ? quotient - 1 : quotient
+  private static func seconds(
+    year: Int64, month: ArraySlice<UInt8>, day: ArraySlice<UInt8>, time: ArraySlice<UInt8>
+  ) -> Int64? {
+    let parts = time.split(separator: .colon, omittingEmptySubsequences: false)
+    guard let month = months.firstIndex(where: { month.elementsEqual($0.utf8) }),
+      day.count <= 2, let day = number(day), parts.count == 3, parts.allSatisfy({ $0.count == 2 }),
+      let hour = number(parts[0]), let minute = number(parts[1]), let second = number(parts[2]),
+      hour < 24, minute < 60, second <= 60,
+      let days = CivilTime.daysSinceEpoch(year: year, month: Int64(month) + 1, day: day)
+    else { return nil }
+    return days * 86_400 + hour * 3_600 + minute * 60 + second
+  }
+
+  private static func century(of year: Int64, now: Int64) -> Int64 {
+    let latest = CivilTime(secondsSinceEpoch: now).year + 50
+    let candidate = latest / 100 * 100 + year
+    return candidate > latest ? candidate - 100 : candidate
+  }
+
+  private static func number(_ digits: ArraySlice<UInt8>) -> Int64? {
+    guard !digits.isEmpty, digits.count <= 4 else { return nil }
+    var value: Int64 = 0
+    for byte in digits {
+      guard let digit = byte.decimalDigit else { return nil }
+      value = value * 10 + Int64(digit)
+    }
+    return value
   }
 }
 
 extension [UInt8] {
-  fileprivate mutating func append(twoDigits value: Int64) {
-    append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10))
-    append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
-  }
-
-  /// Appends the `index`th of the three-letter names that `names` strings together.
+  /// Appends the three-letter name at `index` of `names`, which are written without separators.
   fileprivate mutating func append(letters names: StaticString, _ index: Int64) {
     let start = Int(index) * 3
     names.withUTF8Buffer { append(contentsOf: $0[start..<start + 3]) }

@@ -1,8 +1,9 @@
 import Basics
 
-/// The header section as far as it has come (RFC 9112 §5), with what in it concerns HTTP itself.
+/// The header section that has come so far (RFC 9112 §5), and what its fields say about the message
+/// and the connection.
 struct HeaderSection {
-  /// The request line's version, which decides what some fields mean.
+  /// The version of the request line, on which the meaning of some fields depends.
   var minorVersion: UInt8 = 1
   private(set) var fields: [RequestHead.Field] = []
 
@@ -13,7 +14,7 @@ struct HeaderSection {
   private var wantsKeepAlive = false
   private var wantsContinue = false
 
-  /// Takes the next field; its places are kept relative to `headStart`.
+  /// Adds the next field. Its positions are kept relative to `headStart`.
   mutating func append(
     _ line: FieldLine, of input: Span<UInt8>, headStart: Int
   ) throws(HTTPProblem) {
@@ -36,16 +37,16 @@ struct HeaderSection {
     }
   }
 
-  /// Hands the fields out, and keeps none.
+  /// Returns the fields and keeps none.
   mutating func takeFields() -> [RequestHead.Field] {
     var taken: [RequestHead.Field] = []
     swap(&taken, &fields)
     return taken
   }
 
-  /// What the whole section says about the message, once the empty line behind it has come.
+  /// How a body follows. Call it once the empty line after the section has come.
   func framing() throws(HTTPProblem) -> RequestHead.Framing {
-    // RFC 9112 §3.2: a request of HTTP/1.1 without Host must be answered with 400.
+    // RFC 9112 §3.2: an HTTP/1.1 request without Host must be answered with 400.
     guard hasHost || minorVersion == 0 else {
       throw HTTPProblem(.badRequest, "The request must have a Host field.")
     }
@@ -55,12 +56,13 @@ struct HeaderSection {
     return .length(contentLength)
   }
 
-  /// Whether the connection persists (RFC 9112 §9.3): `close` goes before everything else.
+  /// Whether the connection persists (RFC 9112 §9.3): `close` takes precedence over everything
+  /// else.
   var keepsAlive: Bool { !wantsClose && (minorVersion >= 1 || wantsKeepAlive) }
 
-  /// Whether the client waits for a 100.
+  /// Whether the client waits for a 100 before it sends the body.
   func expectsContinue(_ framing: RequestHead.Framing) -> Bool {
-    // RFC 9110 §10.1.1: a 100-continue in HTTP/1.0 must be ignored, and without content there is
+    // RFC 9110 §10.1.1: 100-continue must be ignored in HTTP/1.0, and a request without content has
     // nothing to continue with.
     wantsContinue && minorVersion >= 1 && framing != .none
   }
@@ -82,7 +84,7 @@ struct HeaderSection {
   private mutating func readContentLength(
     _ input: Span<UInt8>, _ value: Range<Int>
   ) throws(HTTPProblem) {
-    // RFC 9112 §6.3: a repeated length may be refused even where both say the same.
+    // RFC 9112 §6.3: a repeated length may be refused even if both are equal.
     guard contentLength == nil else {
       throw HTTPProblem(.badRequest, "The request must have only one Content-Length field.")
     }
@@ -106,15 +108,15 @@ struct HeaderSection {
   private mutating func readTransferEncoding(
     _ input: Span<UInt8>, _ value: Range<Int>
   ) throws(HTTPProblem) {
-    // RFC 9112 §6.1: in HTTP/1.0 the framing must be taken as faulty, whatever the value.
+    // RFC 9112 §6.1: in HTTP/1.0 the framing must be treated as faulty, whatever the value.
     guard minorVersion >= 1 else {
       throw HTTPProblem(
         .badRequest, "HTTP/1.0 has no Transfer-Encoding: send Content-Length, or use HTTP/1.1.")
     }
     // RFC 9112 §6.1: both fields are a sign of request smuggling.
     guard contentLength == nil else { throw HeaderSection.ambiguousLength }
-    // RFC 9112 §7.1: chunked at most once; §6.3: a request whose last coding is another has no
-    // length that could be known. Here it has been the last of an earlier line.
+    // RFC 9112 §7.1: chunked may be applied only once; §6.3: the length of a request whose last
+    // coding is another can't be determined. Here chunked was the last coding of an earlier line.
     guard !isChunked else { throw HeaderSection.misplacedChunked }
     if input.matches(value, lowercase: "chunked") {
       isChunked = true
@@ -126,18 +128,18 @@ struct HeaderSection {
       names += 1
       if input.matches(element, lowercase: "chunked") { chunked += 1 }
     }
-    // RFC 9112 §7.1, §6.3 as above; empty elements are refused too, as proxies read them
-    // differently.
+    // RFC 9112 §7.1 and §6.3, as above. A list of empty elements is refused too: proxies differ in
+    // how they read it.
     guard names > chunked, chunked == 0 || chunked == 1 && input.endsInChunked(value) else {
       throw HeaderSection.misplacedChunked
     }
-    // RFC 9112 §6.1: a coding that the server does not understand is answered with 501.
+    // RFC 9112 §6.1: a coding that the server does not understand should be answered with 501.
     throw HTTPProblem(
       .notImplemented, "The only transfer coding that this server understands is chunked.")
   }
 
   private mutating func readConnection(_ input: Span<UInt8>, _ value: Range<Int>) {
-    // RFC 9110 §7.6.1: a list of case-insensitive options, perhaps over several lines.
+    // RFC 9110 §7.6.1: a list of case-insensitive options, which may be spread over several lines.
     input.forEachElement(of: value) { option in
       if input.matches(option, lowercase: "close") { wantsClose = true }
       if input.matches(option, lowercase: "keep-alive") { wantsKeepAlive = true }
@@ -171,5 +173,44 @@ extension Span<UInt8> {
     var start = list.upperBound
     while start > list.lowerBound, self[start - 1] != .comma { start -= 1 }
     return matches(trimmed(start..<list.upperBound), lowercase: "chunked")
+  }
+}
+
+/// A field line (RFC 9112 §5): `field-name ":" OWS field-value OWS`.
+struct FieldLine {
+  let name: FieldName
+  /// Where the name is in the input. It starts where the line starts.
+  let nameRange: Range<Int>
+  /// Where the value is in the input, without the white space around it.
+  let value: Range<Int>
+
+  /// Parses the line at `line` of `input`, which contains no control characters but tabs.
+  init(_ input: Span<UInt8>, _ line: Range<Int>) throws(HTTPProblem) {
+    var colon = line.lowerBound
+    while colon < line.upperBound, OctetSet.token.contains(input[colon]) { colon += 1 }
+    guard colon < line.upperBound, input[colon] == .colon, colon > line.lowerBound else {
+      throw FieldLine.problem(input, line, at: colon)
+    }
+    nameRange = line.lowerBound..<colon
+    name = FieldName(input, nameRange)
+    value = input.trimmed(colon + 1..<line.upperBound)
+  }
+
+  /// Why a line is refused whose name is empty, or ends at `index` without a colon.
+  private static func problem(
+    _ input: Span<UInt8>, _ line: Range<Int>, at index: Int
+  ) -> HTTPProblem {
+    if index < line.upperBound, input[index] == .colon {
+      // RFC 9110 §5.1: `field-name = token`, at least one character.
+      return HTTPProblem(.badRequest, "A header field must have a name before its colon.")
+    }
+    if index < line.upperBound, input[index].isWhiteSpace {
+      // RFC 9112 §5.1: white space between a name and the colon must be refused with 400.
+      return HTTPProblem(
+        .badRequest, "A header field's name must be followed by a colon, without white space.")
+    }
+    // RFC 9110 §5.1: `field-name = token`.
+    return HTTPProblem(
+      .badRequest, "A header field must be a name, made of token characters, a colon and a value.")
   }
 }

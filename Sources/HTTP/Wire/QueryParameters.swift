@@ -1,32 +1,32 @@
 import Basics
 
-/// A query (RFC 3986 §3.4) as `name=value` pairs, in the order in which they came.
+/// A query (RFC 3986 §3.4) as `name=value` pairs, in their order.
 ///
-/// Which names there may be, and how often, is for its reader to say.
+/// The caller decides which names are allowed, and how often.
 public struct QueryParameters: Sendable {
   /// A pair, percent-decoded once.
   public struct Parameter: Equatable, Sendable {
-    /// The name. Bytes that are not UTF-8 show as U+FFFD, so they equal no name that is known.
+    /// The name. Bytes that are not UTF-8 become U+FFFD, so that they equal no known name.
     public let name: String
-    /// The value, empty for `name=`.
+    /// The value; empty for `name=`.
     public let value: [UInt8]
 
     /// The value as text; nil if it is not UTF-8.
     public var text: String? { String(validating: value, as: UTF8.self) }
   }
 
-  /// What is wrong with a query.
+  /// What is wrong with a query. `parameter` is the text of the pair.
   public enum Problem: Error, Equatable {
-    /// A `%` without two hexadecimal digits behind it, in the parameter that is written so.
+    /// A `%` is not followed by two hexadecimal digits.
     case badEscape(parameter: String)
-    /// A parameter without `=`, or without a name before it; empty between two `&`.
+    /// A pair has no `=`, or no name before it. The text is empty between two `&`.
     case notAPair(parameter: String)
   }
 
-  /// The pairs; none for an empty query.
   public let parameters: [Parameter]
 
-  /// Splits `raw`, what stands behind the `?` of a request target. Without one there are no pairs.
+  /// Parses `raw`, the part of a request target after the `?`. A query that is empty or nil has no
+  /// pairs.
   public init(_ raw: ArraySlice<UInt8>?) throws(Problem) {
     var parameters: [Parameter] = []
     if let raw, !raw.isEmpty {
