@@ -33,7 +33,7 @@ FROM ${RUNTIME_IMAGE} AS trees
 RUN apt-get update && apt-get install -y --no-install-recommends \
   ca-certificates libcurl4 libhiredis0.14 libpq5 librabbitmq4 libsqlite3-0 libssl3 libxml2 \
   && rm -rf /var/lib/apt/lists/*
-COPY deploy/containers/collect deploy/containers/ready-http /usr/local/bin/
+COPY scripts/containers/collect scripts/containers/ready-http /usr/local/bin/
 COPY --from=build /products /products
 RUN for product in /products/*; do \
   collect "/trees/${product##*/}" "${product}" /usr/local/bin/ready-http || exit 1; done

@@ -9,7 +9,8 @@ struct Repository {
   let files: [SourceFile]
 
   private static let folders = [
-    "Sources", "Tests", "Fuzz", "Benchmarks", "load-tests", "CLOUD", "scripts", ".ci", "docs",
+    "Sources", "Tests", "Fuzz", "Benchmarks", "load-tests", "CLOUD", "scripts", ".ci", "autoscaler",
+    "cockroach", "grafana", "kv-api", "nginx", "postgres", "prometheus", "rabbitmq", "redis",
   ]
   private static let generated: Set = [".venv", "__pycache__", "results", "corpus", ".hypothesis"]
 

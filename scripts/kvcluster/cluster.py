@@ -46,7 +46,7 @@ class Cluster:
         settings: further KV_… settings for them.
         tls: whether Nginx serves TLS on a port of its own, too; by default as at the last `up`.
         rate: requests a second that each client may send; 0: any number. By default as at the last
-            `up`, or as in deploy/nginx/limits.conf.
+            `up`, or as in nginx/limits.conf.
         database: "postgres" or "cockroach"; by default that of the last `up`, or CockroachDB where
             its program is to be had.
         has_autoscaler: whether it scales itself; by default as after the last `up`, or not.

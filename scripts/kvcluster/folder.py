@@ -13,7 +13,6 @@ from pathlib import Path
 from .errors import ClusterError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TEMPLATES = REPOSITORY / "deploy"
 DEFAULT = REPOSITORY / ".cluster"
 
 
@@ -53,12 +52,12 @@ class Folder:
 
     @staticmethod
     def fill(template, **values):
-        """The text of a file of deploy/: each @{name} becomes its value."""
-        text = (TEMPLATES / template).read_text()
+        """The text of a file of the repository, with each @{name} replaced by its value."""
+        text = (REPOSITORY / template).read_text()
         return re.sub(r"@\{(\w+)\}", lambda match: str(values[match[1]]), text)
 
     def render(self, template, path, mode=0o600, **values):
-        """Writes a file of deploy/, filled in."""
+        """Writes a file of the repository, filled in."""
         self.write(path, self.fill(template, **values), mode)
 
     @property

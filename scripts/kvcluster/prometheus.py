@@ -3,7 +3,7 @@
 import json
 
 from . import probes, programs
-from .folder import TEMPLATES
+from .folder import REPOSITORY
 from .service import Service
 
 
@@ -25,7 +25,7 @@ class Prometheus(Service):
             "prometheus/prometheus.yml",
             self._folder / "prometheus.yml",
             targets=self._folder / "targets",
-            rules=TEMPLATES / "prometheus" / "rules",
+            rules=REPOSITORY / "prometheus" / "rules",
             redis_exporter=self.cluster["redis-exporter"].address,
         )
         self.update()

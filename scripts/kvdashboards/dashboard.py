@@ -7,7 +7,7 @@ from .panels import SOURCE
 COLUMNS = 24
 # By this tag the dashboards link to each other.
 TAG = "kv"
-# Of the provisioned data source: deploy/grafana/provisioning/datasources/prometheus.yml.
+# Of the provisioned data source: grafana/provisioning/datasources/prometheus.yml.
 SOURCE_UID = "kv-prometheus"
 
 
@@ -102,7 +102,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One file of deploy/grafana/dashboards, named after its `uid`."""
+    """One file of grafana/dashboards, named after its `uid`."""
 
     uid: str
     title: str

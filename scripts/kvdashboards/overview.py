@@ -182,7 +182,7 @@ ALERTS = [
     Rows(
         "Alerts now",
         "Pending alerts are true, but not for long enough. What to do stands in "
-        "deploy/prometheus/RUNBOOK.md.",
+        "prometheus/RUNBOOK.md.",
         "short",
         [Query("ALERTS", "{{alertname}}")],
         columns=[

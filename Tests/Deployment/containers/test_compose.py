@@ -76,7 +76,7 @@ class Compose(unittest.TestCase):
         self.assertEqual(self.project.request("GET", "/kv/a")[0], 404)
 
     def test_the_door_over_tls(self):
-        certificate = make_certificate(self.project.folder / "deploy" / "nginx" / "tls")
+        certificate = make_certificate(self.project.folder / "nginx" / "tls")
         # The image's user of Nginx.
         os.chown(certificate.with_name("key.pem"), 101, -1)
         self.project.compose("up", "--detach", "--no-deps", "nginx", files=TLS)

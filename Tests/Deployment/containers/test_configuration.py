@@ -16,7 +16,7 @@ from databases import only_on
 from project import REPOSITORY, free_port, make_certificate
 
 OVERRIDE = ["-f", "docker-compose.yml", "-f", "docker-compose.postgres.yml"]
-DEPLOY = REPOSITORY / "deploy"
+RENDER = REPOSITORY / "scripts" / "containers" / "render"
 
 
 def run(*words, **more):
@@ -47,7 +47,7 @@ class InTemporaryFolder(unittest.TestCase):
         self.folder.chmod(0o755)
 
     def render(self, template, **values):
-        return run(DEPLOY / "containers" / "render", DEPLOY / template, env=os.environ | values)
+        return run(RENDER, REPOSITORY / template, env=os.environ | values)
 
 
 class ComposeFiles(InTemporaryFolder):
@@ -126,7 +126,7 @@ class ComposeFiles(InTemporaryFolder):
                 seen.mkdir()
                 for volume in scaler["volumes"]:
                     source, target = volume.split(":")[:2]
-                    if source == str(DEPLOY / "scaler"):
+                    if source == str(REPOSITORY / "autoscaler" / "scaler"):
                         continue
                     if source.startswith(str(REPOSITORY)):
                         # Nothing but files of Compose, where it looks for them.
@@ -165,7 +165,7 @@ class Configurations(InTemporaryFolder):
         self.check_nginx("container-tls-server.conf")
 
     def check_nginx(self, *added):
-        for file in (DEPLOY / "nginx").glob("*.conf"):
+        for file in (REPOSITORY / "nginx").glob("*.conf"):
             text = file.read_text()
             # Debian's Nginx knows no `resolve`, and there is no kv-api to be found here.
             text = text.replace("server kv-api:8080 resolve", "server 127.0.0.1:8080")
@@ -181,7 +181,7 @@ class Configurations(InTemporaryFolder):
 
     def test_the_frames_of_nginx_share_their_rules(self):
         names = ("nginx.conf", "container.conf")
-        frames = [(DEPLOY / "nginx" / name).read_text() for name in names]
+        frames = [(REPOSITORY / "nginx" / name).read_text() for name in names]
         for shared in ("include http.conf;", "include server.conf;"):
             self.assertTrue(all(shared in frame for frame in frames), shared)
 
@@ -198,20 +198,20 @@ class Configurations(InTemporaryFolder):
         authority = self.folder / "ca.crt"
         authority.touch()
         text = text.replace("/run/database/ca.crt", str(authority))
-        text = text.replace('"rules/', f'"{DEPLOY}/prometheus/rules/')
+        text = text.replace('"rules/', f'"{REPOSITORY}/prometheus/rules/')
         (self.folder / "prometheus.yml").write_text(text)
         self.assertIn("SUCCESS", run("promtool", "check", "config", self.folder / "prometheus.yml"))
 
     def test_prometheus_has_the_jobs_of_the_cluster_without_containers(self):
         jobs = [
-            set(re.findall(r"job_name: (\S+)", (DEPLOY / "prometheus" / name).read_text()))
+            set(re.findall(r"job_name: (\S+)", (REPOSITORY / "prometheus" / name).read_text()))
             for name in ("prometheus.yml", "prometheus.compose.yml")
         ]
         self.assertEqual(jobs[0] - jobs[1], set())
 
     def test_a_missing_value_is_named(self):
         with self.assertRaisesRegex(AssertionError, "wants the variable kv_api_"):
-            run(DEPLOY / "containers" / "render", DEPLOY / "prometheus" / "prometheus.compose.yml")
+            run(RENDER, REPOSITORY / "prometheus" / "prometheus.compose.yml")
 
 
 class StartScripts(InTemporaryFolder):
@@ -237,10 +237,13 @@ class StartScripts(InTemporaryFolder):
           ip link set lo up && ip address add 172.30.73.11/32 dev lo
           ip address add 172.30.73.12/32 dev lo && ip address add 172.30.73.21/32 dev lo
           hostname rabbitmq-1
-          cp -r {DEPLOY} {self.folder}/deploy && mount --bind {self.folder} /tmp
+          mkdir -p {self.folder}/kv/scripts
+          cp -r {REPOSITORY}/scripts/containers {self.folder}/kv/scripts
+          cp -r {REPOSITORY}/{{cockroach,rabbitmq,redis}} {self.folder}/kv
+          mount --bind {self.folder} /tmp
           printf '127.0.0.1 localhost rabbitmq-1\\n' >/tmp/hosts
           mount --bind /tmp/hosts /etc/hosts
-          deploy=/tmp/deploy
+          files=/tmp/kv
           until_ready() {{
             for _ in $(seq {seconds * 5}); do
               "$@" 2>/dev/null && return
@@ -261,16 +264,16 @@ class StartScripts(InTemporaryFolder):
         output = self.inside(
             """
             mkdir /tmp/data && export KV_FOLDER=/tmp/data
-            $deploy/redis/container-redis >/tmp/redis.log 2>&1 &
-            until_ready $deploy/redis/container-ready redis || { cat /tmp/redis.log; exit 1; }
-            KV_ADDRESS=172.30.73.21 $deploy/redis/container-sentinel >/tmp/sentinel.log 2>&1 &
+            $files/redis/container-redis >/tmp/redis.log 2>&1 &
+            until_ready $files/redis/container-ready redis || { cat /tmp/redis.log; exit 1; }
+            KV_ADDRESS=172.30.73.21 $files/redis/container-sentinel >/tmp/sentinel.log 2>&1 &
             export REDISCLI_AUTH=$KV_REDIS_SENTINEL_PASSWORD
             until_ready redis-cli -h 172.30.73.21 -p 26379 ping >/dev/null ||
               { cat /tmp/sentinel.log; exit 1; }
             redis-cli -h 172.30.73.21 -p 26379 sentinel get-master-addr-by-name mymaster
             export REDISCLI_AUTH=$KV_REDIS_PASSWORD
             redis-cli config get replica-announce-ip
-            KV_ADDRESS=172.30.73.12 $deploy/redis/container-master
+            KV_ADDRESS=172.30.73.12 $files/redis/container-master
             """
         )
         self.assertEqual(
@@ -283,8 +286,8 @@ class StartScripts(InTemporaryFolder):
             """
             mkdir /tmp/rabbitmq && mount --bind /tmp/rabbitmq /var/lib/rabbitmq
             mkdir /tmp/log && mount --bind /tmp/log /var/log/rabbitmq
-            $deploy/rabbitmq/container-start >/tmp/rabbitmq.log 2>&1 &
-            until_ready $deploy/rabbitmq/container-ready || { cat /tmp/rabbitmq.log; exit 1; }
+            $files/rabbitmq/container-start >/tmp/rabbitmq.log 2>&1 &
+            until_ready $files/rabbitmq/container-ready || { cat /tmp/rabbitmq.log; exit 1; }
             stat --format=%a /var/lib/rabbitmq/.erlang.cookie
             curl -fsS http://127.0.0.1:15692/metrics | grep -c ^rabbitmq_identity_info
             """
@@ -308,7 +311,7 @@ class StartScripts(InTemporaryFolder):
           mkdir $image/proc $image/dev && mount -t proc proc $image/proc
           mount --bind /usr $image/usr && mount --rbind /dev $image/dev
           printf '127.0.0.1 localhost cockroach-1 cockroach-2 cockroach-3\n' >$image/etc/hosts
-          cp -r $deploy $image/kv
+          cp -r $files $image/kv
           touch $image/cockroach/cockroach
           mount --bind {databases.programs.cockroach()} $image/cockroach/cockroach
           export HOSTNAME=cockroach-1 KV_DATABASE_PASSWORD=0123

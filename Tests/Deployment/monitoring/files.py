@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-RULES = REPOSITORY / "deploy" / "prometheus" / "rules"
-SCRAPED = sorted((REPOSITORY / "deploy" / "prometheus").glob("prometheus*.yml"))
-RUNBOOK = REPOSITORY / "deploy" / "prometheus" / "RUNBOOK.md"
+RULES = REPOSITORY / "prometheus" / "rules"
+SCRAPED = sorted((REPOSITORY / "prometheus").glob("prometheus*.yml"))
+RUNBOOK = REPOSITORY / "prometheus" / "RUNBOOK.md"
 CASES = REPOSITORY / "Tests" / "Deployment" / "prometheus"
-GRAFANA = REPOSITORY / "deploy" / "grafana"
+GRAFANA = REPOSITORY / "grafana"
 
 # What `$__rate_interval` is with the data source's interval of 5 s: four times that.
 RATE_INTERVAL = "20s"

@@ -145,7 +145,7 @@ class Dashboards(unittest.TestCase):
             self.assertEqual(dashboard["templating"]["list"][0]["current"]["value"], uid)
         (interval,) = re.findall(r"^ +timeInterval: (\d+)s$", text, re.MULTILINE)
         self.assertEqual(files.RATE_INTERVAL, f"{4 * int(interval)}s")
-        scraping = (files.REPOSITORY / "deploy/prometheus/prometheus.yml").read_text()
+        scraping = (files.REPOSITORY / "prometheus/prometheus.yml").read_text()
         self.assertIn(f"scrape_interval: {interval}s\n", scraping)
 
 

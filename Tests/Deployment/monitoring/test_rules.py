@@ -90,7 +90,7 @@ class Rules(unittest.TestCase):
         for name, text in alerts():
             with self.subTest(alert=name):
                 self.assertIn(
-                    f"runbook: deploy/prometheus/RUNBOOK.md#{name.lower()}\n", text + "\n"
+                    f"runbook: prometheus/RUNBOOK.md#{name.lower()}\n", text + "\n"
                 )
 
     def test_the_runbook_answers_the_same_questions_for_each(self):
