@@ -4,14 +4,12 @@ import contextlib
 import os
 import sys
 
-from .cluster import Cluster
-from .turns import say
-
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "scripts"))
-
 import kvcluster
 from kvcluster.cluster import DATABASES
 from kvcluster.node import backing_settings
+
+from .cluster import Cluster
+from .turns import say
 
 
 def database_named(options, folder):

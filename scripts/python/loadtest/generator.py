@@ -1,0 +1,114 @@
+"""One run of wrk: how it is told what to send, and what it says afterwards."""
+
+import collections
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import LoadTestError
+from .latencies import Latencies
+
+SCRIPT = Path(__file__).with_name("load.lua")
+PACKAGES = Path(__file__).resolve().parents[2] / "packages"
+# What a request may take; wrk counts those that took longer as timeouts.
+TIMEOUT_SECONDS = 30
+THREADS_MAX = 2
+
+
+@dataclass
+class Interval:
+    """What happened in one run."""
+
+    seconds: float = 0.0
+    requests: int = 0
+    bytes: int = 0
+    latencies: Latencies = field(default_factory=Latencies)
+    # By status; empty if nobody looked.
+    statuses: dict = field(default_factory=collections.Counter)
+    # connect, read, write, timeout: of connections. status: answers above 399.
+    errors: dict = field(default_factory=collections.Counter)
+
+    @property
+    def per_second(self):
+        return self.requests / self.seconds if self.seconds else 0.0
+
+
+class Generator:
+    """wrk with load.lua, sending what the options say."""
+
+    def __init__(self, options, folder):
+        self.options = options
+        self.result = Path(folder) / "result"
+        self.value = Path(folder) / "value"
+        self.value.write_bytes(options.value)
+        self.threads = min(THREADS_MAX, options.users, os.cpu_count() or 1)
+        self.program = find()
+
+    def run(self, mode, seconds, first, last, counts_statuses):
+        """Sends for that long; `first` and `last` are the numbers of the keys."""
+        self.result.unlink(missing_ok=True)
+        command = [self.program, f"-t{self.threads}", f"-c{self.options.users}", f"-d{seconds}s"]
+        command += [f"--timeout={TIMEOUT_SECONDS}s", "-s", str(SCRIPT), self.options.url]
+        settings = {
+            "MODE": mode,
+            "PATH": self.options.path,
+            "FIRST": first,
+            "LAST": last,
+            "DISTRIBUTION": self.options.distribution,
+            "VALUE": self.value,
+            "TOKEN": self.options.token,
+            "PREFER": "respond-async" if self.options.queued else None,
+            "THREADS": self.threads,
+            "STATUSES": "count" if counts_statuses else None,
+            "RESULT": self.result,
+        }
+        chosen = {f"KV_LOAD_{name}": str(text) for name, text in settings.items() if text}
+        done = subprocess.run(
+            command,
+            env={**os.environ, **chosen},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if "unable to connect to" in done.stdout:
+            # The store has left since it was looked at. wrk gives up at once; users would not.
+            time.sleep(seconds)
+            refused = collections.Counter(connect=self.options.users)
+            return Interval(seconds=float(seconds), errors=refused)
+        if done.returncode != 0 or not self.result.exists():
+            raise LoadTestError(f"wrk failed:\n{done.stdout.strip()}")
+        return parse(self.result.read_text(encoding="ascii"))
+
+
+def parse(text):
+    """What load.lua has written."""
+    interval = Interval()
+    for line in text.splitlines():
+        *names, number = line.split()
+        match names:
+            case ["seconds"]:
+                interval.seconds = float(number)
+            case ["requests" | "bytes" as name]:
+                setattr(interval, name, int(number))
+            case ["error", name]:
+                interval.errors[name] = int(number)
+            case ["status", status]:
+                interval.statuses[int(status)] += int(number)
+            case ["latency", microseconds]:
+                interval.latencies.counts[int(microseconds)] = int(number)
+    return interval
+
+
+def find():
+    """wrk, installed if it is missing."""
+    if not shutil.which("wrk"):
+        subprocess.run([PACKAGES, "load"], check=False)
+    program = shutil.which("wrk")
+    if not program:
+        raise LoadTestError("wrk is missing. On Debian: apt-get install wrk")
+    return program
