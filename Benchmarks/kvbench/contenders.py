@@ -7,10 +7,12 @@ import os
 import shutil
 import subprocess
 
+from .load import VALUE, requests
 from .process import Process, accepts, free_port
 
-VALUE = "v" * 100
-KEY = "bench"
+# The key of reads is its number 1.
+NAME = "bench"
+KEY = f"{NAME}1"
 
 
 class KeyValueAPI(Process):
@@ -33,7 +35,8 @@ class KeyValueAPI(Process):
                 log,
             )
         self.wait_until(lambda: accepts(self.port) and self.request("GET", "/health/ready") == 200)
-        self.url = f"http://127.0.0.1:{self.port}/kv/{KEY}"
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.read = requests(self.url, f"/kv/{NAME}")
 
     def request(self, method, path, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -106,7 +109,8 @@ class Webdis(Process):
         super().__init__("webdis", ["webdis", path])
         self.wait_until(lambda: accepts(self.port))
         # The value as plain text, as kv-api answers it, not wrapped in JSON.
-        self.url = f"http://127.0.0.1:{self.port}/GET/{KEY}.txt"
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.read = requests(self.url, f"/GET/{NAME}", suffix=".txt")
 
     def value(self, key):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -148,6 +152,7 @@ class Nginx(Process):
         super().__init__("nginx", command)
         self.wait_until(lambda: accepts(self.port))
         self.url = f"http://127.0.0.1:{self.port}/"
+        self.read = requests(self.url, "/")
 
     @classmethod
     def before(cls, folder, port):

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from .load import CONNECTIONS, told, wrk
+from .load import KEYS_WRITTEN, requests, told, wrk
 from .report import Row, judged
 
 # Reads of cached keys go round so many, so that no answer can serve two requests by chance.
 KEYS_CACHED = 10_000
-THREADS = "2"
 
 
 @dataclass(frozen=True)
@@ -60,46 +59,30 @@ class Measures:
 
     # Loads
 
-    def get(self, url, prefix, servers, behind=None, suffix="", keys=KEYS_CACHED):
+    def get(self, url, path, servers, behind=None, suffix="", keys=KEYS_CACHED):
+        """GETs of keys, one after the other."""
+        load = requests(url, path, suffix=suffix)
         behind = self.cluster.backing if behind is None else behind
-        arguments = [prefix, suffix, str(keys), THREADS]
         return lambda seconds: wrk(
-            url, seconds, servers, behind, "get.lua", arguments, allows_errors=True
+            load, "get", seconds, servers, behind, keys=keys, allows_errors=True
         )
 
-    def put(self, url, servers, preference=None, more_behind=(), connections=CONNECTIONS):
-        """PUTs of distinct keys."""
-        return self.script(
-            "put.lua",
-            [preference] if preference else [],
-            url,
-            servers,
-            more_behind,
-            connections,
-            (202,) if preference else (200, 201),
-        )
+    def put(self, url=None, servers=None, more_behind=(), keys=KEYS_WRITTEN, **more):
+        """PUTs, by default of distinct keys and to the kv-api that is measured directly."""
+        return self.write("put", "/kv/bench/", url, servers, more_behind, keys, **more)
 
-    def script(
-        self,
-        script,
-        arguments=(),
-        url=None,
-        servers=None,
-        more_behind=(),
-        connections=CONNECTIONS,
-        wanted=(200, 201),
-    ):
-        """A script of writes, by default against the kv-api that is measured directly."""
+    def write(self, mode, path, url=None, servers=None, more_behind=(), keys=1, **more):
+        """Writes in one of load.lua's modes."""
+        load = requests(url or self.cluster.url, path, **more)
         return lambda seconds: wrk(
-            url or self.cluster.url,
+            load,
+            mode,
             seconds,
             servers or self.cluster.apis[:1],
             [*self.cluster.backing, *more_behind],
-            script,
-            arguments,
-            True,
-            connections,
-            wanted,
+            keys,
+            wanted=(202,) if load.prefer else (200, 201),
+            allows_errors=True,
         )
 
     def nginx(self):

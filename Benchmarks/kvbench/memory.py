@@ -5,10 +5,11 @@ import socket
 import threading
 import time
 
-from .load import wrk
+from .load import requests, wrk
 
 CONNECTIONS_IDLE = 10_000
 FILES_NEEDED = 2 * CONNECTIONS_IDLE
+KEYS_MIXED = 10_000
 
 
 def raise_file_limit():
@@ -51,9 +52,9 @@ def soak(server, seconds, report):
 
     def load():
         try:
-            url = f"http://127.0.0.1:{server.port}/"
+            mixed = requests(server.url, "/kv/mixed/", distribution="uniform")
             # Reads of keys that have just been deleted are answered 404.
-            wrk(url, seconds, (server,), script="mixed.lua", allows_errors=True)
+            wrk(mixed, "mixed", seconds, (server,), keys=KEYS_MIXED, allows_errors=True)
         except Exception as error:
             failure.append(error)
 

@@ -8,8 +8,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from .contenders import VALUE
-from .load import Clock, told
+from .load import VALUE, Clock, told
 from .report import Row, judged
 from .turns import say, take_turns
 
@@ -24,7 +23,7 @@ HEADERS = {"Content-Type": "text/plain", "Prefer": "respond-async"}
 def accepted(measures):
     say("PUT with Prefer: respond-async")
     cluster, broker, drains = measures.cluster, measures.broker, []
-    put = measures.put(cluster.url, cluster.apis[:1], "respond-async")
+    put = measures.put(prefer="respond-async")
 
     def load(seconds):
         run = put(seconds)

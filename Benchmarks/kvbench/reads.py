@@ -1,6 +1,6 @@
 """The cluster's reads: of cached keys, and of others."""
 
-from .contenders import VALUE
+from .load import VALUE
 from .measures import KEYS_CACHED
 from .report import Row, judged
 from .turns import say, take_turns

@@ -93,7 +93,7 @@ class Measuring:
             ["put", "--url", cluster.url, "--value-size", str(VALUE_BYTES)])
         self.store = Store(self.options)
         self.folder = tempfile.TemporaryDirectory(prefix="kv-model-load-")
-        self.generator = Generator(self.options, self.folder.name)
+        self.generator = Generator(self.options.load, self.folder.name)
         self.idle = {}
 
     def all(self):
@@ -156,9 +156,9 @@ class Measuring:
             "database_log_put": round((self.database.log_position() - log) / count, 1),
             "change_event": round((self.broker.disk_bytes("stream") - events) / count, 1),
         }
-        self.options.queued = True
+        self.generator.load.prefer = "respond-async"
         found["put_queued"] = self._cost("PUT, queued and applied", "put", drains=True)[0]
-        self.options.queued = False
+        self.generator.load.prefer = None
         found["delete"] = self._deleted()
         return found, bytes_of
 
@@ -166,11 +166,11 @@ class Measuring:
         """Of one message in the queue, while nobody takes it out."""
         say("Measuring what a queued write takes on the disk")
         self.cluster.stop(["kv-worker"])
-        self.options.queued = True
+        self.generator.load.prefer = "respond-async"
         before = self.broker.disk_bytes("quorum")
         count = self.generator.run("put", self.seconds, 1, ENTRIES, False).requests
         grown = self.broker.disk_bytes("quorum") - before
-        self.options.queued = False
+        self.generator.load.prefer = None
         return {"queued_write": round(grown / count, 1)}
 
     def _missed(self):

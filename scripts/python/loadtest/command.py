@@ -45,7 +45,7 @@ def _run(options):
     except OSError as error:
         raise LoadTestError(f"--output: {error}") from None
     with tempfile.TemporaryDirectory(prefix="kv-load-") as folder:
-        generator = Generator(options, folder)
+        generator = Generator(options.load, folder)
         measuring = Measuring(options, generator, store, progress)
         try:
             measured = [measuring.measure(mode) for mode in options.modes]

@@ -1,4 +1,4 @@
-"""One run of wrk: how it is told what to send, and what it says afterwards."""
+"""One run of wrk: what it is told to send, and what it reports."""
 
 import collections
 import os
@@ -13,9 +13,29 @@ from .latencies import Latencies
 
 SCRIPT = Path(__file__).with_name("load.lua")
 PACKAGES = Path(__file__).resolve().parents[2] / "packages"
-# What a request may take; wrk counts those that took longer as timeouts.
-TIMEOUT_SECONDS = 30
 THREADS_MAX = 2
+USERS = 64
+
+
+@dataclass
+class Load:
+    """What the users of a store send.
+
+    path, suffix: of a key, before and after its number.
+    distribution: which keys are chosen: "uniform", "zipf", or "sequence", one after the other.
+    prefer: the field `Prefer` of writes.
+    timeout_seconds: wrk counts requests that take longer as timeouts.
+    """
+
+    url: str
+    path: str
+    suffix: str = ""
+    users: int = USERS
+    value: bytes = b""
+    distribution: str = "uniform"
+    token: str | None = None
+    prefer: str | None = None
+    timeout_seconds: int = 30
 
 
 @dataclass
@@ -26,7 +46,7 @@ class Interval:
     requests: int = 0
     bytes: int = 0
     latencies: Latencies = field(default_factory=Latencies)
-    # By status; empty if nobody looked.
+    # By status; empty if they were not counted.
     statuses: dict = field(default_factory=collections.Counter)
     # connect, read, write, timeout: of connections. status: answers above 399.
     errors: dict = field(default_factory=collections.Counter)
@@ -37,30 +57,33 @@ class Interval:
 
 
 class Generator:
-    """wrk with load.lua, sending what the options say."""
+    """wrk with load.lua."""
 
-    def __init__(self, options, folder):
-        self.options = options
+    def __init__(self, load, folder):
+        self.load = load
         self.result = Path(folder) / "result"
         self.value = Path(folder) / "value"
-        self.value.write_bytes(options.value)
-        self.threads = min(THREADS_MAX, options.users, os.cpu_count() or 1)
+        self.value.write_bytes(load.value)
+        self.threads = min(THREADS_MAX, load.users, os.cpu_count() or 1)
         self.program = find()
 
     def run(self, mode, seconds, first, last, counts_statuses):
-        """Sends for that long; `first` and `last` are the numbers of the keys."""
+        """Sends for that long; `first` and `last` are the numbers of the keys. load.lua describes
+        the modes."""
+        load = self.load
         self.result.unlink(missing_ok=True)
-        command = [self.program, f"-t{self.threads}", f"-c{self.options.users}", f"-d{seconds}s"]
-        command += [f"--timeout={TIMEOUT_SECONDS}s", "-s", str(SCRIPT), self.options.url]
+        command = [self.program, f"-t{self.threads}", f"-c{load.users}", f"-d{seconds}s"]
+        command += [f"--timeout={load.timeout_seconds}s", "-s", str(SCRIPT), load.url]
         settings = {
             "MODE": mode,
-            "PATH": self.options.path,
+            "PATH": load.path,
+            "SUFFIX": load.suffix,
             "FIRST": first,
             "LAST": last,
-            "DISTRIBUTION": self.options.distribution,
+            "DISTRIBUTION": load.distribution,
             "VALUE": self.value,
-            "TOKEN": self.options.token,
-            "PREFER": "respond-async" if self.options.queued else None,
+            "TOKEN": load.token,
+            "PREFER": load.prefer,
             "THREADS": self.threads,
             "STATUSES": "count" if counts_statuses else None,
             "RESULT": self.result,
@@ -76,9 +99,9 @@ class Generator:
             check=False,
         )
         if "unable to connect to" in done.stdout:
-            # The store has left since it was looked at. wrk gives up at once; users would not.
+            # The store has left since it was checked. wrk gives up at once; users would not.
             time.sleep(seconds)
-            refused = collections.Counter(connect=self.options.users)
+            refused = collections.Counter(connect=load.users)
             return Interval(seconds=float(seconds), errors=refused)
         if done.returncode != 0 or not self.result.exists():
             raise LoadTestError(f"wrk failed:\n{done.stdout.strip()}")

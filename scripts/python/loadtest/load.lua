@@ -1,10 +1,12 @@
--- What wrk's connections send, and what is written down about it. load-tests/run starts wrk with
--- this script once for every interval and tells it in the environment (command lines are public):
+-- What wrk's connections send, and what is recorded of the answers. generator.py starts wrk with
+-- this script and passes settings in the environment, because command lines are public:
 --
---   KV_LOAD_MODE          get, put, delete or mixed
+--   KV_LOAD_MODE          get, put, delete, mixed, create (PUT with `If-None-Match: *`, each of a
+--                         key of its own) or replace (PUT with `If-Match`, see below)
 --   KV_LOAD_PATH          of a key, up to its number
+--   KV_LOAD_SUFFIX        what follows the number, or nothing
 --   KV_LOAD_FIRST, _LAST  the numbers of the keys
---   KV_LOAD_DISTRIBUTION  uniform or zipf
+--   KV_LOAD_DISTRIBUTION  uniform, zipf, or sequence: one after the other
 --   KV_LOAD_VALUE         a file with the value
 --   KV_LOAD_TOKEN         or nothing
 --   KV_LOAD_PREFER        what writes prefer, or nothing
@@ -12,14 +14,15 @@
 --   KV_LOAD_STATUSES      `count`, or nothing
 --   KV_LOAD_RESULT        the file for the result
 --
--- Why intervals: a Lua hook never learns how long a request took, so latency over time can only be
--- had by starting anew. wrk's histogram of an interval is complete, and histograms add up.
+-- Load tests start wrk once for each interval: a Lua hook never learns how long a request took, so
+-- latency over time takes several runs. wrk's histogram of a run is complete, and histograms add up.
 --
 -- Counting statuses takes a hook, for which wrk collects the header fields of each answer into a
 -- table. Measured with nginx's `return 200` on two cores (wrk -t2 -c64 -d3s): 131,000 to 147,000
 -- requests/s without it and 108,000 to 129,000 with it, so 2 µs of processor time an answer. That
--- is nothing beside a write, and too much beside a cached read: reads are measured without it for
--- as long as there are no errors, which wrk counts by itself at no cost.
+-- is little beside a write, and too much beside a cached read: reads are measured without it as
+-- long as there are no errors, which wrk counts at no cost. For the same reason a single key is
+-- read with wrk's own request, without a call of Lua.
 
 local ffi = require("ffi")
 ffi.cdef([[
@@ -38,7 +41,7 @@ end
 
 local function setting(name) return os.getenv("KV_LOAD_" .. name) end
 
--- The first thread, before it starts the others.
+-- In the first thread, before it starts the others.
 
 local threads = {}
 
@@ -47,9 +50,9 @@ function setup(thread)
   thread:set("id", #threads)
 end
 
--- Each of the others.
+-- In each of the others.
 
--- So much of requests is kept ready in each thread.
+-- The bytes of requests that each thread keeps for the next time.
 local kept_bytes_max = 64 * 1024 * 1024
 
 local function uniform(count)
@@ -78,12 +81,12 @@ end
 
 -- The requests of one method, by key number; each is made when it is first needed.
 local function requests(method, fields, body)
-  local path = setting("PATH")
+  local path, suffix = setting("PATH"), setting("SUFFIX") or ""
   local kept, bytes = {}, 0
   return function(number)
     local made = kept[number]
     if made then return made end
-    made = wrk.format(method, path .. string.format("%d", number), fields, body)
+    made = wrk.format(method, path .. string.format("%d", number) .. suffix, fields, body)
     bytes = bytes + #made
     if bytes <= kept_bytes_max then kept[number] = made end
     return made
@@ -110,6 +113,54 @@ local function walk(first, last, delete)
     end
     return delete(number)
   end
+end
+
+-- Keys one after the other, each thread in a part of its own, again and again: no key comes twice
+-- before all others of the part. The requests are made before the run, as wrk and the server share
+-- the cores.
+local function sequence(first, last, make)
+  for number = first, last do make(number) end
+  local number = first - 1
+  return function()
+    number = number < last and number + 1 or first
+    return make(number)
+  end
+end
+
+-- The text of a request around the `@` in its path.
+local function around(fields, body)
+  local path = setting("PATH") .. id .. "/@"
+  return wrk.format("PUT", path, fields, body):match("^(.-)@(.*)$")
+end
+
+local function create(fields, body)
+  fields["If-None-Match"] = "*"
+  local head, tail = around(fields, body)
+  local number = 0
+  return function()
+    number = number + 1
+    return head .. number .. tail
+  end
+end
+
+-- PUTs with `If-Match` and the revision that the last PUT of the key was answered: as many keys as
+-- connections, each in one request at a time. A thread creates a key whenever none of its keys is
+-- free. Returns what is sent, and what has to be told of each answer.
+local function replace(fields, body)
+  local new = create(fields, body)
+  fields["If-None-Match"] = nil
+  fields["If-Match"] = "@"
+  local head, rest = around(fields, body)
+  local middle, tail = rest:match("^(.-)@(.*)$")
+  local free = {}
+  local function send() return table.remove(free) or new() end
+  local function answered(status, headers, document)
+    -- The revision of what was refused or queued is not known.
+    if status ~= 200 and status ~= 201 then return end
+    local number = document:match('^{"key":"[^"]*/(%d+)"')
+    table.insert(free, head .. number .. middle .. headers["ETag"] .. tail)
+  end
+  return send, answered
 end
 
 local function mixed(pick, get, put, delete)
@@ -140,28 +191,53 @@ function init()
   local part = (last - before) / tonumber(setting("THREADS"))
   local from, to = math.floor(before + (id - 1) * part) + 1, math.floor(before + id * part)
 
-  next_request = ({
-    get = function() return get(pick()) end,
-    put = function() return put(pick()) end,
-    delete = walk(from, to, delete),
-    mixed = mixed(pick, get, put, delete),
-  })[setting("MODE")]
+  local function each(make)
+    if setting("DISTRIBUTION") == "sequence" then return sequence(from, to, make) end
+    return function() return make(pick()) end
+  end
+
+  local mode = setting("MODE")
+  local answered
+  if mode == "get" and before + 1 == last then
+    wrk.path = setting("PATH") .. last .. (setting("SUFFIX") or "")
+  elseif mode == "get" then
+    next_request = each(get)
+  elseif mode == "put" then
+    next_request = each(put)
+  elseif mode == "delete" then
+    next_request = walk(from, to, delete)
+  elseif mode == "create" then
+    next_request = create(text, value())
+  elseif mode == "replace" then
+    next_request, answered = replace(text, value())
+  else
+    next_request = mixed(pick, get, put, delete)
+  end
+  if next_request then
+    request = function()
+      first = first or now()
+      return next_request()
+    end
+  end
+  -- By text: a number as a key does not survive the way from a thread to `done`.
   statuses = {}
-  if setting("STATUSES") then
-    response = function(status) statuses[status] = (statuses[status] or 0) + 1 end
+  local names = {}
+  if setting("STATUSES") or answered then
+    response = function(status, headers, document)
+      local name = names[status] or tostring(status)
+      names[status] = name
+      statuses[name] = (statuses[name] or 0) + 1
+      if answered then answered(status, headers, document) end
+    end
   end
 end
 
-function request()
-  first = first or now()
-  return next_request()
-end
-
--- The first thread again.
+-- In the first thread again.
 
 -- wrk's own duration begins when it has made all threads, and by then the first ones have been at
--- work for as long as that took. So time is taken from the first request on.
-local function duration()
+-- work for as long as that took. So time is taken from the first request on, where Lua makes it.
+local function duration(summary)
+  if not threads[1]:get("first") then return summary.duration / 1e6 end
   local stop = now()
   local start, finish = stop, 0
   for _, thread in ipairs(threads) do
@@ -173,7 +249,7 @@ end
 
 function done(summary, latency)
   local file = assert(io.open(setting("RESULT"), "w"))
-  file:write(string.format("seconds %.6f\n", duration()))
+  file:write(string.format("seconds %.6f\n", duration(summary)))
   local function count(name, number) file:write(string.format("%s %d\n", name, number)) end
   count("requests", summary.requests)
   count("bytes", summary.bytes)

@@ -9,6 +9,8 @@ import string
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from .generator import USERS, Load
+
 MODES = ["put", "get", "delete", "mixed"]
 KEYS_MAX = 10_000_000
 VALUE_BYTES_MAX = 1 << 20
@@ -47,7 +49,7 @@ def parser():
         help="where the store is (%(default)s)")
     add("--duration", type=_seconds, default=10, metavar="TIME",
         help="of each mode: 30, 30s or 5m (10 s)")
-    add("--users", type=_between(1, USERS_MAX), default=64, metavar="N",
+    add("--users", type=_between(1, USERS_MAX), default=USERS, metavar="N",
         help="connections; each sends its next request when it has its answer (%(default)s)")
     add("--keys", type=_between(1, KEYS_MAX), default=10_000, metavar="N",
         help="how many there are (%(default)s)")
@@ -85,7 +87,15 @@ def read(arguments=None):
     letters = random.Random(1).choices(string.ascii_letters, k=options.value_size)
     options.value = "".join(letters).encode()
     options.prefix = f"{options.prefix}{secrets.token_hex(4)}/"
-    options.path = "/kv/" + quote(options.prefix, safe="/")
+    options.load = Load(
+        options.url,
+        "/kv/" + quote(options.prefix, safe="/"),
+        users=options.users,
+        value=options.value,
+        distribution=options.distribution,
+        token=options.token,
+        prefer="respond-async" if options.queued else None,
+    )
     if len(options.prefix.encode()) > 1000:
         top.error("a key has at most 1,024 bytes: choose a shorter prefix")
     return options
