@@ -1,4 +1,4 @@
-# The images of kv-api, kv-worker and kv-autoscaler; each is a target: docker build --target kv-api .
+# The images of kv-api, kv-worker and kv-autoscaler, each a target: docker build --target kv-api .
 #
 # One server alone, with its data in a volume:
 #   docker run -p 127.0.0.1:8080:8080 -e KV_AUTH=disabled -v keys:/data --read-only kv-api
@@ -12,28 +12,28 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 
-# The packages that it depends on are a layer of their own.
+# The dependencies are a layer of their own.
 COPY Package.swift Package.resolved* ./
 RUN swift package resolve
 
-# SwiftPM wants to see the folder of every target, also of those that are not built.
+# SwiftPM needs the folder of every target, even of those that are not built.
 COPY Benchmarks Benchmarks
 COPY Tests Tests
 COPY Sources Sources
 # All executables, in one list.
 ARG PRODUCTS="kv-api kv-worker kv-autoscaler"
-# The same flags as scripts/lib.sh. Symbols are of no use where there is no debugger.
+# The same flags as in scripts/lib.sh. Without a debugger, symbols are useless.
 RUN mkdir /products && for product in ${PRODUCTS}; do \
   swift build -c release --static-swift-stdlib --product "${product}" \
   --explicit-target-dependency-import-check error \
   && strip -o "/products/${product}" ".build/release/${product}" || exit 1; done
 
-# Each program with the C libraries that it needs, and nothing else.
+# Each program with only the C libraries that it needs.
 FROM ${RUNTIME_IMAGE} AS trees
 RUN apt-get update && apt-get install -y --no-install-recommends \
   ca-certificates libcurl4 libhiredis0.14 libpq5 librabbitmq4 libsqlite3-0 libssl3 libxml2 \
   && rm -rf /var/lib/apt/lists/*
-COPY deploy/containers/collect deploy/containers/ready-http /usr/local/bin/
+COPY scripts/containers/collect scripts/containers/ready-http /usr/local/bin/
 COPY --from=build /products /products
 RUN for product in /products/*; do \
   collect "/trees/${product##*/}" "${product}" /usr/local/bin/ready-http || exit 1; done

@@ -1,4 +1,4 @@
-# Each target calls one script; the scripts can be read and called by themselves.
+# Each target calls one script; the scripts can also be called directly.
 .DEFAULT_GOAL := help
 .PHONY: help run cluster test test-compose check conformance sanitize fuzz load bench settings \
   packages clean
@@ -21,7 +21,7 @@ test-compose: ## Build the images, run docker-compose.yml, break it (takes 20 mi
 check: ## Format, warnings, import arrows, layout rules, shell scripts
 	@scripts/check
 
-conformance: ## Speak to a running kv-api with other people's clients
+conformance: ## Test a kv-api with curl, Python, Chromium and schemathesis
 	@scripts/conformance
 
 sanitize: ## Run the tests under the Address and the Thread Sanitizer
@@ -30,13 +30,13 @@ sanitize: ## Run the tests under the Address and the Thread Sanitizer
 fuzz: ## Fuzz the HTTP parser for FUZZ_SECONDS (60)
 	@scripts/fuzz
 
-load: ## Put load on a running store (LOAD="all --url http://127.0.0.1:21000"; --help)
+load: ## Load a running store (LOAD="all --url http://127.0.0.1:21000"; --help)
 	@load-tests/run $(or $(LOAD),mixed)
 
 bench: ## Measure against other servers (BENCH="--cluster", "--database postgres", "--quick")
 	@scripts/bench $(BENCH)
 
-settings: ## Write the table of settings in SETUP.md anew, from the programs' own catalogues
+settings: ## Update the table of settings in SETUP.md from the programs' catalogues
 	@scripts/settings
 
 packages: ## Install the Debian packages that building, testing and measuring need

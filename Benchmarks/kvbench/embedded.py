@@ -7,7 +7,7 @@ import time
 
 from . import memory
 from .contenders import KeyValueAPI, Nginx, Redis, Webdis
-from .load import redis_benchmark, sqlite_rows, wrk
+from .load import KEYS_WRITTEN, redis_benchmark, requests, sqlite_rows, wrk
 from .report import Row, judged
 from .turns import say, take_turns
 
@@ -23,7 +23,7 @@ def bench(options, folder):
             stack.callback(server.stop)
             return server
 
-        # A database as kv-api makes it, before anything is in it.
+        # An empty database as kv-api creates it.
         template = KeyValueAPI(binary, folder)
         database = os.path.join(folder, "baseline.sqlite")
         template.stop()
@@ -51,7 +51,7 @@ def bench(options, folder):
 
 def bench_reads(servers, redis, webdis, nginx, seconds, rounds):
     def load(server, *behind):
-        return lambda seconds: wrk(server.url, seconds, (server, *behind))
+        return lambda seconds: wrk(server.read, "get", seconds, (server, *behind))
 
     say("GET of a cached key")
     series = take_turns(
@@ -75,7 +75,10 @@ def bench_reads(servers, redis, webdis, nginx, seconds, rounds):
 
 def bench_writes(servers, program, database, seconds, rounds):
     def load(server):
-        return lambda seconds: wrk(server.url, seconds, (server,), script="put.lua")
+        put = requests(server.url, "/kv/bench/")
+        return lambda seconds: wrk(
+            put, "put", seconds, (server,), keys=KEYS_WRITTEN, wanted=(200, 201)
+        )
 
     say("Durable PUT")
     series = take_turns(

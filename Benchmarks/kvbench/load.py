@@ -1,24 +1,29 @@
-"""What produces load, and what it says afterwards."""
+"""What produces load, and what it reports."""
 
 import os
 import re
 import subprocess
+import tempfile
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 
-CONNECTIONS = 64
-THREADS = 2
-SCRIPTS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "wrk")
+from loadtest.generator import USERS, Generator, Load
+
+CONNECTIONS = USERS
+VALUE = "v" * 100
+# Requests that take longer have failed.
+TIMEOUT_SECONDS = 2
+# Writes repeat after this many keys, so that both new and replaced rows occur.
+KEYS_WRITTEN = 100_000
 
 
 @dataclass
 class Run:
     """One run of one contender: its rate, and the processor time for each request.
 
-    `cpu_microseconds` is what serves the requests, `behind_microseconds` what that calls upon.
-    `failed` is how many were not answered as they should be, by what they met: the rate is that
-    of the others.
+    `cpu_microseconds` is the time of the serving processes, `behind_microseconds` that of the
+    services behind them. `failed` counts requests without a proper answer, by error; the rate is
+    that of the others.
     """
 
     per_second: float
@@ -28,7 +33,7 @@ class Run:
 
 
 class Clock:
-    """The processor time of some processes since it was made."""
+    """The processor time of processes since the creation of this object."""
 
     def __init__(self, processes):
         self.processes = processes
@@ -41,67 +46,45 @@ class Clock:
         return (self.total() - self.before) / max(1, count) * 1e6
 
 
-def wrk(
-    url,
-    seconds,
-    cpu_of,
-    behind=(),
-    script=None,
-    arguments=(),
-    allows_errors=False,
-    connections=CONNECTIONS,
-    wanted=(200, 201),
-):
-    """Runs wrk against a URL that the processes `cpu_of` serve with the help of those `behind`.
+def requests(url, path, **more):
+    """Requests for keys, one after the other; `more` are fields of `Load`."""
+    settings = {"users": CONNECTIONS, "value": VALUE.encode(), "distribution": "sequence"}
+    return Load(url, path, timeout_seconds=TIMEOUT_SECONDS, **settings | more)
 
-    Where a script counts statuses, `wanted` says which are those of a success; else they are all
-    below 400. Without `allows_errors` anything else is an error.
+
+def wrk(load, mode, seconds, cpu_of, behind=(), keys=1, wanted=None, allows_errors=False):
+    """Runs wrk against what the processes `cpu_of` serve with the help of those `behind`.
+
+    mode: one of load.lua's.
+    keys: how many there are, from number 1 on.
+    wanted: the statuses of a success; without them statuses are not counted, and all below 400 are.
+    allows_errors: without it, anything else is an error.
     """
-    command = ["wrk", f"-t{min(THREADS, connections)}", f"-c{connections}", f"-d{seconds}s"]
-    if script:
-        command += ["-s", os.path.join(SCRIPTS, script)]
-    clock, clock_behind = Clock(cpu_of), Clock(behind)
-    # By the clock of this run: wrk's own duration leaves out how it winds up.
-    output = subprocess.run(
-        [*command, url, *(["--", *arguments] if arguments else [])],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    requests = int(re.search(r"(\d+) requests in", output).group(1))
-    bad = _bad_answers(output, wanted)
-    failed = {**bad, **_socket_errors(output)}
+    with tempfile.TemporaryDirectory(prefix="kv-bench-") as folder:
+        generator = Generator(load, folder)
+        clock, clock_behind = Clock(cpu_of), Clock(behind)
+        found = generator.run(mode, seconds, 1, keys, counts_statuses=wanted is not None)
+        cpu, cpu_behind = (one.microseconds_each(found.requests) for one in (clock, clock_behind))
+    bad = _bad_answers(found, wanted)
+    failed = bad | {
+        name: count for name, count in found.errors.items() if count and name != "status"
+    }
     if failed and not allows_errors:
-        raise RuntimeError(f"{cpu_of[0].name}: {requests} requests, of them {told(failed)}")
-    good = max(0, requests - sum(bad.values())) / max(1, requests)
-    return Run(
-        float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)) * good,
-        clock.microseconds_each(requests),
-        clock_behind.microseconds_each(requests),
-        failed,
-    )
+        raise RuntimeError(f"{cpu_of[0].name}: {found.requests} requests, of them {told(failed)}")
+    good = max(0, found.requests - sum(bad.values())) / max(1, found.requests)
+    return Run(found.per_second * good, cpu, cpu_behind, failed)
 
 
-def _bad_answers(output, wanted):
-    """Answers that are no success, by status where the script has counted them."""
-    statuses = Counter()
-    for status, count in re.findall(r"^Status (\d+): (\d+)$", output, re.M):
-        statuses[int(status)] += int(count)
-    if statuses:
-        return {
-            str(status): count
-            for status, count in sorted(statuses.items())
-            if status not in wanted
-        }
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
-    return {"status ≥ 400": int(failed.group(1))} if failed else {}
-
-
-def _socket_errors(output):
-    """What was not answered at all, or after more than 2 s."""
-    failed = re.search(r"Socket errors: (.*)", output)
-    errors = re.findall(r"(\w+) (\d+)", failed.group(1)) if failed else []
-    return {name: int(count) for name, count in errors if int(count)}
+def _bad_answers(found, wanted):
+    """Answers that are no success, by status if statuses were counted."""
+    if wanted is None:
+        count = found.errors["status"]
+        return {"status ≥ 400": count} if count else {}
+    return {
+        str(status): count
+        for status, count in sorted(found.statuses.items())
+        if status not in wanted
+    }
 
 
 def told(failed):
@@ -126,7 +109,7 @@ def redis_benchmark(redis, seconds):
 
 
 def sqlite_rows(program, database, seconds):
-    """One row a commit, in the program sqlite_rows.c; its own processor time is what counts."""
+    """One row for each commit, written by sqlite_rows.c, whose own processor time counts."""
     before = os.times()
     start = time.monotonic()
     output = subprocess.run(

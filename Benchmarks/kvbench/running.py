@@ -1,21 +1,19 @@
-"""A cluster for the measurements: a fresh one, in a folder and on ports of its own."""
+"""A new cluster for the measurements, with its own folder and ports."""
 
 import contextlib
 import os
 import sys
 
-from .cluster import Cluster
-from .turns import say
-
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "scripts"))
-
 import kvcluster
 from kvcluster.cluster import DATABASES
 from kvcluster.node import backing_settings
 
+from .cluster import Cluster
+from .turns import say
+
 
 def database_named(options, folder):
-    """What the cluster's database will be, in words. Ends the program where there is none."""
+    """The name of the cluster's database. Ends the program if there is none."""
     try:
         cluster = _cluster(options, folder)
     except kvcluster.ClusterError as error:
@@ -26,7 +24,7 @@ def database_named(options, folder):
 
 @contextlib.contextmanager
 def running_cluster(options, folder):
-    """Starts what `scripts/cluster up` starts, and removes it all afterwards."""
+    """Starts a cluster as `scripts/cluster up` does, and removes it afterwards."""
     say("Starting a cluster")
     started = _cluster(options, folder)
     try:

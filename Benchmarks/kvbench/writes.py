@@ -1,4 +1,4 @@
-"""The cluster's writes that are committed before they are answered."""
+"""The cluster's writes that are committed before their answer."""
 
 import time
 
@@ -12,9 +12,9 @@ PEER_DRAIN_SECONDS_MAX = 120
 
 def distinct(measures):
     say("PUT, acknowledged")
-    cluster, peer = measures.cluster, measures.peer
+    peer = measures.peer
     ours, theirs = "PUT: kv-api", "pgbench, upsert of a row"
-    direct = measures.put(cluster.url, cluster.apis[:1])
+    direct = measures.put()
     contenders = {
         ours: direct,
         theirs: measures.pgbench.upserts,
@@ -41,7 +41,7 @@ def distinct(measures):
 
 def _queued_by_peer(measures, seconds):
     peer = measures.peer
-    put = measures.put(peer.url, [peer], "respond-async", measures.peer_workers)
+    put = measures.put(peer.url, [peer], measures.peer_workers, prefer="respond-async")
     run = put(seconds)
     deadline = time.monotonic() + PEER_DRAIN_SECONDS_MAX
     while measures.broker.depth(PEER_QUEUE) and time.monotonic() < deadline:
@@ -50,15 +50,15 @@ def _queued_by_peer(measures, seconds):
 
 
 def single(measures):
-    """One client: how long a write takes that meets no other."""
+    """One client: the latency of a write without others."""
     say("PUT, one client")
-    cluster, goal = measures.cluster, measures.goals.latency
+    goal = measures.goals.latency
     ours, theirs = "PUT, one client: kv-api", "pgbench, one client's upserts"
-    put = measures.put(cluster.url, cluster.apis[:1], connections=1)
+    put = measures.put(users=1)
     contenders = {ours: put, theirs: lambda seconds: measures.pgbench.upserts(seconds, clients=1)}
     series = take_turns(contenders, measures.seconds, measures.rounds)
     rows = {name: one.row() for name, one in series.items()}
-    # Of one client that waits for each answer the rate says what the mean latency is.
+    # For one client that waits for each answer, the rate gives the mean latency.
     latencies = [1000 / max(1e-9, series[name].per_second) for name in (ours, theirs)]
     ratio = latencies[0] / latencies[1]
     row = Row("  mean latency", f"{latencies[0]:.2f} ms; pgbench {latencies[1]:.2f} ms")
@@ -73,7 +73,7 @@ def contended(measures):
     say(f"PUT of one key, {CLIENTS_CONTENDING} clients")
     ours = f"PUT of one key, {CLIENTS_CONTENDING} clients: kv-api"
     theirs = f"pgbench, {CLIENTS_CONTENDING} clients, upserts of one row"
-    put = measures.script("put_one.lua", connections=CLIENTS_CONTENDING)
+    put = measures.put(keys=1, users=CLIENTS_CONTENDING)
     contenders = {
         ours: put,
         theirs: lambda seconds: measures.pgbench.upserts(seconds, CLIENTS_CONTENDING, rows=1),
@@ -88,15 +88,15 @@ def conditional(measures):
     say("PUT with a condition")
     plain, goal = "PUT without a condition: kv-api", measures.goals.conditional
 
-    def load(script):
+    def load(mode):
         """Each run has keys of its own."""
-        return lambda seconds: measures.script(script, [f"/kv/bench/{time.time_ns()}/"])(seconds)
+        return lambda seconds: measures.write(mode, f"/kv/bench/{time.time_ns()}/")(seconds)
 
     conditions = {
-        "PUT If-None-Match: *, new keys: kv-api": load("put_new.lua"),
-        "PUT If-Match, a key a client: kv-api": load("put_current.lua"),
+        "PUT If-None-Match: *, new keys: kv-api": load("create"),
+        "PUT If-Match, a key a client: kv-api": load("replace"),
     }
-    put = measures.put(measures.cluster.url, measures.cluster.apis[:1])
+    put = measures.put()
     series = take_turns({**conditions, plain: put}, measures.seconds, measures.rounds)
     rows = {name: one.row() for name, one in series.items()}
     for name, one in conditions.items():

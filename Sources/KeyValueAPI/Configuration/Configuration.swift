@@ -132,7 +132,7 @@ struct Configuration: Sendable {
     return http
   }
 
-  /// How long the door of `deploy/nginx` keeps a connection (`keepalive_timeout` of upstream.conf).
+  /// How long the door of `nginx/` keeps a connection (`keepalive_timeout` of upstream.conf).
   private static let doorIdleTime = Duration.seconds(45)
 
   /// Settings that are right by themselves and can't work with what is around them.

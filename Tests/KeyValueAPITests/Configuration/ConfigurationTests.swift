@@ -100,7 +100,7 @@ struct ConfigurationTests {
   @Test("The proxy's connections end before those of kv-api would")
   func door() throws {
     let folder = URL(filePath: #filePath)
-      .appending(path: "../../../../deploy/nginx").standardizedFileURL
+      .appending(path: "../../../../nginx").standardizedFileURL
     for name in ["upstream.conf", "container-upstream.conf"] {
       let text = try String(contentsOf: folder.appending(path: name), encoding: .utf8)
       #expect(text.contains("keepalive_timeout 45s;"), "the warning says 45 s, \(name) not")

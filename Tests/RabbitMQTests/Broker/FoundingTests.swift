@@ -5,7 +5,7 @@ import Testing
 @testable import RabbitMQ
 
 extension BrokerTests {
-  /// `Tests/Cluster` has brokers that join one after the other. Here one broker has two addresses.
+  /// `Tests/Python/cluster` has brokers that join one after the other. Here one broker has two addresses.
   @Suite("A queue is made when all brokers are there to have it")
   struct FoundingTests {
     private func hasQueue(_ node: Node) async throws -> Bool {

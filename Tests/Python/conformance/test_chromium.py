@@ -1,0 +1,93 @@
+"""Chromium: fetch from a page, and the server's own pages."""
+
+import json
+import urllib.request
+
+from conformance import case
+from conformance.devtools import Chromium
+
+
+class Browser(case.Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.chromium = Chromium()
+        cls.addClassCleanup(cls.chromium.close)
+
+    def test_fetch(self):
+        """fetch stores, reads, checks and deletes a value."""
+        self.chromium.open(case.URL + "/health/live")
+        result = self.chromium.run(
+            """
+            const path = '/kv/chromium/' + encodeURIComponent('a key/ü');
+            const bytes = new Uint8Array(256).map((_, index) => index);
+            const put = await fetch(path, { method: 'PUT', body: bytes });
+            const get = await fetch(path);
+            const stored = new Uint8Array(await get.arrayBuffer());
+            const again = await fetch(path, {
+              method: 'PUT', body: 'x', headers: { 'If-Match': put.headers.get('ETag') } });
+            const head = await fetch(path, { method: 'HEAD' });
+            const gone = await fetch(path, { method: 'DELETE' });
+            const missing = await fetch(path);
+            return {
+              put: put.status, same: stored.every((byte, index) => byte === index),
+              size: stored.length, again: again.status, head: head.headers.get('Content-Length'),
+              gone: gone.status, missing: (await missing.json()).status };
+            """
+        )
+        expected = {"put": 201, "same": True, "size": 256, "again": 200, "head": "1"}
+        self.assertEqual(result, {**expected, "gone": 204, "missing": 404})
+
+    def test_keep_alive(self):
+        """Requests of a page, one after the other, share a connection."""
+        self.chromium.open(case.URL + "/health/live")
+        self.chromium.events.clear()
+        self.chromium.run(
+            """
+            for (let number = 0; number < 20; number++) {
+              const answer = await fetch('/health/live', { cache: 'no-store' });
+              await answer.text();
+            }
+            """
+        )
+        answers = self.chromium.responses()
+        self.assertEqual(len(answers), 20)
+        self.assertEqual(len({answer["connectionId"] for answer in answers}), 1)
+
+    def test_parallel(self):
+        """A hundred requests at once are all answered."""
+        self.chromium.open(case.URL + "/health/live")
+        are_same = self.chromium.run(
+            """
+            const paths = Array.from({ length: 100 }, (_, number) => '/kv/chromium/p/' + number);
+            const puts = paths.map((path) => fetch(path, { method: 'PUT', body: path }));
+            await Promise.all(puts);
+            const answers = await Promise.all(paths.map((path) => fetch(path)));
+            const texts = await Promise.all(answers.map((answer) => answer.text()));
+            return texts.every((text, number) => text === paths[number]);
+            """
+        )
+        self.assertTrue(are_same)
+
+    def test_docs(self):
+        """The reference page shows every path and loads nothing from elsewhere."""
+        requests = self.chromium.open(case.URL + "/docs")
+        text = self.chromium.run("return document.body.innerText;")
+        with urllib.request.urlopen(case.URL + "/openapi.json", timeout=30) as answer:
+            paths = json.load(answer)["paths"]
+        self.assertEqual([path for path in paths if path not in text], [])
+        outside = [url for url in requests if not url.startswith((case.URL, "data:"))]
+        self.assertEqual(outside, [])
+
+    def test_stored_page(self):
+        """A stored HTML page can't run its script."""
+        self.chromium.open(case.URL + "/health/live")
+        path = self.chromium.run(
+            """
+            const body = '<title>still</title><script>document.title = "ran"</script>';
+            await fetch('/kv/chromium/page', {
+              method: 'PUT', body, headers: { 'Content-Type': 'text/html' } });
+            return '/kv/chromium/page';
+            """
+        )
+        self.chromium.open(case.URL + path)
+        self.assertEqual(self.chromium.run("return document.title;"), "still")

@@ -1,0 +1,148 @@
+"""Charts over time, as SVG with the colours of the page."""
+
+import math
+from html import escape
+
+WIDTH, HEIGHT = 760, 260
+LEFT, RIGHT, TOP, BOTTOM = 84, 72, 16, 44
+
+
+class Line:
+    """A line of a chart. `values` has None for a gap."""
+
+    def __init__(self, name, style, values):
+        self.name, self.style, self.values = name, style, values
+
+
+class Chart:
+    """Lines with the same times and one scale."""
+
+    def __init__(self, title, unit, moments, lines, seconds, is_logarithmic=False):
+        self.title, self.unit, self.moments, self.lines = title, unit, moments, lines
+        self.seconds = max(seconds, 1e-3)
+        known = [value for line in lines for value in line.values if value is not None]
+        make = _logarithmic if is_logarithmic else _linear
+        self.low, self.high, self.ticks = make(known)
+        self.is_logarithmic = is_logarithmic
+
+    def svg(self):
+        """The chart. Each point has its value as a title."""
+        parts = [
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.title)}">',
+            *self._horizontal(),
+            *self._vertical(),
+        ]
+        for line in self.lines:
+            parts += self._line(line)
+        parts += self._names()
+        return "\n".join([*parts, "</svg>"])
+
+    def legend(self):
+        """The legend, as HTML."""
+        keys = [
+            f'<li><svg class="key" viewBox="0 0 28 10" aria-hidden="true">'
+            f'<line class="line {line.style}" x1="0" y1="5" x2="28" y2="5"/></svg>'
+            f"{escape(line.name)}</li>"
+            for line in self.lines
+        ]
+        return f'<ul class="legend">{"".join(keys)}</ul>'
+
+    def _x(self, moment):
+        return LEFT + moment / self.seconds * (WIDTH - LEFT - RIGHT)
+
+    def _y(self, value):
+        if self.is_logarithmic:
+            low, high = math.log(self.low), math.log(self.high)
+            share = (math.log(max(value, self.low)) - low) / (high - low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+    def _horizontal(self):
+        for tick in self.ticks:
+            y = self._y(tick)
+            yield f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>'
+            yield f'<text class="tick end" x="{LEFT - 8}" y="{y + 4:.1f}">{number(tick)}</text>'
+        middle = TOP + (HEIGHT - TOP - BOTTOM) / 2
+        yield (f'<text class="axis" transform="translate(14 {middle:.0f}) rotate(-90)">'
+               f"{escape(self.unit)}</text>")
+
+    def _vertical(self):
+        bottom = HEIGHT - BOTTOM
+        for tick in _linear([self.seconds], most=10)[2]:
+            if tick > self.seconds * 1.001:
+                continue
+            x = self._x(tick)
+            yield f'<line class="grid" x1="{x:.1f}" y1="{bottom}" x2="{x:.1f}" y2="{bottom + 5}"/>'
+            yield f'<text class="tick middle" x="{x:.1f}" y="{bottom + 19}">{number(tick)}</text>'
+        yield (f'<text class="axis" x="{LEFT + (WIDTH - LEFT - RIGHT) / 2:.0f}" '
+               f'y="{HEIGHT - 6}">seconds of load</text>')
+
+    def _line(self, line):
+        """The line segments between consecutive points, then the points."""
+        points = [
+            None if value is None else (self._x(moment), self._y(value), moment, value)
+            for moment, value in zip(self.moments, line.values)
+        ]
+        stroke = []
+        for point in [*points, None]:
+            if point:
+                stroke.append(f"{point[0]:.1f},{point[1]:.1f}")
+            elif stroke:
+                yield f'<polyline class="line {line.style}" points="{" ".join(stroke)}"/>'
+                stroke = []
+        radius = 3 if len(points) <= 30 else 2
+        for x, y, moment, value in filter(None, points):
+            said = f"{line.name}: {number(value)} {self.unit} at {moment:.1f} s"
+            yield (f'<circle class="point {line.style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
+                   f"<title>{escape(said)}</title></circle>")
+
+    def _names(self):
+        """The name of each line at its end, moved where names would overlap."""
+        if len(self.lines) < 2:
+            return
+        floor = TOP
+        for y, line in self._ends():
+            y = max(y, floor)
+            floor = y + 14
+            yield (f'<text class="name {line.style}" x="{WIDTH - RIGHT + 10}" '
+                   f'y="{y + 4:.1f}">{escape(line.name)}</text>')
+
+    def _ends(self):
+        found = []
+        for line in self.lines:
+            known = [value for value in line.values if value is not None]
+            if known:
+                found.append((self._y(known[-1]), line))
+        return sorted(found, key=lambda end: end[0])
+
+
+def number(value):
+    """With a useful number of digits."""
+    if value == 0:
+        return "0"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _linear(values, most=5):
+    """A scale from 0 to a round number: low, high and the ticks."""
+    high = max(values, default=0) or 1
+    step = 10 ** math.floor(math.log10(high / most))
+    step *= next(factor for factor in (1, 2, 5, 10, 20) if high / (step * factor) <= most)
+    count = math.ceil(high / step - 1e-9)
+    return 0, count * step, [index * step for index in range(count + 1)]
+
+
+def _logarithmic(values):
+    """A scale between two round numbers, with ticks at 1, 2 and 5 of each decade if they fit."""
+    known = [value for value in values if value > 0] or [1]
+    steps = [digit * 10.0**power for power in range(-4, 7) for digit in (1, 2, 5)]
+    low = max(step for step in steps if step <= max(min(known), steps[0]))
+    high = min((step for step in steps if step >= max(known) and step > low), default=steps[-1])
+    inside = [step for step in steps if low <= step <= high]
+    if len(inside) > 8:
+        decades = [step for step in inside if f"{step:e}".startswith("1.0")]
+        inside = decades
+    return low, high, inside
