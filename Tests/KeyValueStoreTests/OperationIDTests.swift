@@ -17,7 +17,7 @@ struct OperationIDTests {
     }
   }
 
-  @Test("All random bits are used, and no others")
+  @Test("All random bits are used, and no other bits change")
   func bits() {
     var zeros = FixedGenerator(value: 0)
     var ones = FixedGenerator(value: .max)
@@ -28,13 +28,13 @@ struct OperationIDTests {
       OperationID.make(at: now, random: &ones).text.hasPrefix("00000000-0001-7fff-bfff-ffffffff"))
   }
 
-  @Test("An id that was made tells when; with a digit of its check changed it does not")
+  @Test("An id tells its time of acceptance, unless a digit of its check was changed")
   func check() throws {
     var random = SystemRandomNumberGenerator()
     let id = OperationID.make(at: Timestamp(microseconds: 1_645_557_742_000_999), random: &random)
     #expect(
       id.acceptedAt(ofAny: [.everybody]) == Timestamp(microseconds: 1_645_557_742_000_000))
-    // The check is its last four digits: of other changes one in 65,536 would escape it.
+    // The check is its last four digits. One in 65,536 changes of other digits is not detected.
     for place in id.text.indices.suffix(4) {
       var text = id.text
       text.replaceSubrange(place...place, with: text[place] == "5" ? "6" : "5")
@@ -44,7 +44,7 @@ struct OperationIDTests {
     #expect(foreign.acceptedAt(ofAny: [.everybody]) == nil)
   }
 
-  @Test("An id that was made for one owner tells others nothing, but in one of 65,536 cases")
+  @Test("Another owner can't use an id, except in one of 65,536 cases")
   func owners() {
     var random = SystemRandomNumberGenerator()
     let prefixes = ["a/", "b/", "a/b/", "A/", "a", "/a"]
@@ -76,7 +76,7 @@ struct OperationIDTests {
     #expect(texts == texts.sorted() && Set(texts).count == 100)
   }
 
-  @Test("A spelling in capitals names the same operation")
+  @Test("An id in capitals names the same operation")
   func capitals() {
     let id = OperationID("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")
     #expect(id == OperationID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f") && id != nil)
