@@ -79,9 +79,10 @@ struct Command: AsyncParsableCommand {
       let loops = try (0..<configuration.loops).map {
         try EventLoop(name: "kv-loop-\($0)", backend: configuration.backend)
       }
-      let backend = try makeBackend(configuration, loops: loops, logger: logger)
+      let registry = MetricsRegistry()
+      let backend = try makeBackend(configuration, loops: loops, logger: logger, registry: registry)
       try await Server(
-        configuration, backend: backend, loops: loops, logger: logger, log: log
+        configuration, backend: backend, loops: loops, logger: logger, log: log, registry: registry
       ).run()
     } catch let error as EmbeddedError {
       tell("\(error)")
@@ -94,7 +95,7 @@ struct Command: AsyncParsableCommand {
 
   /// What is behind the stores, as the settings say.
   private func makeBackend(
-    _ configuration: Configuration, loops: [EventLoop], logger: Logger
+    _ configuration: Configuration, loops: [EventLoop], logger: Logger, registry: MetricsRegistry
   ) throws -> any Backend {
     if let cluster = configuration.cluster {
       return try ClusterBackend(cluster, loops: loops, logger: logger)
@@ -102,7 +103,7 @@ struct Command: AsyncParsableCommand {
     var embedded = EmbeddedConfiguration()
     embedded.dataFolder = configuration.dataFolder
     embedded.cacheBytesMax = configuration.cacheBytes
-    return try EmbeddedBackend(embedded)
+    return try EmbeddedBackend(embedded, registry: registry)
   }
 
   /// Reads the settings, makes room for connections, and says all that is wrong.

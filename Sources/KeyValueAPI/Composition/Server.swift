@@ -11,7 +11,7 @@ import UnixSignals
 struct Server: Sendable {
   private let configuration: Configuration
   private let logger: Logger
-  private let registry = MetricsRegistry()
+  private let registry: MetricsRegistry
   private let state = HTTPServerState()
   private let inFlight = IdempotencyRegistry()
   private let authenticator: TokenAuthenticator?
@@ -22,9 +22,10 @@ struct Server: Sendable {
   /// Makes the loops and whatever is behind them. Throws `SystemCallError`.
   init(
     _ configuration: Configuration, backend: any Backend, loops: [EventLoop], logger: Logger,
-    log: LogWriter
+    log: LogWriter, registry: MetricsRegistry
   ) {
     self.configuration = configuration
+    self.registry = registry
     self.backend = backend
     self.loops = loops
     self.logger = logger

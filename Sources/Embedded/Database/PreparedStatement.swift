@@ -2,10 +2,10 @@ import GRDB
 import GRDBSQLite
 import KeyValueStore
 
-/// A compiled statement that is bound and stepped straight through SQLite's C interface: GRDB's
-/// rows and arguments cost several times what SQLite itself needs for a small row.
+/// A compiled statement that is bound and stepped through SQLite's C interface, because GRDB's rows
+/// and arguments cost several times as much as SQLite itself for a small row.
 ///
-/// Not Sendable: it belongs to the thread of its connection, and must be let go of before the
+/// Not Sendable: it belongs to the thread of its connection, and must be released before the
 /// connection is closed.
 final class PreparedStatement {
   /// Owns and finalizes the C statement.
@@ -30,7 +30,7 @@ final class PreparedStatement {
     bytes.withUnsafeBytes { bind($0, at: position, destructor: .transient) }
   }
 
-  /// Lends `bytes` to SQLite as a BLOB, without a copy, until `body` has ended. `body` must run the
+  /// Lends `bytes` to SQLite as a BLOB, without a copy, until `body` returns. `body` must run the
   /// statement to its end.
   func lending<Result>(
     _ bytes: [UInt8], at position: Int32,
@@ -39,7 +39,7 @@ final class PreparedStatement {
     do {
       return try bytes.withUnsafeBytes { buffer in
         bind(buffer, at: position, destructor: .static)
-        // SQLite keeps the pointer beyond a reset: it must not outlive the closure.
+        // A reset does not release the pointer, which must not outlive the closure.
         defer {
           sqlite3_reset(handle)
           sqlite3_bind_null(handle, position)
@@ -57,7 +57,7 @@ final class PreparedStatement {
       sqlite3_bind_null(handle, position)
       return
     }
-    // A C string's address is never nil, which would bind NULL, not even that of an empty one.
+    // A null pointer would bind NULL; the address of a C string is never null.
     text.withCString { address in
       _ = sqlite3_bind_text(
         handle, position, address, Int32(text.utf8.count), Destructor.transient.function)
@@ -86,7 +86,7 @@ final class PreparedStatement {
 
   // MARK: Stepping
 
-  /// Goes to the next row; false after the last one. The statement is reset when there is none.
+  /// Goes to the next row. After the last one, it resets the statement and returns false.
   func step() throws(SQLiteFailure) -> Bool {
     switch sqlite3_step(handle) {
     case SQLITE_ROW:
@@ -101,12 +101,12 @@ final class PreparedStatement {
     }
   }
 
-  /// Runs a statement that returns no row, or whose rows nobody wants.
+  /// Runs a statement to its end and ignores its rows.
   func run() throws(SQLiteFailure) {
     while try step() {}
   }
 
-  /// Makes the statement ready to be run again before its last row has been read.
+  /// Ends a run before its last row has been read.
   func reset() { sqlite3_reset(handle) }
 
   /// Rows that the last run changed.
@@ -138,17 +138,64 @@ final class PreparedStatement {
   }
 }
 
-extension PreparedStatement {
-  /// Whether SQLite copies what it is given (`sqlite3.h`: the macros are not imported).
-  private enum Destructor {
-    case `static`
-    case transient
+/// Whether SQLite copies what is bound. The macros of `sqlite3.h` are not imported.
+private enum Destructor {
+  case `static`
+  case transient
 
-    var function: sqlite3_destructor_type? {
-      switch self {
-      case .static: nil
-      case .transient: unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-      }
+  var function: sqlite3_destructor_type? {
+    switch self {
+    case .static: nil
+    case .transient: unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+    }
+  }
+}
+
+/// An error of SQLite.
+struct SQLiteFailure: Error, Equatable {
+  /// The extended result code (https://sqlite.org/rescode.html).
+  let code: Int32
+  /// SQLite's message. It contains no key and no value.
+  let message: String
+
+  init(code: Int32, message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// The error of the connection's last call. On the connection's thread only.
+  init(of connection: OpaquePointer?) {
+    code = sqlite3_extended_errcode(connection)
+    message = String(cString: sqlite3_errmsg(connection))
+  }
+
+  /// An error that GRDB threw. One that is not SQLite's becomes `SQLITE_ERROR`.
+  init(_ error: any Error) {
+    let failure = error as? DatabaseError
+    code = failure?.extendedResultCode.rawValue ?? SQLITE_ERROR
+    message = failure?.message ?? "\(error)"
+  }
+
+  /// The code without its extension.
+  var primaryCode: Int32 { code & 0xFF }
+
+  /// Whether a new connection may help. It does not help against a full disk or another process's
+  /// lock.
+  var asksForReconnect: Bool {
+    ![SQLITE_FULL, SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM].contains(primaryCode)
+  }
+
+  /// The error for callers when nothing was written.
+  var unavailable: StoreError { .unavailable(cause: cause, retryAfter: retryAfter) }
+
+  /// What went wrong, for operators.
+  var cause: String { "SQLite: \(message) (code \(code))" }
+
+  private var retryAfter: Int {
+    switch primaryCode {
+    case SQLITE_BUSY, SQLITE_LOCKED: 1
+    // An operator has to free space, mount a disk or restore a backup.
+    default: 10
     }
   }
 }

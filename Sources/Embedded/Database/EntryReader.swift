@@ -1,7 +1,7 @@
 import GRDB
 import KeyValueStore
 
-/// Reads entries. Not Sendable: belongs to its connection's thread.
+/// Reads entries. Not Sendable: it belongs to its connection's thread.
 final class EntryReader {
   private let byKey: PreparedStatement
   private let page: PreparedStatement
@@ -52,14 +52,14 @@ final class EntryReader {
     return .found(Entry(metadata: metadata, value: byKey.bytes(8)))
   }
 
-  /// A page of the entries that live at `now`.
+  /// A page of the entries that are live at `now`.
   func list(_ request: PageRequest, at now: Timestamp) throws(SQLiteFailure) -> Page {
     let bounds = KeyRange(prefix: request.prefix, after: request.after)
     let query = request.includesValues ? pageWithValues : page
     query.bind(bounds.first, at: 1)
     query.bind(bounds.end, at: 2)
     query.bind(now.microseconds, at: 3)
-    // One more than wanted tells whether there is more.
+    // One more than asked for, to see whether there are more.
     query.bind(Int64(request.entriesMax) + 1, at: 4)
     defer { query.reset() }
     var items: [Page.Item] = []
@@ -87,5 +87,30 @@ final class EntryReader {
       createdAt: Timestamp(microseconds: row.number(3)),
       updatedAt: Timestamp(microseconds: row.number(4)),
       expiresAt: row.optionalNumber(5).map { Timestamp(microseconds: $0) })
+  }
+}
+
+/// The keys that start with a prefix and follow a key, as a range of byte strings.
+private struct KeyRange {
+  /// The least byte string of the range.
+  let first: [UInt8]
+  /// The least byte string after the range.
+  let end: [UInt8]
+
+  init(prefix: [UInt8], after: Key?) {
+    // Nothing lies between a key and the key followed by a zero byte.
+    let next = after.map { $0.bytes + [0] } ?? []
+    first = prefix.lexicographicallyPrecedes(next) ? next : prefix
+    // The first byte string after all that start with the prefix: the prefix with its last byte
+    // incremented. 0xFF can't be incremented: "b" follows "a\u{FF}".
+    var end = prefix
+    while end.last == 0xFF { end.removeLast() }
+    if let last = end.popLast() {
+      end.append(last + 1)
+    } else {
+      // No prefix, or only 0xFF bytes: this is longer than any key, and so after all of them.
+      end = [UInt8](repeating: 0xFF, count: Key.bytesMax + 1)
+    }
+    self.end = end
   }
 }

@@ -1,10 +1,10 @@
 import GRDB
 import KeyValueStore
 
-/// Writes entries: a plain write is decided by the statement that carries it out, a queued one by
-/// `KeyState`, between reading and writing its row.
+/// Writes entries. The statement of a plain write decides its condition; `KeyState` decides a
+/// queued write, after its row was read and before it is written.
 ///
-/// Not Sendable: belongs to the writer's thread.
+/// Not Sendable: it belongs to the writer's thread.
 final class EntryWriter {
   private let put: PreparedStatement
   private let putConditionally: PreparedStatement
@@ -17,27 +17,27 @@ final class EntryWriter {
   private let takePlace: PreparedStatement
 
   init(on database: GRDB.Database) throws(SQLiteFailure) {
-    put = try PreparedStatement(EntryWriter.upsert(condition: nil), on: database)
+    put = try PreparedStatement(SQL.upsert(condition: nil), on: database)
     putConditionally = try PreparedStatement(
-      EntryWriter.upsert(condition: "\(EntryWriter.isDead) OR \(EntryWriter.isNotExcluded)"),
+      SQL.upsert(condition: "\(SQL.isDead) OR \(SQL.isNotExcluded)"),
       on: database)
-    replace = try PreparedStatement(EntryWriter.replacement, on: database)
-    delete = try PreparedStatement(EntryWriter.deletion, on: database)
-    live = try PreparedStatement(EntryWriter.liveRevision, on: database)
-    state = try PreparedStatement(EntryWriter.wholeState, on: database)
-    store = try PreparedStatement(EntryWriter.storing, on: database)
-    bury = try PreparedStatement(EntryWriter.burying, on: database)
+    replace = try PreparedStatement(SQL.replacement, on: database)
+    delete = try PreparedStatement(SQL.deletion, on: database)
+    live = try PreparedStatement(SQL.liveRevision, on: database)
+    state = try PreparedStatement(SQL.wholeState, on: database)
+    store = try PreparedStatement(SQL.storing, on: database)
+    bury = try PreparedStatement(SQL.burying, on: database)
     takePlace = try PreparedStatement(
       "UPDATE entries SET revision = ?2 WHERE key = ?1", on: database)
   }
 
   // MARK: Plain writes
 
-  /// Carries out one write at `now`, after whatever was written before.
+  /// Makes one write at `now`, after all earlier writes.
   func write(_ write: Write, at now: Timestamp) throws(SQLiteFailure) -> WriteOutcome {
     switch write.mutation {
     case .delete:
-      return try carryOutDeletion(write, at: now)
+      return try deleteEntry(write, at: now)
     case .put(let value, let contentType, let timeToLive):
       let statement = statement(for: write.condition)
       bind(write, to: statement, at: now)
@@ -59,7 +59,7 @@ final class EntryWriter {
     }
   }
 
-  private func carryOutDeletion(
+  private func deleteEntry(
     _ write: Write, at now: Timestamp
   ) throws(SQLiteFailure) -> WriteOutcome {
     bind(write, to: delete, at: now)
@@ -80,18 +80,18 @@ final class EntryWriter {
     return condition.ifNoneMatch == nil ? put : putConditionally
   }
 
-  /// Binds what all statements share: `?1` key, `?2` least revision, `?3` now, and where they have
-  /// conditions `?7` the excluded revisions.
+  /// Binds the common parameters: `?1` key, `?2` least revision, `?3` now, and `?7` the excluded
+  /// revisions where the statement has a condition.
   private func bind(_ write: Write, to statement: PreparedStatement, at now: Timestamp) {
     statement.bind(write.key.bytes, at: 1)
     statement.bind(Revision.none.next(at: now).number, at: 2)
     statement.bind(now.microseconds, at: 3)
     guard statement !== put else { return }
-    // No list excludes nothing; `*` is NULL, which excludes everything that lives.
+    // An empty list excludes nothing. `*` is NULL, which excludes every live entry.
     statement.bind(write.condition.ifNoneMatch.map(\.list) ?? "", at: 7)
   }
 
-  /// Why a statement wrote nothing, read in the same transaction.
+  /// The outcome of a write whose statement wrote nothing, read in the same transaction.
   private func refusal(
     of write: Write, at now: Timestamp
   ) throws(SQLiteFailure) -> WriteOutcome {
@@ -104,7 +104,7 @@ final class EntryWriter {
 
   // MARK: Queued writes
 
-  /// Applies a queued write at `now`, in the place of its acceptance.
+  /// Applies a queued write at `now`, with the time of its acceptance as its revision.
   func apply(
     _ queued: QueuedWrite, at now: Timestamp, tombstonesSince oldest: Timestamp
   ) throws(SQLiteFailure) -> AppliedWrite {
@@ -129,7 +129,7 @@ final class EntryWriter {
     return KeyState(key: key, revision: revision, entry: entry)
   }
 
-  /// Writes what a queued write has made of its key.
+  /// Stores the state of a key after a queued write.
   private func save(
     _ state: KeyState, of write: Write, at now: Timestamp
   ) throws(SQLiteFailure) {
@@ -157,8 +157,82 @@ final class EntryWriter {
   }
 }
 
+/// The statements of `EntryWriter`.
+///
+/// Parameters: `?1` key, `?2` revision (the least one of a plain write), `?3` now, `?4` expiry,
+/// `?5` content type, `?6` value; of plain writes `?7` revisions that must not match (NULL: any)
+/// and `?8` revisions that must match (NULL: any); of queued ones `?7` version and `?8` time of
+/// creation.
+private enum SQL {
+  /// True for tombstones and expired entries; never NULL.
+  static let isDead = "(version = 0 OR ifnull(expires_at <= ?3, 0))"
+
+  /// NULL, which is not true, if `?7` is NULL.
+  static let isNotExcluded = "instr(?7, ',' || revision || ',') = 0"
+
+  private static let changes = """
+    revision = max(revision + 1, ?2),
+    version = CASE WHEN expires_at <= ?3 THEN 1 ELSE version + 1 END,
+    created_at = CASE WHEN \(isDead) THEN ?3 ELSE created_at END,
+    updated_at = ?3, expires_at = ?4, content_type = ?5, value = ?6
+    """
+
+  private static let liveMatches = """
+    key = ?1 AND NOT \(isDead) AND \(isNotExcluded)
+    AND (?8 IS NULL OR instr(?8, ',' || revision || ',') > 0)
+    """
+
+  private static let columns =
+    "(key, revision, version, created_at, updated_at, expires_at, content_type, value)"
+
+  /// Stores a value, whether there is an entry or not. `condition` must be true of an existing row.
+  static func upsert(condition: String?) -> String {
+    """
+    INSERT INTO entries \(columns) VALUES (?1, ?2, 1, ?3, ?3, ?4, ?5, ?6)
+    ON CONFLICT (key) DO UPDATE SET \(changes) \(condition.map { "WHERE " + $0 } ?? "")
+    RETURNING revision, version, created_at
+    """
+  }
+
+  /// Stores a value where a live entry matches.
+  static let replacement = """
+    UPDATE entries SET \(changes) WHERE \(liveMatches) RETURNING revision, version, created_at
+    """
+
+  /// Turns a live entry that matches into a tombstone.
+  static let deletion = """
+    UPDATE entries SET revision = max(revision + 1, ?2), version = 0, updated_at = ?3,
+      expires_at = NULL, content_type = '', value = NULL
+    WHERE \(liveMatches) RETURNING revision
+    """
+
+  /// The revision of a key's live entry.
+  static let liveRevision = "SELECT revision FROM entries WHERE key = ?1 AND NOT \(isDead)"
+
+  /// A key's row without its value.
+  static let wholeState = """
+    SELECT revision, version, created_at, updated_at, expires_at, content_type, length(value)
+    FROM entries WHERE key = ?1
+    """
+
+  /// Stores an entry as it is given.
+  static let storing = """
+    INSERT INTO entries \(columns) VALUES (?1, ?2, ?7, ?8, ?3, ?4, ?5, ?6)
+    ON CONFLICT (key) DO UPDATE SET revision = ?2, version = ?7, created_at = ?8, updated_at = ?3,
+      expires_at = ?4, content_type = ?5, value = ?6
+    """
+
+  /// Stores a tombstone as it is given.
+  static let burying = """
+    INSERT INTO entries (key, revision, version, created_at, updated_at, content_type)
+    VALUES (?1, ?2, 0, ?3, ?3, '')
+    ON CONFLICT (key) DO UPDATE SET revision = ?2, version = 0, updated_at = ?3,
+      expires_at = NULL, content_type = '', value = NULL
+    """
+}
+
 extension Condition.Match {
-  /// `,1,22,` for SQL's `instr`, nil for any.
+  /// `,1,22,` for SQLite's `instr`, nil for any.
   fileprivate var list: String? {
     switch self {
     case .any: nil
