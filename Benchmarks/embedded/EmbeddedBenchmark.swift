@@ -103,7 +103,7 @@ struct EmbeddedBenchmark {
     var bytes = 0
     for _ in 0..<100 {
       for key in keys {
-        if case .hit(let lookup) = await cache.look(up: key) {
+        if case .hit(let lookup) = await cache.find(key) {
           bytes += lookup.entry?.value.count ?? 0
         }
       }

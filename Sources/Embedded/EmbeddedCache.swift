@@ -37,9 +37,9 @@ public final class EmbeddedCache: Cache, Sendable {
     }
   }
 
-  public func look(up key: Key) async -> CacheAnswer {
+  public func find(_ key: Key) async -> CacheAnswer {
     let key = HashedKey(key)
-    return shard(of: key).look(up: key)
+    return shard(of: key).find(key)
   }
 
   public func fill(_ key: Key, with lookup: Lookup, lease: Lease) async {
@@ -83,7 +83,7 @@ private final class CacheShard: Sendable {
     self.now = now
   }
 
-  func look(up key: HashedKey) -> CacheAnswer {
+  func find(_ key: HashedKey) -> CacheAnswer {
     list.withLock { list in
       if let lookup = list.use(key) { return .hit(lookup) }
       return .miss(list.lease(key, at: now()))

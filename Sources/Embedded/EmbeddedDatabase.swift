@@ -83,7 +83,7 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
     try await reads.call(weight: 0) { session throws(SQLiteFailure) in
       var lookups: [Lookup] = []
       lookups.reserveCapacity(keys.count)
-      for key in keys { lookups.append(try session.entries.lookup(key, at: session.now)) }
+      for key in keys { lookups.append(try session.entries.lookUp(key, at: session.now)) }
       return lookups
     }
   }

@@ -21,7 +21,7 @@ struct EmbeddedCacheTests {
   }
 
   private func isKept(_ key: String, in cache: EmbeddedCache) async -> Bool {
-    if case .hit = await cache.look(up: Key(trusted: Array(key.utf8))) { true } else { false }
+    if case .hit = await cache.find(Key(trusted: Array(key.utf8))) { true } else { false }
   }
 
   @Test(
@@ -66,7 +66,7 @@ struct EmbeddedCacheTests {
     #expect(await cache.statistics().bytes == 0)
     // Nor does one that a reader loads: there is no room.
     let fresh = Key(trusted: Array("fresh".utf8))
-    guard case .miss(.some(let lease)) = await cache.look(up: fresh) else {
+    guard case .miss(.some(let lease)) = await cache.find(fresh) else {
       Issue.record("no lease")
       return
     }
@@ -85,7 +85,7 @@ struct EmbeddedCacheTests {
     #expect(await isKept("new", in: cache))
     let old = update("old", revision: 999, bytes: 10)
     clock.advance(seconds: 5)
-    guard case .miss(.some(let lease)) = await cache.look(up: old.key) else {
+    guard case .miss(.some(let lease)) = await cache.find(old.key) else {
       Issue.record("no lease")
       return
     }
@@ -101,7 +101,7 @@ struct EmbeddedCacheTests {
       var count = 0
       for number in 0..<20_000 {
         let key = Key(trusted: Array("\(prefix)\(number)".utf8))
-        if case .miss(.some) = await cache.look(up: key) { count += 1 }
+        if case .miss(.some) = await cache.find(key) { count += 1 }
       }
       return count
     }
@@ -131,7 +131,7 @@ struct EmbeddedCacheTests {
         group.addTask {
           var last = Revision.none
           for _ in 0..<2_000 {
-            guard case .hit(let lookup) = await cache.look(up: Key(trusted: [0x6B])) else {
+            guard case .hit(let lookup) = await cache.find(Key(trusted: [0x6B])) else {
               continue
             }
             #expect(lookup.revision >= last)
@@ -140,6 +140,6 @@ struct EmbeddedCacheTests {
         }
       }
     }
-    #expect(await cache.look(up: Key(trusted: [0x6B])) == .hit(updates[1_999].lookup!))
+    #expect(await cache.find(Key(trusted: [0x6B])) == .hit(updates[1_999].lookup!))
   }
 }

@@ -92,8 +92,8 @@ public enum CacheContract {
     Case("Hits and misses are counted, once each") { harness in
       let before = await harness.cache.statistics()
       await harness.update("k", .sample("k", start))
-      for _ in 0..<3 { _ = await harness.cache.look(up: Key("k")) }
-      for _ in 0..<2 { _ = await harness.cache.look(up: Key("none")) }
+      for _ in 0..<3 { _ = await harness.cache.find(Key("k")) }
+      for _ in 0..<2 { _ = await harness.cache.find(Key("none")) }
       let after = await harness.cache.statistics()
       #expect(after.hits - before.hits == 3)
       #expect(after.misses - before.misses == 2)
@@ -120,7 +120,7 @@ public enum CacheContract {
     },
     Case("Of two readers that miss, one gets the lease") { harness in
       let lease = try await harness.miss("k")
-      #expect(await harness.cache.look(up: Key("k")) == .miss(nil))
+      #expect(await harness.cache.find(Key("k")) == .miss(nil))
       await harness.cache.fill(Key("k"), with: .sample("k", start), lease: lease)
       #expect(await harness.kept("k") == .sample("k", start))
     },
@@ -228,12 +228,12 @@ public protocol CacheHarness: AnyObject {
 extension CacheHarness {
   /// What the cache knows of `key`. The lease of a miss is not used.
   func kept(_ key: String) async -> Lookup? {
-    if case .hit(let lookup) = await cache.look(up: Key(key)) { lookup } else { nil }
+    if case .hit(let lookup) = await cache.find(Key(key)) { lookup } else { nil }
   }
 
   /// Misses `key` and takes the lease.
   func miss(_ key: String) async throws -> Lease {
-    guard case .miss(.some(let lease)) = await cache.look(up: Key(key)) else {
+    guard case .miss(.some(let lease)) = await cache.find(Key(key)) else {
       throw ContractViolation("\(key) did not miss with a lease")
     }
     return lease

@@ -29,15 +29,15 @@ final class EntryReader {
   }
 
   /// What `key` holds at `now`.
-  func lookup(_ key: Key, at now: Timestamp) throws(SQLiteFailure) -> Lookup {
-    guard let lookup = try lookup(key, valueBytesMax: .max, at: now) else {
+  func lookUp(_ key: Key, at now: Timestamp) throws(SQLiteFailure) -> Lookup {
+    guard let lookup = try lookUp(key, valueBytesMax: .max, at: now) else {
       preconditionFailure("No value is too large")
     }
     return lookup
   }
 
   /// What `key` holds at `now`; nil for a value of more than `valueBytesMax` bytes.
-  func lookup(
+  func lookUp(
     _ key: Key, valueBytesMax: Int, at now: Timestamp
   ) throws(SQLiteFailure) -> Lookup? {
     byKey.bind(key.bytes, at: 1)

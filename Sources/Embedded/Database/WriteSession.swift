@@ -120,7 +120,7 @@ final class WriteSession {
     for (index, operation) in batch.operations.enumerated() {
       switch operation {
       case .get(let key):
-        let lookup = try reader.lookup(key, valueBytesMax: readBytesLeft, at: now)
+        let lookup = try reader.lookUp(key, valueBytesMax: readBytesLeft, at: now)
         readBytesLeft -= lookup?.entry?.value.count ?? 0
         outcomes.append(lookup.map { .read($0) } ?? .readTooLarge)
       case .write(let write):

@@ -5,7 +5,7 @@
 /// method throws, and none takes longer than 50 ms.
 public protocol Cache {
   /// What is known of a key. A miss may hand out a lease, to at most one reader at a time.
-  func look(up key: Key) async -> CacheAnswer
+  func find(_ key: Key) async -> CacheAnswer
 
   /// Keeps what a reader loaded from the database, if its lease is still there: a write since the
   /// miss has taken it away, so that an old row can't replace a newer one.

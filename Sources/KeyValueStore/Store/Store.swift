@@ -64,7 +64,7 @@ public final class Store {
       // entry has been evicted meanwhile.
       return Reading(entry: try await reads.read(key).entry, source: .database)
     }
-    switch await cache.look(up: key) {
+    switch await cache.find(key) {
     case .hit(.found(let entry)):
       if let expiresAt = entry.metadata.expiresAt, expiresAt <= now() {
         observer.cacheAnswered(.expired)

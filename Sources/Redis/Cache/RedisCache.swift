@@ -66,7 +66,7 @@ public actor RedisCache: Cache {
   // MARK: Cache
 
   /// See `Cache`.
-  public func look(up key: Key) async -> CacheAnswer {
+  public func find(_ key: Key) async -> CacheAnswer {
     guard let session = session(reading: key) else {
       counters.countBypass()
       return .miss(nil)

@@ -63,7 +63,7 @@ final class EmbeddedCacheHarness: CacheHarness {
     let value = [UInt8](repeating: 0, count: 100_000)
     for number in 0..<1_000 {
       let key = Key(trusted: Array("filling \(number)".utf8))
-      guard case .miss(.some(let lease)) = await embedded.look(up: key) else { continue }
+      guard case .miss(.some(let lease)) = await embedded.find(key) else { continue }
       // Older than all that a test writes.
       let time = Timestamp(microseconds: 1)
       let metadata = Metadata(

@@ -208,7 +208,7 @@ final class GatedCache: Cache, Sendable {
   /// Every update fails from now on, and the health check throws.
   func fail() { isFailing.store(true, ordering: .relaxed) }
 
-  func look(up key: Key) async -> CacheAnswer { await memory.look(up: key) }
+  func find(_ key: Key) async -> CacheAnswer { await memory.find(key) }
 
   func fill(_ key: Key, with lookup: Lookup, lease: Lease) async {
     await beforeFill.pass()

@@ -16,7 +16,7 @@ final class InMemoryCache: Cache, Sendable {
 
   private let state = Mutex(State())
 
-  func look(up key: Key) async -> CacheAnswer {
+  func find(_ key: Key) async -> CacheAnswer {
     state.withLock { state in
       if let lookup = state.lookups[key] {
         state.hits += 1

@@ -31,7 +31,7 @@ extension CacheUpdate {
 extension Cache {
   /// What the cache keeps of a key.
   func kept(_ key: String) async -> Lookup? {
-    if case .hit(let lookup) = await look(up: Key(key)) { lookup } else { nil }
+    if case .hit(let lookup) = await find(Key(key)) { lookup } else { nil }
   }
 
   /// Tells the cache of one commit.
