@@ -77,6 +77,13 @@ struct GroupCommitTests {
     #expect(metrics.commits.value == 2)
     #expect(metrics.commitTime.total > .zero)
     #expect(metrics.queuedWrites.value == 0)
+    let text = String(decoding: harness.registry.text(), as: UTF8.self)
+    for line in [
+      "kv_embedded_commits_total 2", "kv_embedded_commit_calls_total 41",
+      "kv_embedded_rows_written_total 81", "kv_embedded_failures_total 0",
+      #"kv_embedded_queue_calls{work="read"} 0"#, #"kv_embedded_queue_calls{work="write"} 0"#,
+    ] { #expect(text.contains("\n\(line)\n"), "\(line)") }
+    #expect(!text.contains("kv_embedded_commit_seconds_total 0\n"))
     await database.close()
   }
 

@@ -58,7 +58,7 @@ extension DatabaseContract {
       #expect(receipts.count == 3)
       for receipt in receipts {
         guard case .stored = receipt.outcome, !receipt.isReplayed else {
-          throw ContractViolation("a write with a name of its own was not carried out")
+          throw ContractViolation("a write with a name of its own did not succeed")
         }
       }
     },

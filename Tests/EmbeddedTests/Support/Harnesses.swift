@@ -8,12 +8,15 @@ import TestSupport
 final class EmbeddedDatabaseHarness: DatabaseHarness, WriteQueueHarness {
   let folder: TemporaryFolder
   let clock = TestClock()
-  let metrics = EmbeddedMetrics(in: MetricsRegistry())
+  let registry: MetricsRegistry
+  let metrics: EmbeddedMetrics
   private let configuration: EmbeddedConfiguration
   private(set) var embedded: EmbeddedDatabase
 
   init(_ change: (inout EmbeddedConfiguration) -> Void = { _ in }) throws {
     folder = try TemporaryFolder()
+    registry = MetricsRegistry()
+    metrics = EmbeddedMetrics(in: registry)
     var configuration = EmbeddedConfiguration()
     configuration.dataFolder = folder.path(of: "data")
     configuration.now = { [clock] in clock.now }
