@@ -158,7 +158,8 @@ let package = Package(
       name: "EndToEndTests", dependencies: ["KeyValueAPI", "TestSupport"], swiftSettings: settings),
 
     .executableTarget(
-      name: "embedded-benchmark", dependencies: ["Embedded", "KeyValueStore"],
+      name: "embedded-benchmark",
+      dependencies: ["Basics", "Embedded", "KeyValueStore", "Observability"],
       path: "Benchmarks/embedded", swiftSettings: settings),
     .executableTarget(
       name: "cache-benchmark",

@@ -66,13 +66,13 @@ enum Benchmark {
     }
 
     func hit(_ count: Int) async {
-      for number in 0..<count { _ = await cache.look(up: names[number % names.count]) }
+      for number in 0..<count { _ = await cache.find(names[number % names.count]) }
     }
 
     func miss(_ count: Int) async {
       let client = UInt64.random(in: 0 ... .max)
       for number in 0..<count {
-        _ = await cache.look(up: Key(trusted: Array("missing/\(client)/\(number)".utf8)))
+        _ = await cache.find(Key(trusted: Array("missing/\(client)/\(number)".utf8)))
       }
     }
   }

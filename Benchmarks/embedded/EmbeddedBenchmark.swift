@@ -1,30 +1,36 @@
+import Basics
 import Embedded
 import Foundation
 import KeyValueStore
+import Observability
 
 /// Measures the embedded adapters, without HTTP:
 /// `swift run -c release embedded-benchmark [folder]`.
 ///
-/// Durable writes of 100-byte values to 10,000 keys in random order, `batch` writes a call, one
-/// call at a time: each line is one commit a batch, so the first is the rate of one row a commit.
+/// Durable writes of 100-byte values to 10,000 keys in random order, `batch` writes per call, one
+/// call at a time. Each call is one commit, so that the first line is the rate of one row per
+/// commit.
 @main
 struct EmbeddedBenchmark {
   static func main() async throws {
     let folder = CommandLine.arguments.dropFirst().first ?? "./data/benchmark"
     var configuration = EmbeddedConfiguration()
     configuration.dataFolder = folder
-    let database = try EmbeddedDatabase(configuration)
+    let metrics = EmbeddedMetrics(in: MetricsRegistry())
+    let database = try EmbeddedDatabase(configuration, metrics: metrics)
     print("batch     rows/s   CPU µs/row")
     for (batch, rows) in [(1, 10_000), (32, 200_000), (64, 200_000), (1_000, 400_000)] {
       try await writes(database, batch: batch, rows: rows)
     }
+    let before = metrics.commits.value
     try await callers(database, count: 64, rows: 100_000)
+    print("          \(100_000 / (metrics.commits.value - before)) rows a commit")
     try await reads(database, batch: 1, rows: 50_000)
     try await reads(database, batch: 64, rows: 200_000)
-    let statistics = database.statistics
+    let checkpoints = Int(metrics.checkpoints.value)
     print(
-      "checkpoints: \(statistics.checkpoints) of "
-        + "\(statistics.checkpointTime / max(1, statistics.checkpoints)) on average")
+      "checkpoints: \(checkpoints) of "
+        + "\(metrics.checkpointTime.total / max(1, checkpoints)) on average")
     await database.close()
     await cacheHits()
   }
@@ -34,7 +40,7 @@ struct EmbeddedBenchmark {
     let value = [UInt8](repeating: 0x61, count: 92)
     let measurement = Measurement()
     for number in 0..<rows / batch {
-      // Different keys: a stretch of a permutation of all.
+      // Different keys: a part of a permutation of all keys.
       let start = Int.random(in: 0..<10_000, using: &random)
       let marker = withUnsafeBytes(of: number) { Array($0) }
       let results = await database.write(
@@ -50,9 +56,8 @@ struct EmbeddedBenchmark {
     measurement.report("\(batch)", operations: rows)
   }
 
-  /// One write a call, from many tasks at once: what group commit makes of it.
+  /// One write per call, from many tasks at once, to measure group commit.
   private static func callers(_ database: EmbeddedDatabase, count: Int, rows: Int) async throws {
-    let before = database.statistics.commits
     let measurement = Measurement()
     try await withThrowingTaskGroup { group in
       for caller in 0..<count {
@@ -71,7 +76,6 @@ struct EmbeddedBenchmark {
       try await group.waitForAll()
     }
     measurement.report("1 × \(count)", operations: rows)
-    print("          \(rows / (database.statistics.commits - before)) rows a commit")
   }
 
   private static func reads(_ database: EmbeddedDatabase, batch: Int, rows: Int) async throws {
@@ -84,7 +88,7 @@ struct EmbeddedBenchmark {
   }
 
   private static func cacheHits() async {
-    // From before all revisions.
+    // The cache begins before all revisions.
     let cache = EmbeddedCache(bytesMax: 64 << 20) { Timestamp(microseconds: 0) }
     let keys = (0..<10_000).map { key($0) }
     let time = Timestamp(microseconds: 1)
@@ -99,7 +103,7 @@ struct EmbeddedBenchmark {
     var bytes = 0
     for _ in 0..<100 {
       for key in keys {
-        if case .hit(let lookup) = await cache.look(up: key) {
+        if case .hit(let lookup) = await cache.find(key) {
           bytes += lookup.entry?.value.count ?? 0
         }
       }
@@ -113,13 +117,13 @@ struct EmbeddedBenchmark {
   }
 }
 
-/// Time and CPU since it was made.
+/// Elapsed time and CPU time since it was created.
 private struct Measurement {
   private let start = ContinuousClock.now
   private let cpu = clock()
 
   func report(_ name: String, operations: Int) {
-    let elapsed = (ContinuousClock.now - start) / .seconds(1)
+    let elapsed = (ContinuousClock.now - start).seconds
     let used = Double(clock() - cpu) / Double(CLOCKS_PER_SEC)
     print(
       name.padding(toLength: 10, withPad: " ", startingAt: 0)

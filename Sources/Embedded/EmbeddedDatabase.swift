@@ -1,40 +1,46 @@
-import Foundation
-import GRDB
+internal import Foundation
+internal import GRDB
 public import KeyValueStore
+public import Observability
+internal import Synchronization
 
 /// A database in one SQLite file, for a node without neighbours.
 ///
-/// Shared by all event loops. SQLite blocks, so it is called on threads of its own: one writer,
-/// which turns all calls that wait into one commit, and a few readers.
+/// All event loops share it. SQLite blocks, so it is called on threads of its own: one writer,
+/// which commits all calls that wait in one transaction, and a few readers.
 public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
   private let writes: JobQueue<WriteSession>
   private let reads: JobQueue<ReadSession>
-  private let counters = DatabaseCounters()
   private let folder: DataFolder
   private let readers = DatabaseThreads()
   private let writer = DatabaseThreads()
   private let retentionSeconds: Int64
 
-  /// What a call weighs beside its keys and values, so that empty ones are bounded too.
+  /// Added to the bytes of each key and value, so that empty writes are bounded, too.
   private static let callWeight = 256
 
-  /// Opens the database of `configuration.dataFolder`, which is made if it is missing. Blocks for
-  /// as long as that takes: for the start of a process, not for an event loop.
-  public init(_ configuration: EmbeddedConfiguration) throws(EmbeddedError) {
+  /// Opens the database of `configuration.dataFolder`, which is created if it is missing. Blocks:
+  /// call it at the start of a process, not on an event loop.
+  public init(
+    _ configuration: EmbeddedConfiguration,
+    metrics: EmbeddedMetrics = EmbeddedMetrics(in: MetricsRegistry())
+  ) throws(EmbeddedError) {
     folder = try DataFolder(configuration.dataFolder)
     let file = DatabaseFile(
       path: folder.path(of: "store.sqlite"), configuration: configuration)
     let connection = try file.openChecked()
     retentionSeconds = configuration.retentionSeconds
     writes = JobQueue(
-      jobsMax: configuration.queuedWritesMax, weightMax: configuration.queuedWriteBytesMax)
-    reads = JobQueue(jobsMax: configuration.queuedReadsMax, weightMax: .max)
+      jobsMax: configuration.queuedWritesMax, weightMax: configuration.queuedWriteBytesMax,
+      queued: metrics.queuedWrites)
+    reads = JobQueue(
+      jobsMax: configuration.queuedReadsMax, weightMax: .max, queued: metrics.queuedReads)
     do {
       for number in 1...max(1, configuration.readers) {
         let connection = try file.openReader()
-        readers.start("kv-read-\(number)") { [reads, counters, folder] in
+        readers.start("kv-read-\(number)") { [reads, folder] in
           Reader(
-            file: file, connection: connection, queue: reads, counters: counters,
+            file: file, connection: connection, queue: reads, metrics: metrics,
             now: configuration.now
           ).run()
           withExtendedLifetime(folder) {}
@@ -45,12 +51,12 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
       reads.close()
       throw file.startError(SQLiteFailure(error))
     }
-    writer.start("kv-write") { [writes, counters, folder] in
+    writer.start("kv-write") { [writes, folder] in
       Writer(
-        file: file, connection: connection, queue: writes, counters: counters,
+        file: file, connection: connection, queue: writes, metrics: metrics,
         configuration: configuration
       ).run()
-      // Nobody else may open the folder before the file is closed.
+      // No other database may open the folder before the file is closed.
       withExtendedLifetime(folder) {}
     }
   }
@@ -60,34 +66,28 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
     writes.close()
   }
 
-  /// Refuses further calls, carries out those that wait, closes the file and gives the folder free.
+  /// Refuses further calls, runs those that wait, closes the file and unlocks the folder.
   public func close() async {
     reads.close()
-    // The last connection to be closed copies the log into the database, and a reader can't.
+    // The writer's connection must be the last one: closing it copies the log into the database,
+    // which a reader can't.
     await readers.ended()
     writes.close()
     await writer.ended()
     folder.unlock()
   }
 
-  /// What the database has done since it was opened.
-  public var statistics: EmbeddedStatistics {
-    counters.snapshot(queuedWrites: writes.depth, queuedReads: reads.depth)
-  }
-
   // MARK: Database
 
-  /// See `Database`.
   public func read(_ keys: [Key]) async throws(StoreError) -> [Lookup] {
     try await reads.call(weight: 0) { session throws(SQLiteFailure) in
       var lookups: [Lookup] = []
       lookups.reserveCapacity(keys.count)
-      for key in keys { lookups.append(try session.entries.lookup(key, at: session.now)) }
+      for key in keys { lookups.append(try session.entries.lookUp(key, at: session.now)) }
       return lookups
     }
   }
 
-  /// See `Database`.
   public func write(each writes: [Write], isPatient: Bool) async -> [WriteResult] {
     let weight = writes.reduce(0) { $0 + $1.weight + EmbeddedDatabase.callWeight }
     do throws(StoreError) {
@@ -103,7 +103,6 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
     }
   }
 
-  /// See `Database`.
   public func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
     let weight = batch.operations.reduce(0) { weight, operation in
       switch operation {
@@ -116,14 +115,12 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
     }
   }
 
-  /// See `Database`.
   public func list(_ request: PageRequest) async throws(StoreError) -> Page {
     try await reads.call(weight: 0) { session throws(SQLiteFailure) in
       try session.entries.list(request, at: session.now)
     }
   }
 
-  /// See `Database`.
   public func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
     let weight = queued.reduce(0) { $0 + $1.write.weight + EmbeddedDatabase.callWeight }
     return try await writes.call(weight: weight) { session throws(SQLiteFailure) in
@@ -133,7 +130,6 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
     }
   }
 
-  /// See `Database`.
   public func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
     try await reads.call(weight: 0) { [retentionSeconds] session throws(SQLiteFailure) in
       guard let record = try session.operations.record(id) else { return nil }
@@ -142,31 +138,93 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
     }
   }
 
-  /// See `Database`.
   public func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
     try await writes.call(weight: 0) { session throws(SQLiteFailure) in
       OutboxBatch(id: nil, changes: try session.purgeExpired(limit: limit))
     }
   }
 
-  /// See `Database`.
   public func purgeRetained(limit: Int) async throws(StoreError) -> Int {
     try await writes.call(weight: 0) { session throws(SQLiteFailure) in
       try session.purgeRetained(limit: limit)
     }
   }
 
-  /// See `Database`. Takes the write lock, reads, and looks for free space on the disk.
+  /// Takes the write lock, reads, and checks the free space on the disk.
   public func checkHealth() async throws(StoreError) {
     let none = OperationID(trusted: "")
     let freeBytes = try await writes.call(weight: 0) { [folder] session throws(SQLiteFailure) in
       _ = try session.operations.record(none)
       return folder.freeBytes
     }
-    // A full disk would be noticed by the next write only.
+    // Otherwise only the next write would notice a full disk.
     if freeBytes < DataFolder.freeBytesMin {
       throw .unavailable(cause: "the disk is full: \(freeBytes) bytes free", retryAfter: 10)
     }
     _ = try await operation(none)
+  }
+}
+
+/// A queue in which nothing waits: a write is applied when it is submitted, by the rules of queued
+/// writes, in one commit with the other calls of the database.
+public struct EmbeddedQueue: WriteQueue, Sendable {
+  private let database: EmbeddedDatabase
+
+  public init(database: EmbeddedDatabase) { self.database = database }
+
+  public var keepsWrites: Bool { false }
+
+  /// Always returns `applied`.
+  public func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt {
+    .applied(try await database.apply([queued])[0])
+  }
+
+  public func checkHealth() async throws(StoreError) { try await database.checkHealth() }
+}
+
+/// Threads whose end can be awaited.
+private final class DatabaseThreads: Sendable {
+  private let state = Mutex(State())
+
+  private struct State {
+    var running = 0
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+
+  /// Enough for SQLite, whose statements need little stack.
+  private static let stackBytes = 512 << 10
+
+  /// Starts a thread that runs `body` and ends with it.
+  func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    state.withLock { $0.running += 1 }
+    let thread = Thread { [self] in
+      // A thread can be named for the system (`ps -T`, profilers) only after its start.
+      Thread.current.name = name
+      body()
+      end()
+    }
+    thread.stackSize = DatabaseThreads.stackBytes
+    thread.start()
+  }
+
+  /// Returns when all threads have ended.
+  func ended() async {
+    await withCheckedContinuation { continuation in
+      let isOver = state.withLock { state in
+        if state.running > 0 { state.waiting.append(continuation) }
+        return state.running == 0
+      }
+      if isOver { continuation.resume() }
+    }
+  }
+
+  private func end() {
+    let waiting = state.withLock { state in
+      state.running -= 1
+      guard state.running == 0 else { return [CheckedContinuation<Void, Never>]() }
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for continuation in waiting { continuation.resume() }
   }
 }

@@ -1,14 +1,14 @@
-/// Why the embedded store can't start. Its description says what to do about it.
+/// Why the embedded store can't start. The description tells the operator what to do.
 public enum EmbeddedError: Error, Equatable, CustomStringConvertible {
-  /// The path names something else than a folder.
+  /// The path is not that of a folder.
   case notAFolder(path: String)
-  /// The folder can't be made, entered or written to.
+  /// The folder can't be created, entered or written to.
   case notWritable(path: String, reason: String)
   /// Another process, or another database of this one, uses the folder.
   case locked(path: String, processID: Int32?)
-  /// What is in the file is no intact database.
+  /// The file is not an intact database.
   case corrupt(path: String, detail: String)
-  /// The file is an SQLite database, but not one of this program.
+  /// The file is an SQLite database of another program.
   case foreign(path: String)
   /// A newer release of this program has changed the database's schema.
   case newerSchema(path: String)
@@ -17,7 +17,6 @@ public enum EmbeddedError: Error, Equatable, CustomStringConvertible {
   /// Anything else that SQLite reports.
   case failed(path: String, detail: String)
 
-  /// What is wrong and what to do.
   public var description: String {
     switch self {
     case .notAFolder(let path):

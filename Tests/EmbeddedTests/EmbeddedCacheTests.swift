@@ -1,8 +1,9 @@
 import Embedded
 import KeyValueStore
+import TestSupport
 import Testing
 
-@Suite("The embedded cache stays inside its bounds")
+@Suite("The embedded cache stays within its bounds")
 struct EmbeddedCacheTests {
   private func update(_ key: String, revision: Int64, bytes: Int) -> CacheUpdate {
     let name = Key(trusted: Array(key.utf8))
@@ -14,16 +15,17 @@ struct EmbeddedCacheTests {
     return CacheUpdate(key: name, lookup: .found(entry))
   }
 
-  /// A cache from before all revisions of these tests.
+  /// A cache that began before all revisions of these tests.
   private func makeCache(bytesMax: Int) -> EmbeddedCache {
     EmbeddedCache(bytesMax: bytesMax) { Timestamp(microseconds: 1) }
   }
 
   private func isKept(_ key: String, in cache: EmbeddedCache) async -> Bool {
-    if case .hit = await cache.look(up: Key(trusted: Array(key.utf8))) { true } else { false }
+    if case .hit = await cache.find(Key(trusted: Array(key.utf8))) { true } else { false }
   }
 
-  @Test("Bytes never exceed the bound, and bookkeeping is counted", arguments: [0, 100, 10_000])
+  @Test(
+    "Bytes stay within the bound, and include the cache's own data", arguments: [0, 100, 10_000])
   func bytes(valueBytes: Int) async {
     let cache = makeCache(bytesMax: 1 << 20)
     for number in 1...20_000 {
@@ -39,7 +41,7 @@ struct EmbeddedCacheTests {
     #expect(await cache.statistics().bytesMax == 1 << 20)
   }
 
-  @Test("What was used last stays")
+  @Test("The most recently used entries stay")
   func leastRecentlyUsed() async {
     let cache = makeCache(bytesMax: 100_000)
     _ = await cache.update([update("hot", revision: 1, bytes: 1_000)])
@@ -52,7 +54,7 @@ struct EmbeddedCacheTests {
     #expect(await !isKept("k0", in: cache))
   }
 
-  @Test("A value too large for the cache takes the old one away, and no older one comes back")
+  @Test("A value too large for the cache evicts the old one, and no older one comes back")
   func tooLarge() async throws {
     let cache = makeCache(bytesMax: 10_000)
     _ = await cache.update([update("k", revision: 5, bytes: 10)])
@@ -62,9 +64,9 @@ struct EmbeddedCacheTests {
     #expect(await !isKept("k", in: cache))
     #expect(await cache.statistics().keys == 0)
     #expect(await cache.statistics().bytes == 0)
-    // Nor does one that a reader loads: it finds no room.
+    // Nor does one that a reader loads: there is no room.
     let fresh = Key(trusted: Array("fresh".utf8))
-    guard case .miss(.some(let lease)) = await cache.look(up: fresh) else {
+    guard case .miss(.some(let lease)) = await cache.find(fresh) else {
       Issue.record("no lease")
       return
     }
@@ -73,9 +75,9 @@ struct EmbeddedCacheTests {
     #expect(await !isKept("fresh", in: cache))
   }
 
-  @Test("What was written before the cache began is not put there by an update, but by a reader")
+  @Test("A value from before the cache began is kept only when a reader fills it")
   func olderThanTheCache() async {
-    let clock = TestClock(start: 1_000)
+    let clock = TestClock(Timestamp(microseconds: 1_000))
     let cache = EmbeddedCache(bytesMax: 10_000) { clock.now }
     _ = await cache.update([update("old", revision: 999, bytes: 10)])
     #expect(await !isKept("old", in: cache))
@@ -83,7 +85,7 @@ struct EmbeddedCacheTests {
     #expect(await isKept("new", in: cache))
     let old = update("old", revision: 999, bytes: 10)
     clock.advance(seconds: 5)
-    guard case .miss(.some(let lease)) = await cache.look(up: old.key) else {
+    guard case .miss(.some(let lease)) = await cache.find(old.key) else {
       Issue.record("no lease")
       return
     }
@@ -91,7 +93,7 @@ struct EmbeddedCacheTests {
     #expect(await isKept("old", in: cache))
   }
 
-  @Test("Leases are bounded; those that have ended make room")
+  @Test("Leases are bounded, and those that have ended make room")
   func leases() async {
     let clock = TestClock()
     let cache = EmbeddedCache(bytesMax: 1 << 20, leaseSeconds: 5) { clock.now }
@@ -99,7 +101,7 @@ struct EmbeddedCacheTests {
       var count = 0
       for number in 0..<20_000 {
         let key = Key(trusted: Array("\(prefix)\(number)".utf8))
-        if case .miss(.some) = await cache.look(up: key) { count += 1 }
+        if case .miss(.some) = await cache.find(key) { count += 1 }
       }
       return count
     }
@@ -107,7 +109,7 @@ struct EmbeddedCacheTests {
     #expect(await leases("b") == 0)
     clock.advance(seconds: 5)
     #expect(await leases("c") == 16_384)
-    // A clock that is set back ends them too: none is kept for an hour.
+    // They also end when the clock is set back: none is kept for an hour.
     clock.advance(seconds: -3_600)
     #expect(await leases("d") == 16_384)
     #expect(await cache.statistics().keys == 0)
@@ -129,7 +131,7 @@ struct EmbeddedCacheTests {
         group.addTask {
           var last = Revision.none
           for _ in 0..<2_000 {
-            guard case .hit(let lookup) = await cache.look(up: Key(trusted: [0x6B])) else {
+            guard case .hit(let lookup) = await cache.find(Key(trusted: [0x6B])) else {
               continue
             }
             #expect(lookup.revision >= last)
@@ -138,6 +140,6 @@ struct EmbeddedCacheTests {
         }
       }
     }
-    #expect(await cache.look(up: Key(trusted: [0x6B])) == .hit(updates[1_999].lookup!))
+    #expect(await cache.find(Key(trusted: [0x6B])) == .hit(updates[1_999].lookup!))
   }
 }

@@ -2,14 +2,14 @@ import Embedded
 import KeyValueStore
 import Testing
 
-@Suite("The embedded feed stays inside its bounds")
+@Suite("The embedded feed stays within its bounds")
 struct EmbeddedChangeFeedTests {
   private func change(_ number: Int, keyBytes: Int = 8) -> Change {
     let key = Key(trusted: [UInt8](repeating: 0x6B, count: keyBytes))
     return Change(key: key, revision: Revision(Int64(number)), kind: .delete)
   }
 
-  @Test("It keeps as many changes as it may, and no more")
+  @Test("It keeps as many changes as its bound permits, and no more")
   func events() async throws {
     let feed = EmbeddedChangeFeed(eventsMax: 10)
     let watcher = try #require(try await feed.subscribe(after: nil))
@@ -17,7 +17,7 @@ struct EmbeddedChangeFeedTests {
     let events = try #require(try await watcher.next())
     #expect(events.map(\.change.revision.number) == Array(1...10))
     try await feed.publish([change(11)])
-    // The first is gone: a watcher can resume after it, for the second is still there.
+    // The first is gone, but a watcher can resume after it, because the second is there.
     let resumed = try #require(try await feed.subscribe(after: events[0].position))
     #expect(try await resumed.next()?.count == 10)
     try await feed.publish([change(12)])
@@ -25,7 +25,7 @@ struct EmbeddedChangeFeedTests {
     #expect(try await feed.subscribe(after: events[1].position) != nil)
   }
 
-  @Test("It keeps as many bytes as it may")
+  @Test("It keeps as many bytes as its bound permits")
   func bytes() async throws {
     let feed = EmbeddedChangeFeed(bytesMax: 20_000)
     let watcher = try #require(try await feed.subscribe(after: nil))
@@ -36,7 +36,7 @@ struct EmbeddedChangeFeedTests {
     #expect(try await late.next()?.count == 1)
   }
 
-  @Test("Changes that are too many to be kept are gone, for those who wait as well")
+  @Test("Changes beyond the bound are gone, also for watchers that wait")
   func tooMany() async throws {
     let feed = EmbeddedChangeFeed(eventsMax: 10)
     let watcher = try #require(try await feed.subscribe(after: nil))
@@ -47,7 +47,7 @@ struct EmbeddedChangeFeedTests {
     #expect(try await next.next()?.map(\.change.revision.number) == [12])
   }
 
-  @Test("A backlog is handed out in pieces, in order")
+  @Test("A backlog is returned in portions, in order")
   func backlog() async throws {
     let feed = EmbeddedChangeFeed()
     let watcher = try #require(try await feed.subscribe(after: nil))
@@ -61,7 +61,7 @@ struct EmbeddedChangeFeedTests {
     #expect(numbers == (0..<1_000).map { Int64($0) })
   }
 
-  @Test("Offsets start at the time of the start: those from before a restart are known to be gone")
+  @Test("Offsets begin with the time of the start, so that older ones are known to be lost")
   func offsets() async throws {
     let start = Timestamp(microseconds: 1_700_000_000_000_000)
     let feed = EmbeddedChangeFeed(now: start)
@@ -72,12 +72,12 @@ struct EmbeddedChangeFeedTests {
     let restarted = EmbeddedChangeFeed(now: start.adding(seconds: 1))
     try await restarted.publish([change(2)])
     #expect(try await restarted.subscribe(after: position) == nil)
-    // The place just before the first message is nobody's.
+    // The position just before the first message was never handed out.
     let before = FeedPosition(offset: start.microseconds + 999_999, index: 0)
     #expect(try await restarted.subscribe(after: before) == nil)
   }
 
-  @Test("A watcher that lets go, or is cancelled, leaves nothing behind")
+  @Test("A watcher that is released or cancelled leaves nothing behind")
   func lettingGo() async throws {
     let feed = EmbeddedChangeFeed()
     for _ in 0..<10 {

@@ -1,50 +1,53 @@
 import Foundation
 import GRDB
+import GRDBSQLite
 import KeyValueStore
+import Observability
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Embedded
 
-/// The writer on the test's own thread, with a log that fails to be synced when told so.
+/// The writer on the test's own thread, with a log whose syncs can be made to fail.
 private final class DyingDisk {
   let folder: TemporaryFolder
   let file: DatabaseFile
-  let jobs = JobQueue<WriteSession>(jobsMax: 10, weightMax: 1 << 20)
-  let counters = DatabaseCounters()
+  let metrics = EmbeddedMetrics(in: MetricsRegistry())
+  let jobs: JobQueue<WriteSession>
   let clock = TestClock()
   private let configuration: EmbeddedConfiguration
 
   init() throws {
     folder = try TemporaryFolder()
+    jobs = JobQueue(jobsMax: 10, weightMax: 1 << 20, queued: metrics.queuedWrites)
     var configuration = EmbeddedConfiguration.folder(folder.path)
     configuration.now = { [clock] in clock.now }
     self.configuration = configuration
     file = DatabaseFile(path: folder.path + "/store.sqlite", configuration: configuration)
   }
 
-  /// Writes `keys`, each in a transaction of its own, of which those after the first see
-  /// `failures` syncs fail; then the process dies. Returns what each caller was told, and what is
-  /// found in the log.
+  /// Writes `keys`, each in a transaction of its own. After the first one, `failures` syncs fail.
+  /// Returns the answers, and the keys that are found after a crash.
   func write(
     _ keys: [String], failures: Int
   ) async throws -> (answers: [StoreError?], found: [String]) {
     let connection = try file.openChecked()
-    // Keeps the log from being removed when the writer closes its connection, as readers do.
+    // An open reader, so that the log is not removed when the writer closes its connection.
     let reader = try file.openReader()
     _ = try await reader.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM entries") }
     try await connection.write { try $0.execute(sql: "UPDATE repairs SET count = 0") }
     try FailingDisk.install(on: connection)
     let writer = Writer(
-      file: file, connection: connection, queue: jobs, counters: counters,
+      file: file, connection: connection, queue: jobs, metrics: metrics,
       configuration: configuration)
     let jobs = self.jobs
     var answers: [StoreError?] = []
     for (index, key) in keys.enumerated() {
       if index == 1 { FailingDisk.failures.store(failures, ordering: .relaxed) }
       async let answer = DyingDisk.submit(key, to: jobs)
-      while jobs.depth == 0 { await Task.yield() }
-      writer.carryOutNext()
+      while metrics.queuedWrites.value == 0 { await Task.yield() }
+      writer.commitNext()
       answers.append(await answer)
       clock.advance(seconds: 2)
     }
@@ -58,7 +61,7 @@ private final class DyingDisk {
     return (answers, found)
   }
 
-  /// What SQLite alone makes of a commit whose fsync fails: undone for now, and back after a crash.
+  /// A commit whose fsync fails, with SQLite alone: it is undone now, and back after a crash.
   func writeWithoutCare(_ key: String) throws -> (before: Int?, after: Int?) {
     let connection = try file.openChecked()
     let count = "SELECT count(*) FROM entries"
@@ -97,14 +100,14 @@ private final class DyingDisk {
 
 @Suite("A commit whose fsync fails", .serialized)
 struct FailedSyncTests {
-  @Test("Without care it would come back after a crash, though it had failed")
+  @Test("With SQLite alone, it comes back after a crash although it failed")
   func trap() throws {
     let (before, after) = try DyingDisk().writeWithoutCare("a")
     #expect(before == 0)
     #expect(after == 1)
   }
 
-  @Test("It is undone for good before its callers are told that nothing was written")
+  @Test("It is undone for good before its callers learn that nothing was written")
   func undone() async throws {
     let (answers, found) = try await DyingDisk().write(["a", "b"], failures: 1)
     try #require(answers.count == 2)
@@ -116,7 +119,7 @@ struct FailedSyncTests {
     #expect(found == ["a"])
   }
 
-  @Test("When it can't be undone either, its callers are told that nobody knows")
+  @Test("If it can't be undone either, its outcome is unknown")
   func unknown() async throws {
     let (answers, found) = try await DyingDisk().write(["a", "b"], failures: 2)
     try #require(answers.count == 2)
@@ -127,11 +130,50 @@ struct FailedSyncTests {
     #expect(found.contains("a"))
   }
 
-  @Test("Afterwards the writer opens the database again and goes on")
+  @Test("Afterwards the writer opens the database again and continues")
   func recovery() async throws {
     let (answers, found) = try await DyingDisk().write(["a", "b", "c"], failures: 2)
     try #require(answers.count == 3)
     #expect(answers[2] == nil)
     #expect(found == ["a", "c"])
+  }
+}
+
+/// Makes the syncs of a connection's log fail, as a failing disk does.
+///
+/// Replaces one entry of the method table of SQLite's open log file
+/// (https://sqlite.org/c3ref/io_methods.html) by a function that checks `failures` first.
+enum FailingDisk {
+  /// The number of syncs of the log that will fail; each failure decrements it.
+  static let failures = Atomic(0)
+
+  /// The original method table. The tests that use it run one after the other.
+  nonisolated(unsafe) private static var original: sqlite3_io_methods?
+
+  /// The table that replaces it. It is never freed, because a file keeps the pointer until it is
+  /// closed. Only `install` writes it, and so one test at a time.
+  nonisolated(unsafe) private static let table = UnsafeMutablePointer<sqlite3_io_methods>.allocate(
+    capacity: 1)
+
+  /// Replaces the methods of the log of `queue`, which must have written once.
+  static func install(on queue: DatabaseQueue) throws {
+    try queue.writeWithoutTransaction { database in
+      var file: UnsafeMutablePointer<sqlite3_file>?
+      let code = sqlite3_file_control(
+        database.sqliteConnection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
+      guard code == SQLITE_OK, let file, let methods = file.pointee.pMethods else {
+        throw DatabaseError(resultCode: .SQLITE_MISUSE)
+      }
+      original = methods.pointee
+      table.initialize(to: methods.pointee)
+      table.pointee.xSync = { file, flags in
+        if FailingDisk.failures.load(ordering: .relaxed) > 0 {
+          FailingDisk.failures.subtract(1, ordering: .relaxed)
+          return SQLITE_IOERR | 4 << 8  // SQLITE_IOERR_FSYNC, a macro that is not imported
+        }
+        return FailingDisk.original?.xSync(file, flags) ?? SQLITE_IOERR
+      }
+      file.pointee.pMethods = UnsafePointer(table)
+    }
   }
 }

@@ -1,11 +1,12 @@
 import Dispatch
 import Embedded
 import KeyValueStore
+import Observability
 import StoreContracts
 import Synchronization
 import Testing
 
-/// A clock that holds the writer until a test lets it go: the writer asks for the time at the start
+/// A clock that holds the writer until a test releases it: the writer reads the time at the start
 /// of each transaction.
 private final class Gate: Sendable {
   private let isClosed = Atomic(false)
@@ -28,7 +29,7 @@ private final class Gate: Sendable {
     semaphore.wait()
   }
 
-  /// Returns when the writer stands at the gate.
+  /// Returns when the writer is held.
   func reached() async {
     for await _ in arrivals { return }
   }
@@ -36,7 +37,7 @@ private final class Gate: Sendable {
 
 @Suite("Writes that wait together are committed together")
 struct GroupCommitTests {
-  /// A database whose writer stands still in the transaction of one write.
+  /// A database whose writer is held in the transaction of one write.
   private func held(
     _ gate: Gate, _ change: (inout EmbeddedConfiguration) -> Void = { _ in }
   ) async throws -> (harness: EmbeddedDatabaseHarness, first: Task<Void, any Error>) {
@@ -54,11 +55,11 @@ struct GroupCommitTests {
     return (harness, first)
   }
 
-  private func waitForQueue(_ database: EmbeddedDatabase, _ depth: Int) async {
-    while database.statistics.queuedWrites != depth { await Task.yield() }
+  private func waitForQueue(_ harness: EmbeddedDatabaseHarness, _ depth: Int) async {
+    while harness.metrics.queuedWrites.value != depth { await Task.yield() }
   }
 
-  @Test("Calls that came while the writer was at work become one commit")
+  @Test("Calls that come while the writer is busy become one commit")
   func oneCommit() async throws {
     let gate = Gate()
     let (harness, first) = try await held(gate)
@@ -66,19 +67,27 @@ struct GroupCommitTests {
     let calls = (0..<40).map { number in
       Task { try await database.write([.put("a\(number)"), .put("b\(number)")]) }
     }
-    await waitForQueue(database, 40)
+    await waitForQueue(harness, 40)
     gate.open()
     try await first.value
     for call in calls { #expect(try await call.value.count == 2) }
-    let statistics = database.statistics
-    #expect(statistics.rows == 81)
-    #expect(statistics.calls == 41)
-    #expect(statistics.commits == 2)
-    #expect(statistics.commitTime > .zero)
+    let metrics = harness.metrics
+    #expect(metrics.rows.value == 81)
+    #expect(metrics.calls.value == 41)
+    #expect(metrics.commits.value == 2)
+    #expect(metrics.commitTime.total > .zero)
+    #expect(metrics.queuedWrites.value == 0)
+    let text = String(decoding: harness.registry.text(), as: UTF8.self)
+    for line in [
+      "kv_embedded_commits_total 2", "kv_embedded_commit_calls_total 41",
+      "kv_embedded_rows_written_total 81", "kv_embedded_failures_total 0",
+      #"kv_embedded_queue_calls{work="read"} 0"#, #"kv_embedded_queue_calls{work="write"} 0"#,
+    ] { #expect(text.contains("\n\(line)\n"), "\(line)") }
+    #expect(!text.contains("kv_embedded_commit_seconds_total 0\n"))
     await database.close()
   }
 
-  @Test("A full queue refuses at once, and goes on when there is room")
+  @Test("A full queue refuses calls at once, and accepts them again when there is room")
   func bound() async throws {
     let gate = Gate()
     let (harness, first) = try await held(gate) { $0.queuedWritesMax = 5 }
@@ -86,7 +95,7 @@ struct GroupCommitTests {
     let calls = (0..<5).map { number in
       Task { try await database.write([.put("k\(number)")]) }
     }
-    await waitForQueue(database, 5)
+    await waitForQueue(harness, 5)
     await #expect(throws: StoreError.overloaded(retryAfter: 1)) {
       try await database.write([.put("refused")])
     }
@@ -102,7 +111,7 @@ struct GroupCommitTests {
     await database.close()
   }
 
-  @Test("Bytes that wait are bounded too, but a call that is larger than the bound may wait alone")
+  @Test("Bytes that wait are bounded, too, but a call larger than the bound may wait alone")
   func byteBound() async throws {
     let gate = Gate()
     let (harness, first) = try await held(gate) { $0.queuedWriteBytesMax = 100_000 }
@@ -110,7 +119,7 @@ struct GroupCommitTests {
     let large = Task {
       try await database.write([.put("large", Array(repeating: 1, count: 200_000))])
     }
-    await waitForQueue(database, 1)
+    await waitForQueue(harness, 1)
     await #expect(throws: StoreError.overloaded(retryAfter: 1)) {
       try await database.write([.put("refused")])
     }
@@ -134,7 +143,7 @@ struct GroupCommitTests {
         Batch(operations: [.write(.put("undone")), .write(isThere)], isAtomic: true))
     }
     let after = Task { try await database.write([.put("after")]) }
-    await waitForQueue(database, 3)
+    await waitForQueue(harness, 3)
     gate.open()
     try await first.value
     _ = try await before.value
@@ -146,7 +155,7 @@ struct GroupCommitTests {
     await database.close()
   }
 
-  @Test("Closing carries out what waits")
+  @Test("Closing runs the calls that wait")
   func closing() async throws {
     let gate = Gate()
     let (harness, first) = try await held(gate)
@@ -154,7 +163,7 @@ struct GroupCommitTests {
     let calls = (0..<10).map { number in
       Task { try await database.write([.put("k\(number)")]) }
     }
-    await waitForQueue(database, 10)
+    await waitForQueue(harness, 10)
     async let closed: Void = database.close()
     gate.open()
     await closed

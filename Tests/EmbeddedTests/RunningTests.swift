@@ -1,12 +1,14 @@
 import Foundation
 import KeyValueStore
+import Observability
 import StoreContracts
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Embedded
 
-@Suite("A running database loses nothing, and says when it can't write")
+@Suite("A running database loses nothing, and reports when it can't write")
 struct RunningTests {
   @Test("Writes that were acknowledged survive a crash, without a shutdown")
   func crash() async throws {
@@ -48,16 +50,20 @@ struct RunningTests {
     #expect(try await database.value("\(prefix)\(count)") == nil)
   }
 
-  @Test("A database at its limit refuses writes, keeps all others, and goes on when there is room")
+  @Test("A database at its limit refuses writes, keeps all others, and writes again with room")
   func limit() async throws {
     let harness = try EmbeddedDatabaseHarness { $0.pagesMax = 200 }
     let database = harness.embedded
     let count = try await fill(database, "a")
     #expect(count > 10)
     try await checkFilled(database, "a", count: count)
-    #expect(database.statistics.failures == 1)
-    #expect(database.statistics.lastFailure?.contains("full") == true)
-    // Deleting makes room. The tombstones stay, but their values' pages are free.
+    await #expect {
+      try await database.write([.put("more", [UInt8](repeating: 1, count: 20_000))])
+    } throws: {
+      ($0 as? StoreError)?.cause.contains("full") == true
+    }
+    #expect(harness.metrics.failures.value == 2)
+    // Deleting makes room: the tombstones stay, but the pages of the values are free.
     _ = try await database.write(
       (0..<count).map {
         Write(key: Key(trusted: Array("a\($0)".utf8)), mutation: .delete)
@@ -99,12 +105,12 @@ struct RunningTests {
     await database.close()
   }
 
-  @Test("Damage that is found while running makes calls unavailable, not wrong")
+  @Test("Damage that is found at run time makes calls fail, and never answers wrong")
   func damage() async throws {
     let harness = try EmbeddedDatabaseHarness { $0.pageCacheBytes = 16_384 }
     let keys = (0..<500).map { "k\($0)" }
     _ = try await harness.embedded.write(keys.map { .put($0, Array(repeating: 7, count: 1_000)) })
-    // Everything is in the file now, and hardly anything in memory.
+    // Everything is in the file now, and almost nothing in memory.
     try await harness.reopen()
     let file = StoreFile(in: harness.folder.path(of: "data"))
     try file.overwrite(at: 4_096, with: [UInt8](repeating: 0xEE, count: file.bytes - 4_096))
@@ -124,7 +130,7 @@ struct RunningTests {
       }
       harness.clock.advance(seconds: 2)
     }
-    #expect(database.statistics.failures >= 4)
+    #expect(harness.metrics.failures.value >= 4)
     await database.close()
   }
 
@@ -143,11 +149,11 @@ struct RunningTests {
     let harness = try EmbeddedDatabaseHarness { $0.checkpointPages = 50 }
     for number in 0..<200 {
       _ = try await harness.embedded.write([
-        // SQLite leaves pages alone that do not change.
+        // SQLite does not write pages that do not change.
         .put("k\(number % 5)", Array(repeating: UInt8(number), count: 20_000))
       ])
     }
-    #expect(harness.embedded.statistics.checkpoints > 10)
+    #expect(harness.metrics.checkpoints.value > 10)
     let log = try FileManager.default.attributesOfItem(
       atPath: harness.folder.path(of: "data/store.sqlite-wal"))
     // 200 writes of 5 pages and more are 4 MB of log.
@@ -155,7 +161,7 @@ struct RunningTests {
     await harness.embedded.close()
   }
 
-  @Test("A reader that stays makes the log grow, but not writes fail, and not for ever")
+  @Test("A reader that stays makes the log grow for a while, and no write fail")
   func lastingReader() async throws {
     let harness = try EmbeddedDatabaseHarness { $0.checkpointPages = 20 }
     let database = harness.embedded
@@ -174,14 +180,14 @@ struct RunningTests {
       }
     }
     let reader = try StoreFile(in: data).openReader()
-    // The copy that waited in vain for the reader.
-    try await writeUntil { database.statistics.failures > 0 }
+    // A copy of the log has failed because of the reader.
+    try await writeUntil { harness.metrics.failures.value > 0 }
     let grown = try logBytes()
     #expect(grown > 80 * 4_096)
     reader.close()
     number = 0
-    let checkpoints = database.statistics.checkpoints
-    try await writeUntil { database.statistics.checkpoints >= checkpoints + 5 }
+    let checkpoints = harness.metrics.checkpoints.value
+    try await writeUntil { harness.metrics.checkpoints.value >= checkpoints + 5 }
     #expect(try logBytes() <= 3 * grown)
     #expect(try await database.value("k0") != nil)
     await database.close()

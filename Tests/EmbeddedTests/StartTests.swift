@@ -2,6 +2,7 @@ import Embedded
 import Foundation
 import KeyValueStore
 import StoreContracts
+import TestSupport
 import Testing
 
 @Suite("A data folder that can't be used is refused at start, with what to do about it")
@@ -32,7 +33,7 @@ struct StartTests {
     }
   }
 
-  @Test("A missing folder is made, with those above it, for its owner only")
+  @Test("A missing folder is created, with those above it, for its owner only")
   func missingFolder() async throws {
     let nested = folder.path(of: "a/b/data")
     let database = try EmbeddedDatabase(.folder(nested))
@@ -54,7 +55,7 @@ struct StartTests {
     await database.close()
   }
 
-  @Test("A file is not a folder, nor is what would be below it")
+  @Test("A file is not a folder, nor is a path below it")
   func notAFolder() throws {
     let path = folder.path(of: "file")
     try Data().write(to: URL(fileURLWithPath: path))
@@ -80,12 +81,12 @@ struct StartTests {
     await again.close()
   }
 
-  @Test("Letting go of a database closes it")
+  @Test("Releasing a database closes it")
   func released() async throws {
     var database: EmbeddedDatabase? = try EmbeddedDatabase(.folder(dataFolder))
     _ = try await database?.write([.put("k")])
     database = nil
-    // Its threads end on their own: the lock says when.
+    // Its threads end by themselves: the lock shows when.
     while let error = refusal() {
       #expect(error == .locked(path: dataFolder, processID: getpid()))
       await Task.yield()

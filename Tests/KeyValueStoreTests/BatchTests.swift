@@ -56,7 +56,7 @@ struct BatchTests {
     #expect(backing.cache.updates.isEmpty)
   }
 
-  @Test("A replayed batch tells the cache once more, and publishes nothing")
+  @Test("A replayed batch updates the cache again, and publishes nothing")
   func replayed() async throws {
     let loop = Loop(backing)
     let batch = Batch(
@@ -69,7 +69,7 @@ struct BatchTests {
     #expect(backing.cache.updates.count == 2)
   }
 
-  @Test("Past the bound on batches in flight one is refused, and admitted when another is done")
+  @Test("Beyond the bound on batches in flight, one is refused, and admitted when another is done")
   func countMax() async throws {
     var limits = StoreLimits()
     limits.transactionsMax = 1
@@ -87,7 +87,7 @@ struct BatchTests {
     _ = try await loop.execute(batch)
   }
 
-  @Test("Past the bound on their bytes one is refused, but one alone always fits")
+  @Test("Beyond the bound on their bytes, one is refused, but one alone always fits")
   func bytesMax() async throws {
     var limits = StoreLimits()
     limits.transactionBytesMax = 20
@@ -107,7 +107,7 @@ struct BatchTests {
     _ = try await second.value
   }
 
-  @Test("A batch that is done gives back its bytes while others are in flight")
+  @Test("A batch that is done releases its bytes while others are in flight")
   func bytesGivenBack() async throws {
     var limits = StoreLimits()
     limits.transactionBytesMax = 20

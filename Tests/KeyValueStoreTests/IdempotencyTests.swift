@@ -28,7 +28,7 @@ struct IdempotencyTests {
     #expect(second == WriteReceipt(outcome: receipt.outcome, isReplayed: true))
   }
 
-  @Test("An unknown outcome is found out, and can be read before the answer")
+  @Test("A write with an unknown outcome is repeated until it is known, and can be read then")
   func unknownOutcome() async throws {
     let loop = Loop(backing)
     _ = try await backing.database.write([put("a", "0")])
@@ -52,7 +52,7 @@ struct IdempotencyTests {
     #expect(backing.cache.updates.count == 2 && backing.inFlight.count == 0)
   }
 
-  @Test("An outcome that can't be found out in time stays unknown")
+  @Test("An outcome that stays unknown for too long is reported as unknown")
   func unknownForEver() async throws {
     var limits = StoreLimits()
     limits.findOutTime = .seconds(2)
@@ -61,13 +61,13 @@ struct IdempotencyTests {
     let error = StoreError.outcomeUnknown(cause: "the test has lost it")
     await #expect(throws: error) { try await loop.write(put("a", idempotency: name)) }
     #expect(backing.database.calls.writes.count > 1 && backing.inFlight.count == 0)
-    // Without an idempotency key nothing is tried twice.
+    // A write without an idempotency key is not repeated.
     let before = backing.database.calls.writes.count
     await #expect(throws: error) { try await loop.write(put("a")) }
     #expect(backing.database.calls.writes.count == before + 1)
   }
 
-  @Test("The time for finding out has begun with the first attempt")
+  @Test("The time for repetitions begins with the first attempt")
   func findOutTime() async throws {
     var limits = StoreLimits()
     limits.findOutTime = .milliseconds(20)
@@ -84,7 +84,7 @@ struct IdempotencyTests {
     #expect(backing.database.calls.writes.count == 1)
   }
 
-  @Test("Other names and requests without one are not held up")
+  @Test("Requests with other names or without one are not delayed")
   func otherNames() async throws {
     let loop = Loop(backing)
     backing.database.beforeWrite.close()

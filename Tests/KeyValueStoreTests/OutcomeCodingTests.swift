@@ -34,17 +34,17 @@ struct OutcomeCodingTests {
     .idempotencyMismatch,
   ]
 
-  @Test("Every outcome of a write comes back", arguments: writes)
+  @Test("Every outcome of a write can be decoded", arguments: writes)
   func writeOutcome(_ outcome: WriteOutcome) {
     #expect(WriteOutcome(encoded: outcome.encoded()) == outcome)
   }
 
-  @Test("Every outcome of a batch comes back", arguments: batches)
+  @Test("Every outcome of a batch can be decoded", arguments: batches)
   func batchOutcome(_ outcome: BatchOutcome) {
     #expect(BatchOutcome(encoded: outcome.encoded()) == outcome)
   }
 
-  @Test("An outcome that was cut off at any byte, or goes on, is not read")
+  @Test("An outcome that is cut off at any byte, or continues, is not decoded")
   func truncation() {
     for outcome in Self.writes {
       let bytes = outcome.encoded()
@@ -62,7 +62,7 @@ struct OutcomeCodingTests {
     }
   }
 
-  @Test("No damage to a byte makes reading trap, or take memory that the bytes do not account for")
+  @Test("No damaged byte makes decoding trap, or use more memory than there are bytes")
   func damage() {
     var survivors = 0
     for outcome in Self.batches {
@@ -76,11 +76,11 @@ struct OutcomeCodingTests {
         }
       }
     }
-    // A digit of a revision can be anything: some damage can't be seen.
+    // Some damage can't be noticed, for instance that of a revision's digit.
     #expect(survivors > 0)
   }
 
-  @Test("An outcome of a write is not one of a batch, and another version is not read")
+  @Test("A write's outcome is not decoded as a batch's, nor is another version")
   func kinds() {
     #expect(BatchOutcome(encoded: WriteOutcome.notFound.encoded()) == nil)
     #expect(WriteOutcome(encoded: BatchOutcome.idempotencyMismatch.encoded()) == nil)
@@ -89,7 +89,7 @@ struct OutcomeCodingTests {
     #expect(WriteOutcome(encoded: bytes) == nil)
   }
 
-  @Test("Numbers that are too large, media types that are no UTF-8 and unknown tags are refused")
+  @Test("Numbers that are too large, media types that are not UTF-8 and unknown tags are refused")
   func refusals() {
     let header = Array(WriteOutcome.notFound.encoded().prefix(2))
     #expect(WriteOutcome(encoded: header + [9]) == nil)
@@ -98,14 +98,14 @@ struct OutcomeCodingTests {
     #expect(WriteOutcome(encoded: header + [1] + nines + [1]) == .deleted(Revision(.min)))
     #expect(WriteOutcome(encoded: header + [1] + nines + [2]) == nil)
     #expect(WriteOutcome(encoded: header + [1] + nines + [0x81, 0]) == nil)
-    // Whether there is a number is 0 or 1.
+    // The flag of an optional number is 0 or 1.
     #expect(WriteOutcome(encoded: header + [3, 2, 0]) == nil)
     var stored = WriteOutcome.stored(Self.metadata).encoded()
     if let index = stored.firstIndex(of: UInt8(ascii: "x")) { stored[index] = 0xFF }
     #expect(WriteOutcome(encoded: stored) == nil)
   }
 
-  /// A batch and what became of it.
+  /// A batch and its outcome.
   private static let batch = Batch(
     operations: [
       .write(put("a", "12", timeToLive: 5)), .get(key("a")), .write(delete("b")), .get(key("c")),
@@ -128,7 +128,7 @@ struct OutcomeCodingTests {
     .write(.preconditionFailed(current: nil)), .readTooLarge,
   ]
 
-  @Test("An outcome is read for the request that it can have become of only")
+  @Test("An outcome is decoded only for a request that can have it")
   func requests() {
     let write = put("a", "12", timeToLive: 5)
     let stored = WriteOutcome.stored(Self.metadata(of: "a"))
@@ -163,7 +163,7 @@ struct OutcomeCodingTests {
     }
   }
 
-  @Test("Whatever byte of a stored outcome is damaged, what is read can be passed on")
+  @Test("Whichever byte of a stored outcome is damaged, what is decoded is consistent")
   func damagedRecords() {
     let bytes = BatchOutcome.completed(Self.outcomes).encoded()
     var passedOn = 0
@@ -179,7 +179,7 @@ struct OutcomeCodingTests {
     #expect(passedOn > 0)
   }
 
-  @Test("An outcome is compact: a stored one takes less than 48 bytes more than its texts")
+  @Test("An outcome is compact: a stored one has less than 48 bytes more than its texts")
   func size() {
     let texts = Self.metadata.key.bytes.count + Self.metadata.contentType.utf8.count
     #expect(WriteOutcome.stored(Self.metadata).encoded().count < texts + 48)

@@ -1,10 +1,11 @@
 import KeyValueStore
+import TestSupport
 import Testing
 
 /// Many clients on several loops.
 @Suite("Under random load", .timeLimit(.minutes(1)))
 struct RandomizedTests {
-  @Test("Every request is answered, no revision twice, and nobody reads what was replaced")
+  @Test("Every request is answered, revisions are unique, and no read returns a replaced value")
   func randomLoad() async throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("seed \(seed)")
@@ -16,7 +17,7 @@ struct RandomizedTests {
     let revisions = try await withThrowingTaskGroup(of: [Key: [Revision]].self) { group in
       for client in 0..<16 {
         group.addTask {
-          var random = SeededGenerator(state: seed &+ UInt64(client))
+          var random = SeededGenerator(seed: seed &+ UInt64(client))
           return try await run(on: loops, backing: backing, random: &random)
         }
       }
@@ -33,7 +34,7 @@ struct RandomizedTests {
     }
   }
 
-  /// One client: what it wrote, by key, in order.
+  /// One client. Returns the revisions that it wrote, by key, in order.
   private func run(
     on loops: [Loop], backing: Backing, random: inout SeededGenerator
   ) async throws -> [Key: [Revision]] {
@@ -57,18 +58,5 @@ struct RandomizedTests {
     }
     for (_, revisions) in mine { #expect(revisions == revisions.sorted()) }
     return mine
-  }
-}
-
-/// SplitMix64.
-private struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
   }
 }

@@ -1,8 +1,9 @@
 import KeyValueStore
 import StoreContracts
+import TestSupport
 import Testing
 
-/// Interleavings of readers and writers in which an old value could win.
+/// Orders of readers' and writers' steps in which an old value could win.
 @Suite("You read your writes", .timeLimit(.minutes(1)))
 struct ReadYourWritesTests {
   let backing = Backing()
@@ -24,7 +25,7 @@ struct ReadYourWritesTests {
     #expect(try await loop.get(key("a")).text == "new")
   }
 
-  @Test("A fill that is held up until after a write is not accepted", arguments: [false, true])
+  @Test("A fill that is delayed until after a write is not accepted", arguments: [false, true])
   func heldFill(isEvicted: Bool) async throws {
     _ = try await backing.database.write([put("a", "old")])
     let loop = Loop(backing)
@@ -38,7 +39,7 @@ struct ReadYourWritesTests {
     #expect(try await loop.get(key("a")).text == "new")
   }
 
-  @Test("A fill between a commit and its cache update is covered by the update")
+  @Test("A fill between a commit and its cache update is replaced by the update")
   func fillBeforeUpdate() async throws {
     _ = try await backing.database.write([put("a", "old")])
     let loop = Loop(backing)
@@ -83,7 +84,7 @@ struct ReadYourWritesTests {
     #expect(try await reader.get(key("a")).text == "new")
   }
 
-  @Test("A fresh read asks the database and leaves the cache alone")
+  @Test("A fresh read uses the database and does not change the cache")
   func fresh() async throws {
     let loop = Loop(backing)
     _ = try await loop.write(put("a", "cached"))
@@ -96,7 +97,7 @@ struct ReadYourWritesTests {
     #expect(answers == [.answered(.hit)])
   }
 
-  @Test("A fresh read held up after its look-up does not cover a newer write")
+  @Test("A fresh read that is delayed after its look-up does not replace a newer write")
   func freshIsLate() async throws {
     _ = try await backing.database.write([put("a", "old")])
     let loop = Loop(backing)

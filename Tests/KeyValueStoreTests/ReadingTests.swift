@@ -1,5 +1,6 @@
 import KeyValueStore
 import StoreContracts
+import TestSupport
 import Testing
 
 @Suite("Reads", .timeLimit(.minutes(1)))
@@ -10,7 +11,7 @@ struct ReadingTests {
     backing.database.calls.reads.map { $0.map(\.text) }
   }
 
-  @Test("What the cache knows is not asked of the database, even that a key is absent")
+  @Test("A key that the cache knows is not read from the database, even if it is absent")
   func cached() async throws {
     let loop = Loop(backing)
     _ = try await loop.write(put("a", "1"))
@@ -61,7 +62,7 @@ struct ReadingTests {
     #expect(lookups == [["a"], ["b"], ["c", "d"]])
   }
 
-  @Test("After large values a look-up asks for fewer keys, and after small ones for more again")
+  @Test("After large values, a look-up reads fewer keys, and after small ones more again")
   func bytesMax() async throws {
     var limits = StoreLimits()
     limits.batchReadBytesMax = 4_000
@@ -74,7 +75,7 @@ struct ReadingTests {
       let tasks = await loop.start(reads: names.map { key($0) }, isFresh: true)
       for task in tasks { _ = try await task.value.get() }
     }
-    // The first told of the size.
+    // The first look-up has shown the size.
     #expect(lookups.map(\.count) == [8, 4, 4])
     for number in 0..<30 { _ = try await loop.get(key("none-\(number)"), isFresh: true) }
     let tasks = await loop.start(reads: names.map { key($0) }, isFresh: true)
@@ -82,7 +83,7 @@ struct ReadingTests {
     #expect(lookups.last?.count == 8)
   }
 
-  @Test("A look-up holds at most so many keys; the rest goes at once if it may")
+  @Test("A look-up has a bounded number of keys; the rest is read at once if possible")
   func keysMax() async throws {
     var limits = StoreLimits()
     limits.batchReadsMax = 2
@@ -92,7 +93,7 @@ struct ReadingTests {
     var tasks = await loop.start(reads: names.map { key($0) })
     await backing.database.beforeRead.untilHeld(2)
     #expect(lookups == [["a", "b"], ["c", "d"]])
-    // Joins the key that waits, although others have been taken since.
+    // Joins the key that waits, although other keys have been taken since.
     tasks += await loop.start(reads: [key("e"), key("f")])
     await loop.until(readersWaiting: 3)
     backing.database.beforeRead.open()
@@ -100,7 +101,7 @@ struct ReadingTests {
     #expect(lookups == [["a", "b"], ["c", "d"], ["e", "f"]])
   }
 
-  @Test("A failing look-up fails its readers and nobody else")
+  @Test("A failing look-up fails only its own readers")
   func failure() async throws {
     var limits = StoreLimits()
     limits.readBatchesMax = 1
@@ -121,7 +122,7 @@ struct ReadingTests {
       backing.observer.events.contains(.readBatch(keys: 2, readers: 3, error: databaseAway)))
   }
 
-  @Test("Past the bound on waiting readers a miss is refused; a hit is not")
+  @Test("Beyond the bound on waiting readers, a miss is refused; a hit is not")
   func overloaded() async throws {
     var limits = StoreLimits()
     limits.readBatchesMax = 1
@@ -170,7 +171,7 @@ struct ReadingTests {
     #expect(try await loop.get(key("a"), isFresh: true).entry == nil)
   }
 
-  @Test("With the database away cached keys are still served, others get its error")
+  @Test("While the database is away, cached keys are served, and others get its error")
   func databaseIsAway() async throws {
     let loop = Loop(backing)
     _ = try await loop.write(put("a", "1"))

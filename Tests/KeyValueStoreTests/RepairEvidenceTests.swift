@@ -2,18 +2,16 @@ import Testing
 
 @testable import KeyValueStore
 
-/// Whether a write waits for other processes to repair the cache.
-@Suite("A write waits for others as long as they may be reading the cache")
+@Suite("A write waits for a repair of the cache as long as other processes may read it")
 struct RepairEvidenceTests {
   private let start = ContinuousClock.now
   private let evidence = RepairEvidence()
 
-  /// So many milliseconds from the start.
   private func at(_ milliseconds: Int64) -> ContinuousClock.Instant {
     start + .milliseconds(milliseconds)
   }
 
-  @Test("As long as requests are answered every write waits")
+  @Test("As long as requests are answered, every write waits")
   func answered() {
     for time in stride(from: Int64(0), to: 5_000, by: 100) {
       #expect(evidence.patience(at: at(time)) == RepairEvidence.patience)
@@ -21,7 +19,7 @@ struct RepairEvidenceTests {
     }
   }
 
-  @Test("While nobody answers, a write now and then waits, and the others rely on it")
+  @Test("Without answers, one write now and then waits, and the others rely on it")
   func silent() {
     evidence.noteSilence(from: at(0), at: at(1_000))
     #expect(evidence.patience(at: at(1_001)) == RepairEvidence.probePatience)
@@ -32,7 +30,7 @@ struct RepairEvidenceTests {
     #expect(evidence.patience(at: at(1_399)) == nil)
   }
 
-  @Test("What nobody answered a while ago says nothing of now")
+  @Test("A request without an answer counts only for a while")
   func outdated() {
     evidence.noteSilence(from: at(0), at: at(1_000))
     for time: Int64 in [1_600, 1_601, 1_602] {
@@ -41,7 +39,7 @@ struct RepairEvidenceTests {
     #expect(evidence.patience(at: at(61_000)) == RepairEvidence.patience)
   }
 
-  @Test("An answer ends the silence, also for requests that began before it")
+  @Test("An answer also counts for requests that began before it")
   func answer() {
     evidence.noteSilence(from: at(0), at: at(1_000))
     evidence.noteAnswer(at: at(1_300))

@@ -1,12 +1,13 @@
 import KeyValueStore
 import StoreContracts
+import TestSupport
 import Testing
 
 @Suite("Asynchronous writes", .timeLimit(.minutes(1)))
 struct SubmissionTests {
   let backing = Backing()
 
-  @Test("What the queue keeps touches neither cache nor feed")
+  @Test("A write that waits in the queue changes neither cache nor feed")
   func queued() async throws {
     let loop = Loop(backing)
     backing.queue.follow(.keeps)
@@ -34,7 +35,7 @@ struct SubmissionTests {
     #expect(try await loop.operation(later.id) == nil)
   }
 
-  @Test("What is applied at once is in the cache and published before the answer")
+  @Test("A write that is applied at once is in the cache and published before the answer")
   func applied() async throws {
     let loop = Loop(backing)
     let stored = try await loop.submit(put("a", "1"))
@@ -51,7 +52,7 @@ struct SubmissionTests {
     #expect(backing.feed.publications[1][0].kind == .delete)
   }
 
-  @Test("What was superseded or refused publishes nothing")
+  @Test("A superseded or refused write publishes nothing")
   func notApplied() async throws {
     let loop = Loop(backing)
     let refused = try await loop.submit(put("a", condition: Condition(ifMatch: .any)))
@@ -110,7 +111,7 @@ struct SubmissionTests {
     #expect(backing.queue.submitted[3].acceptedAt == backing.clock.now)
   }
 
-  @Test("A write that was tried before is accepted as of then, with the name of its attempt")
+  @Test("A write that was tried before has the time and the name of that attempt")
   func attempted() async throws {
     let loop = Loop(backing)
     backing.queue.follow(.keeps)
@@ -120,11 +121,11 @@ struct SubmissionTests {
     let submission = try await loop.submit(put("a"), after: attempt)
     let queued = backing.queue.submitted[0]
     #expect(queued.acceptedAt == attempt.startedAt && queued.attempt == attempt.commit)
-    // What it says of itself begins there, too: it is remembered for as long.
+    // The retention of its record begins then, too.
     #expect(submission.id.acceptedAt(ofAny: [.everybody]) == attempt.startedAt)
   }
 
-  @Test("What is applied already, but was told nobody, is in the cache once that is known")
+  @Test("A write that took effect unnoticed is in the cache once that is known")
   func refreshed() async throws {
     let loop = Loop(backing)
     backing.queue.follow(.keeps)
@@ -141,7 +142,7 @@ struct SubmissionTests {
     #expect(reading.text == "2" && reading.source == .cache)
   }
 
-  @Test("A clock that is set back is followed")
+  @Test("A clock that was set back is followed")
   func followed() async throws {
     let loop = Loop(backing)
     backing.queue.follow(.keeps)
@@ -151,7 +152,7 @@ struct SubmissionTests {
     #expect(backing.queue.submitted[1].acceptedAt == backing.clock.now)
   }
 
-  @Test("What expired in the queue is not in the cache")
+  @Test("A put that expired in the queue is not in the cache")
   func expired() async throws {
     let loop = Loop(backing)
     backing.queue.follow(.keeps)
@@ -163,7 +164,7 @@ struct SubmissionTests {
     #expect(try await loop.get(key("a")).entry == nil)
   }
 
-  @Test("A queue that refuses passes its error on")
+  @Test("The error of a queue that refuses is passed on")
   func refused() async throws {
     let loop = Loop(backing)
     let error = StoreError.overloaded(retryAfter: 3)

@@ -1,11 +1,12 @@
 import KeyValueStore
+import TestSupport
 import Testing
 
 @Suite("Purging and health", .timeLimit(.minutes(1)))
 struct UpkeepTests {
   let backing = Backing()
 
-  @Test("Purging publishes an expire event each and leaves a tombstone in the cache")
+  @Test("Purging publishes an expire event for each entry and leaves a tombstone in the cache")
   func purge() async throws {
     let loop = Loop(backing)
     let first = try await loop.write(put("a", timeToLive: 10)).stored!
@@ -23,7 +24,7 @@ struct UpkeepTests {
     #expect(backing.feed.publications.count == 4)
   }
 
-  @Test("A round is bounded and says that there is more")
+  @Test("A round is bounded and reports that there is more")
   func bounded() async throws {
     var limits = StoreLimits()
     limits.purgeMax = 2
@@ -37,7 +38,7 @@ struct UpkeepTests {
     #expect(try await loop.purge() == PurgeReport(expired: 0, removed: 1, hasMore: false))
   }
 
-  @Test("What expired is published even if the second half of the round fails")
+  @Test("Expired entries are published even if the second half of the round fails")
   func halfFails() async throws {
     let loop = Loop(backing)
     _ = try await loop.write(put("a", timeToLive: 10))
@@ -49,7 +50,7 @@ struct UpkeepTests {
     #expect(backing.feed.publications.last?.map(\.kind) == [.expire])
   }
 
-  @Test("Health asks each service: without a database unhealthy, without another degraded")
+  @Test("Each service is checked: without the database unhealthy, without another degraded")
   func health() async throws {
     let loop = Loop(backing)
     let healthy = await loop.health()
@@ -69,7 +70,7 @@ struct UpkeepTests {
     #expect(unhealthy.components.map(\.isHealthy) == [false, false, false])
   }
 
-  @Test("A service that has too much to do is there: under load a server stays ready")
+  @Test("A busy service counts as healthy: a server stays ready under load")
   func overload() async throws {
     let loop = Loop(backing)
     backing.database.fail(with: .overloaded(retryAfter: 1))

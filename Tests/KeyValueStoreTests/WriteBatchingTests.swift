@@ -20,7 +20,7 @@ struct WriteBatchingTests {
     #expect(backing.observer.events.contains(.writeBatch(writes: 3, bytes: 48, error: nil)))
   }
 
-  @Test("Writes that come while a batch is in flight share the next one, and hand on again")
+  @Test("Writes that come while a batch is in flight share the next one, and hand over again")
   func gathering() async throws {
     let loop = Loop(backing)
     backing.database.beforeWrite.close()
@@ -40,7 +40,7 @@ struct WriteBatchingTests {
     await loop.until(writesWaiting: 0)
   }
 
-  @Test("When nobody is left the next writer leads itself")
+  @Test("Without other writers, the next writer becomes the leader")
   func idleBetween() async throws {
     let loop = Loop(backing)
     _ = try await loop.write(put("a"))
@@ -61,7 +61,7 @@ struct WriteBatchingTests {
     #expect(try await loop.get(key("a")).text == "3")
   }
 
-  @Test("Where commits take long, a batch waits for those who have just been answered")
+  @Test("Where commits take long, a batch waits for writers that have just been answered")
   func returning() async throws {
     var limits = StoreLimits()
     limits.gatheringLeast = .zero
@@ -76,13 +76,13 @@ struct WriteBatchingTests {
     await loop.until(writesWaiting: 1)
     backing.database.beforeWrite.open()
     for task in first { _ = try await task.value.get() }
-    // "c" could go by itself, but its batch waits for as many as were at work.
+    // "c" could be committed alone, but its batch waits for as many writers as there were.
     let third = await loop.start(writes: [put("a", "2"), put("b", "2")])
     for task in second + third { _ = try await task.value.get() }
     #expect(batches == [["a", "b"], ["c", "a", "b"]])
   }
 
-  @Test("A batch of as many as there are writers waits for nobody")
+  @Test("A batch of all writers does not wait")
   func alone() async throws {
     var limits = StoreLimits()
     limits.gatheringLeast = .zero
@@ -94,12 +94,12 @@ struct WriteBatchingTests {
     #expect(batches == [["a"], ["a"], ["a"]])
   }
 
-  @Test("After a pause a write waits for nobody, however many there were before it")
+  @Test("After a pause, a write does not wait, however many writers there were before")
   func afterPause() async throws {
     var limits = StoreLimits()
     limits.gatheringLeast = .zero
     limits.gatheringShare = 1e9
-    // Longer than a test may take.
+    // Longer than the test takes.
     limits.gatheringMost = .seconds(600)
     // Any pause is longer.
     limits.gatheringWindow = .zero
@@ -111,7 +111,7 @@ struct WriteBatchingTests {
     #expect(batches == [["a", "b", "c"], ["d"]])
   }
 
-  @Test("A batch holds at most so many writes")
+  @Test("A batch has a bounded number of writes")
   func writesMax() async throws {
     var limits = StoreLimits()
     limits.batchWritesMax = 2
@@ -121,7 +121,7 @@ struct WriteBatchingTests {
     #expect(batches == [["a", "b"], ["c", "d"], ["e"]])
   }
 
-  @Test("A batch holds at most so many bytes, but always one write")
+  @Test("A batch has a bounded number of bytes, but always one write")
   func bytesMax() async throws {
     var limits = StoreLimits()
     // A write here weighs 1 + 10 bytes and those of its value.
@@ -135,20 +135,20 @@ struct WriteBatchingTests {
     #expect(batches == [["a", "b"], ["c"], ["d"], ["e"]])
   }
 
-  @Test("Each write of a batch has the outcome that it had, and what was written is published")
+  @Test("Each write of a batch gets its own outcome, and successful ones are published")
   func partialFailure() async throws {
     let loop = Loop(backing)
     backing.database.hold([key("b")])
     let tasks = await loop.start(writes: [put("a"), put("b"), put("c")])
     for task in tasks { #expect(try await task.value.get().stored?.version == 1) }
-    // What somebody else was writing has waited by itself.
+    // The key that another transaction was writing has waited in a batch of its own.
     #expect(batches == [["a", "b", "c"], ["b"]])
     #expect(backing.database.calls.isPatient == [false, true])
     #expect(backing.feed.publications.joined().map(\.key.text) == ["a", "c", "b"])
     #expect(try await loop.get(key("a")).source == .cache)
   }
 
-  @Test("A key that was found being written waits by itself from the start, for a while")
+  @Test("Writes of a contended key wait in a batch of their own, for a while")
   func contended() async throws {
     let loop = Loop(backing)
     backing.database.hold([key("a")])
@@ -171,7 +171,7 @@ struct WriteBatchingTests {
     #expect(keys.contains(key("k1999"), at: end))
   }
 
-  @Test("Writes with an idempotency key hold up no plain ones")
+  @Test("Writes with an idempotency key do not delay plain ones")
   func idempotent() async throws {
     let loop = Loop(backing)
     var named = put("a")
@@ -180,7 +180,7 @@ struct WriteBatchingTests {
     #expect(Set(batches) == [["a"], ["b"]])
   }
 
-  @Test("A failing batch fails its writers and nobody else")
+  @Test("A failing batch fails only its own writers")
   func failure() async throws {
     let loop = Loop(backing)
     backing.database.beforeWrite.close()
@@ -200,7 +200,7 @@ struct WriteBatchingTests {
       backing.observer.events.contains(.writeBatch(writes: 2, bytes: 32, error: databaseAway)))
   }
 
-  @Test("Past the bound on waiting writes a write is refused before any work")
+  @Test("Beyond the bound on waiting writes, a write is refused before any work")
   func overloadedByCount() async throws {
     var limits = StoreLimits()
     limits.pendingWritesMax = 2
@@ -219,7 +219,7 @@ struct WriteBatchingTests {
     _ = try await loop.write(put("d"))
   }
 
-  @Test("Past the bound on waiting bytes a write is refused, but one always fits")
+  @Test("Beyond the bound on waiting bytes, a write is refused, but one always fits")
   func overloadedByBytes() async throws {
     var limits = StoreLimits()
     limits.pendingBytesMax = 20
@@ -236,7 +236,7 @@ struct WriteBatchingTests {
     #expect(batches == [["a"], ["b"]])
   }
 
-  @Test("Whoever is cancelled while following or leading is answered once, and so are the others")
+  @Test("A writer that is cancelled, leader or not, is answered once, and so are the others")
   func cancellation() async throws {
     let loop = Loop(backing)
     backing.database.beforeWrite.close()

@@ -71,7 +71,7 @@ struct WritePublishingTests {
     let second = await loop.start(writes: [put("a", "2")])
     await backing.cache.beforeUpdate.untilHeld(2)
     #expect(backing.database.calls.writes.count == 2)
-    // The cache has the second before the first: it keeps the newer of both.
+    // The cache gets the second update before the first one, and keeps the newer of the two.
     backing.cache.beforeUpdate.releaseLast()
     await backing.cache.beforeUpdate.untilHeld(1)
     #expect(backing.feed.publications.isEmpty)
@@ -83,7 +83,7 @@ struct WritePublishingTests {
     #expect(backing.cache.memory.kept(key("a"))?.text == "2")
   }
 
-  @Test("Commits do not run ahead of the cache and the feed without end")
+  @Test("Commits do not run ahead of the cache and the feed without a bound")
   func bounded() async throws {
     var limits = StoreLimits()
     limits.publishingMax = 2
@@ -120,7 +120,7 @@ struct WritePublishingTests {
       ])
   }
 
-  @Test("What wrote nothing publishes nothing and touches no cache")
+  @Test("A write that wrote nothing publishes nothing and does not change the cache")
   func nothingWritten() async throws {
     let loop = Loop(backing)
     let name = IdempotencyKey(name: "once", fingerprint: [1])
@@ -135,13 +135,13 @@ struct WritePublishingTests {
     #expect(other.outcome == .idempotencyMismatch)
     #expect(published == [["put a"]])
     #expect(backing.cache.updates.count == 1)
-    // Whoever wrote it may have died before the cache was told.
+    // The process that wrote it may have died before it updated the cache.
     let replayed = try await loop.write(put("a", idempotency: name))
     #expect(replayed.isReplayed && published == [["put a"]])
     #expect(backing.cache.updates.count == 2)
   }
 
-  @Test("Of a mixed batch only what was written is published")
+  @Test("Of a mixed batch, only successful writes are published")
   func mixedBatch() async throws {
     let loop = Loop(backing)
     let tasks = await loop.start(writes: [
@@ -152,7 +152,7 @@ struct WritePublishingTests {
     #expect(published == [["put a", "put c"]])
   }
 
-  @Test("A cache update that fails does not fail the write, and operators hear of it")
+  @Test("A cache update that fails does not fail the write, and is observed")
   func cacheFails() async throws {
     let loop = Loop(backing)
     backing.cache.fail()
@@ -162,7 +162,7 @@ struct WritePublishingTests {
     #expect(published == [["put a", "put b"]])
   }
 
-  @Test("A publication that fails does not fail the write, and operators hear of it")
+  @Test("A publication that fails does not fail the write, and is observed")
   func feedFails() async throws {
     let loop = Loop(backing)
     let error = StoreError.unavailable(cause: "no feed", retryAfter: 1)

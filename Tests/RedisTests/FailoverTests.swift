@@ -114,13 +114,13 @@ extension RedisServices {
         // Only the old master gets this update. If a reader filled the key in the new one at this
         // moment, the outdated entry would stay there.
         #expect(await late.cache.update("k", fresh()))
-        #expect(await early.cache.look(up: Key("k")) == .miss(nil))
+        #expect(await early.cache.find(Key("k")) == .miss(nil))
       }
       _ = late.master.confirm(view(new, epoch: 2), until: .distantFuture)
       #expect(await acknowledged.value)
       #expect(ContinuousClock.now >= votesEnd)
       try await early.untilHealthy()
-      guard case .miss(.some) = await early.cache.look(up: Key("k")) else {
+      guard case .miss(.some) = await early.cache.find(Key("k")) else {
         Issue.record("no lease")
         return
       }
@@ -139,7 +139,7 @@ extension RedisServices {
         #expect(await node.cache.kept("k") == .sample("k", revision))
         cluster.sentinels[1].process.kill()
         try await wait(for: "doubt") { !node.master.isCertain }
-        #expect(await node.cache.look(up: Key("k")) == .miss(nil))
+        #expect(await node.cache.find(Key("k")) == .miss(nil))
         // Redis gets the update all the same: other nodes may see the Sentinels.
         #expect(await node.cache.update("k", revision + 1) == false)
         cluster.sentinels[0].process.resume()

@@ -61,7 +61,7 @@ extension RedisServices {
           continue
         }
         let least = model.acknowledged(number)
-        switch await node.cache.look(up: key) {
+        switch await node.cache.find(key) {
         case .hit(let lookup):
           hits += 1
           if lookup.revision.number < least { tooOld += 1 }

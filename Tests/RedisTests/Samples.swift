@@ -40,7 +40,7 @@ extension CacheUpdate {
 extension Cache {
   /// What the cache holds of a key.
   func kept(_ key: String) async -> Lookup? {
-    if case .hit(let lookup) = await look(up: Key(key)) { lookup } else { nil }
+    if case .hit(let lookup) = await find(Key(key)) { lookup } else { nil }
   }
 
   /// Tells the cache of one commit.

@@ -21,7 +21,7 @@ extension RedisServices {
         #expect(await node.cache.update("k", revision + 1))
         server.process.kill()
         #expect(await node.cache.update("k", revision + 2) == false)
-        #expect(await node.cache.look(up: Key("k")) == .miss(nil))
+        #expect(await node.cache.find(Key("k")) == .miss(nil))
         try server.start()
         let restored = try server.command("DBSIZE")
         #expect(restored != "0")
@@ -40,10 +40,10 @@ extension RedisServices {
         #expect(await node.cache.update("k", revision))
         server.process.pause()
         let start = ContinuousClock.now
-        #expect(await node.cache.look(up: Key("k")) == .miss(nil))
+        #expect(await node.cache.find(Key("k")) == .miss(nil))
         #expect(ContinuousClock.now - start < .milliseconds(250))
         for number in 0..<200 {
-          #expect(await node.cache.look(up: Key("k\(number)")) == .miss(nil))
+          #expect(await node.cache.find(Key("k\(number)")) == .miss(nil))
         }
         #expect(await node.cache.update("k", revision + 1) == false)
         // Only one has waited for its deadline. All of them would take ten seconds.
@@ -119,7 +119,7 @@ extension RedisServices {
       try await CacheNode.with(server.configuration) { reader in
         try await CacheNode.with(server.configuration) { writer in
           let revision = fresh()
-          guard case .miss(.some(let lease)) = await reader.cache.look(up: Key("k")) else {
+          guard case .miss(.some(let lease)) = await reader.cache.find(Key("k")) else {
             Issue.record("no lease")
             return
           }
@@ -139,7 +139,7 @@ extension RedisServices {
         let keys = (0..<150).map { "k\($0)" }
         var leases: [Lease] = []
         for key in keys {
-          guard case .miss(.some(let lease)) = await node.cache.look(up: Key(key)) else {
+          guard case .miss(.some(let lease)) = await node.cache.find(Key(key)) else {
             Issue.record("no lease for \(key)")
             return
           }
@@ -175,7 +175,7 @@ extension RedisServices {
         try server.command("SCRIPT", "FLUSH")
         // A fill that finds the script missing is lost, and can be repeated when its lease ends.
         try await wait(for: "fill") {
-          if case .miss(.some(let lease)) = await node.cache.look(up: Key("other")) {
+          if case .miss(.some(let lease)) = await node.cache.find(Key("other")) {
             await node.cache.fill(Key("other"), with: .sample("other", 5), lease: lease)
           }
           return await node.cache.kept("other") == .sample("other", 5)
@@ -192,7 +192,7 @@ extension RedisServices {
       let log = RecordingLog()
       let node = try CacheNode(configuration, logger: log.logger)
       try await wait(for: "warning") { !log.lines.isEmpty }
-      #expect(await node.cache.look(up: Key("k")) == .miss(nil))
+      #expect(await node.cache.find(Key("k")) == .miss(nil))
       #expect(await node.cache.update("k", 5) == false)
       await #expect(throws: StoreError.self) { try await node.cache.checkHealth() }
       await node.stop()
@@ -235,7 +235,7 @@ extension RedisServices {
         #expect(await node.cache.update("k", revision))
         try server.command("REPLICAOF", "127.0.0.1", "1")
         #expect(await node.cache.update("k", revision + 1) == false)
-        #expect(await node.cache.look(up: Key("k")) == .miss(nil))
+        #expect(await node.cache.find(Key("k")) == .miss(nil))
         try server.command("REPLICAOF", "NO", "ONE")
         try await node.untilHealthy()
         // The run id is the same: the entry was there all the time, and is outdated.

@@ -1,15 +1,14 @@
-import KeyValueStore
+public import KeyValueStore
 import Testing
 
-/// What every `Cache` promises.
+/// The contract of `Cache`.
 public enum CacheContract {
-  /// A case on a cache.
   public typealias Case = ContractCase<any CacheHarness>
 
-  /// All cases. Each wants a harness of its own.
+  /// Each case needs a harness of its own.
   public static let cases: [Case] = updates + leases + bounds
 
-  /// A time in the range of real revisions, so that adapters may take revisions for times.
+  /// A time in the range of real revisions, because adapters may use revisions as times.
   private static let start: Int64 = 1_700_000_000_000_000
 
   private static let updates: [Case] = [
@@ -25,12 +24,12 @@ public enum CacheContract {
       await harness.update("k", .sample("k", start, value: []))
       #expect(await harness.kept("k") == .sample("k", start, value: []))
     },
-    Case("A tombstone is served: absence is known too") { harness in
+    Case("A tombstone is served: absence is known, too") { harness in
       await harness.update("k", .sample("k", start))
       await harness.update("k", .tombstone(start + 1))
       #expect(await harness.kept("k") == .tombstone(start + 1))
     },
-    Case("An older update never replaces a newer one, be it an entry or a tombstone") {
+    Case("An older update never replaces a newer one, entry or tombstone") {
       harness in
       await harness.update("k", .sample("k", start + 5))
       await harness.update("k", .sample("k", start + 4))
@@ -43,7 +42,7 @@ public enum CacheContract {
       await harness.update("k", .sample("k", start + 7))
       #expect(await harness.kept("k") == .sample("k", start + 7))
     },
-    Case("What is outdated is dropped, and nothing older is kept; what is as new stays") {
+    Case("An outdated entry is evicted, and nothing older is kept; one that is as new stays") {
       harness in
       await harness.outdate("k", before: start)
       #expect(await harness.kept("k") == nil)
@@ -61,13 +60,13 @@ public enum CacheContract {
       await harness.update("k", .sample("k", newer))
       #expect(await harness.kept("k") == .sample("k", newer))
     },
-    Case("What is outdated takes the lease away") { harness in
+    Case("An update without a look-up takes the lease away") { harness in
       let lease = try await harness.miss("k")
       await harness.outdate("k", before: start + 1)
       await harness.cache.fill(Key("k"), with: .sample("k", start), lease: lease)
       #expect(await harness.kept("k") == nil)
     },
-    Case("Of the updates of one call each key's newest stays, in whatever order they come") {
+    Case("Of the updates of one call, the newest of each key stays, in any order") {
       harness in
       let revisions: [Int64] = [2, 9, 4]
       _ = await harness.cache.update(
@@ -79,11 +78,11 @@ public enum CacheContract {
       #expect(await harness.kept("a") == .sample("a", start + 9))
       #expect(await harness.kept("b") == .sample("b", start + 9))
     },
-    Case("No update is a certain one") { harness in
+    Case("An empty list of updates succeeds") { harness in
       let isCertain = await harness.cache.update([])
       #expect(isCertain)
     },
-    Case("An expired entry may be served: expiry is for the caller to check") { harness in
+    Case("An expired entry may be served: the caller checks the expiry") { harness in
       let lookup = Lookup.sample(
         "k", start, expiresAt: Timestamp(microseconds: start + 1_000_000))
       await harness.update("k", lookup)
@@ -93,8 +92,8 @@ public enum CacheContract {
     Case("Hits and misses are counted, once each") { harness in
       let before = await harness.cache.statistics()
       await harness.update("k", .sample("k", start))
-      for _ in 0..<3 { _ = await harness.cache.look(up: Key("k")) }
-      for _ in 0..<2 { _ = await harness.cache.look(up: Key("none")) }
+      for _ in 0..<3 { _ = await harness.cache.find(Key("k")) }
+      for _ in 0..<2 { _ = await harness.cache.find(Key("none")) }
       let after = await harness.cache.statistics()
       #expect(after.hits - before.hits == 3)
       #expect(after.misses - before.misses == 2)
@@ -121,7 +120,7 @@ public enum CacheContract {
     },
     Case("Of two readers that miss, one gets the lease") { harness in
       let lease = try await harness.miss("k")
-      #expect(await harness.cache.look(up: Key("k")) == .miss(nil))
+      #expect(await harness.cache.find(Key("k")) == .miss(nil))
       await harness.cache.fill(Key("k"), with: .sample("k", start), lease: lease)
       #expect(await harness.kept("k") == .sample("k", start))
     },
@@ -140,7 +139,7 @@ public enum CacheContract {
       await harness.cache.fill(Key("k"), with: .sample("k", start + 1), lease: lease)
       #expect(await harness.kept("k") == .sample("k", start + 2))
     },
-    Case("The lease is gone even when the newer entry has been dropped meanwhile") { harness in
+    Case("The lease is gone even if the newer entry has been evicted since") { harness in
       let lease = try await harness.miss("k")
       await harness.update("k", .sample("k", start + 2))
       try await harness.evictAll()
@@ -164,7 +163,7 @@ public enum CacheContract {
       await harness.cache.fill(Key("k"), with: .sample("k", start), lease: lease)
       #expect(await harness.kept("k") == nil)
     },
-    Case("A reader that never came back does not keep others from filling") { harness in
+    Case("A reader that never returns does not prevent others from filling") { harness in
       let dead = try await harness.miss("k")
       try await harness.endLeases()
       let lease = try await harness.miss("k")
@@ -177,19 +176,20 @@ public enum CacheContract {
   ]
 
   private static let bounds: [Case] = [
-    Case("A cache that is filled beyond its bounds drops entries and stays inside") { harness in
+    Case("A cache that is filled beyond its bounds evicts entries and stays within them") {
+      harness in
       try await harness.evictAll()
       let statistics = await harness.cache.statistics()
       if let bytesMax = statistics.bytesMax { #expect(statistics.bytes <= bytesMax) }
       if let keysMax = statistics.keysMax { #expect(statistics.keys <= keysMax) }
     },
-    Case("An older update of an entry that was dropped is not kept") { harness in
+    Case("An older update of an evicted entry is not kept") { harness in
       await harness.update("k", .sample("k", start + 5))
       try await harness.evictAll()
       await harness.update("k", .sample("k", start + 4))
       #expect(await harness.kept("k") == nil)
     },
-    Case("A dropped entry can be filled again, and updated by a newer one") { harness in
+    Case("An evicted entry can be filled again, and updated by a newer one") { harness in
       await harness.update("a", .sample("a", start + 5))
       await harness.update("b", .sample("b", start + 5))
       try await harness.evictAll()
@@ -201,7 +201,7 @@ public enum CacheContract {
       await harness.update("b", .sample("b", newer))
       #expect(await harness.kept("b") == .sample("b", newer))
     },
-    Case("A newer value of 1,048,576 bytes takes the place of the old one, or leaves none") {
+    Case("A newer value of 1,048,576 bytes replaces the old one, or neither is kept") {
       harness in
       await harness.update("k", .sample("k", start))
       let large = Lookup.sample(
@@ -211,4 +211,59 @@ public enum CacheContract {
       #expect(kept == nil || kept == large)
     },
   ]
+}
+
+/// What the contract needs of an adapter. Each case has its own harness, with an empty cache.
+public protocol CacheHarness: AnyObject {
+  /// The cache under test, which has room for at least 1,000 entries of 1,000 bytes.
+  var cache: any Cache { get }
+
+  /// Ends all leases.
+  func endLeases() async throws
+
+  /// Evicts every entry, as if to make room for others. Leases may go, too.
+  func evictAll() async throws
+}
+
+extension CacheHarness {
+  /// What the cache knows of `key`. The lease of a miss is not used.
+  func kept(_ key: String) async -> Lookup? {
+    if case .hit(let lookup) = await cache.find(Key(key)) { lookup } else { nil }
+  }
+
+  /// Misses `key` and takes the lease.
+  func miss(_ key: String) async throws -> Lease {
+    guard case .miss(.some(let lease)) = await cache.find(Key(key)) else {
+      throw ContractViolation("\(key) did not miss with a lease")
+    }
+    return lease
+  }
+
+  /// Updates the cache after a commit.
+  func update(_ key: String, _ lookup: Lookup) async {
+    _ = await cache.update([CacheUpdate(key: Key(key), lookup: lookup)])
+  }
+
+  /// Updates the cache after `key` was written with a revision, and perhaps again since.
+  func outdate(_ key: String, before revision: Int64) async {
+    _ = await cache.update([CacheUpdate(key: Key(key), outdatedBefore: Revision(revision))])
+  }
+}
+
+extension Lookup {
+  /// An entry of a revision, which its value names.
+  static func sample(
+    _ key: String, _ revision: Int64, value: [UInt8]? = nil, expiresAt: Timestamp? = nil
+  ) -> Lookup {
+    let value = value ?? Array("value of \(revision)".utf8)
+    let time = Timestamp(microseconds: revision)
+    return .found(
+      Entry(
+        metadata: Metadata(
+          key: Key(key), revision: Revision(revision), version: 3, size: value.count,
+          contentType: "text/plain", createdAt: time, updatedAt: time, expiresAt: expiresAt),
+        value: value))
+  }
+
+  static func tombstone(_ revision: Int64) -> Lookup { .absent(Revision(revision)) }
 }

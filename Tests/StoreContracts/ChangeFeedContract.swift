@@ -1,24 +1,23 @@
 public import KeyValueStore
 import Testing
 
-/// What the feed's contract needs to know of an adapter. One harness a case, with an empty feed.
+/// What the contract needs of an adapter. Each case has its own harness, with an empty feed.
 public protocol ChangeFeedHarness: AnyObject {
-  /// The feed under test. The protocol's subscriptions belong to one task; a feed may be shared.
+  /// The feed under test. A subscription belongs to one task; tasks may share a feed.
   var feed: any ChangeFeed & Sendable { get }
   /// Returns when `count` watchers of the feed wait for the next change.
   func waiting(_ count: Int) async throws
-  /// Makes the feed drop all that it keeps now, by publishing more than it keeps or by its age.
+  /// Makes the feed drop all changes that it has now, by more changes or by their age.
   func outgrow() async throws
-  /// Ends the feed as a restart does and starts it again, empty or not.
+  /// Restarts the feed, which may be empty afterwards.
   func restart() async throws
 }
 
-/// What every `ChangeFeed` promises.
+/// The contract of `ChangeFeed`.
 public enum ChangeFeedContract {
-  /// A case on a feed.
   public typealias Case = ContractCase<any ChangeFeedHarness>
 
-  /// All cases. Each wants a harness of its own.
+  /// Each case needs a harness of its own.
   public static let cases: [Case] = order + positions + waiting
 
   private static let order: [Case] = [
@@ -43,7 +42,7 @@ public enum ChangeFeedContract {
       try await harness.feed.publish(published)
       #expect(try await watcher.take(3).map(\.change) == published)
     },
-    Case("Positions grow, and are spelt so that they can be read back") { harness in
+    Case("Positions grow, and can be read from their text") { harness in
       let watcher = try #require(try await harness.feed.subscribe(after: nil))
       for number in 1...10 { try await harness.publish(number...number + number % 3) }
       let positions = try await watcher.take(20).map(\.position)
@@ -62,7 +61,7 @@ public enum ChangeFeedContract {
       try await harness.publish(1...1_000)
       #expect(try await watcher.take(1_000).map(\.change) == changes(1...1_000))
     },
-    Case("Publishing nothing is no event") { harness in
+    Case("Publishing nothing makes no event") { harness in
       let watcher = try #require(try await harness.feed.subscribe(after: nil))
       try await harness.feed.publish([])
       try await harness.publish(1...1)
@@ -82,7 +81,7 @@ public enum ChangeFeedContract {
         #expect(try await resumed.take(4 - index) == Array(events[(index + 1)...]))
       }
     },
-    Case("After the last position comes what is published next") { harness in
+    Case("After the last position comes the next change that is published") { harness in
       let watcher = try #require(try await harness.feed.subscribe(after: nil))
       try await harness.publish(1...2)
       let last = try await watcher.take(2)[1].position
@@ -112,7 +111,7 @@ public enum ChangeFeedContract {
       try await harness.outgrow()
       #expect(try await harness.feed.subscribe(after: first) == nil)
     },
-    Case("A watcher that falls too far behind is told so") { harness in
+    Case("A watcher that falls too far behind gets an end") { harness in
       let watcher = try #require(try await harness.feed.subscribe(after: nil))
       try await harness.publish(1...2)
       try await harness.outgrow()
@@ -132,7 +131,7 @@ public enum ChangeFeedContract {
   ]
 
   private static let waiting: [Case] = [
-    Case("A watcher waits for the next change, as do others with it") { harness in
+    Case("A watcher waits for the next change, together with others") { harness in
       let feed = harness.feed
       try await withThrowingTaskGroup(of: [FeedEvent].self) { group in
         for _ in 0..<3 {

@@ -49,7 +49,8 @@ extension DatabaseContract {
       #expect(results[2] == .read(.absent(.none)))
       #expect(try results[3] == .read(await harness.lookup("small")))
     },
-    Case("A failed condition undoes an atomic batch as a whole and names its index") { harness in
+    Case("A false condition undoes a whole atomic batch, and the outcome names its index") {
+      harness in
       let old = try await harness.store("a", "old")
       let current = try await harness.store("c").revision
       let outcome = try await harness.run(
@@ -64,12 +65,12 @@ extension DatabaseContract {
       #expect(try await harness.lookup("b") == .absent(.none))
       #expect(try await harness.lookup("d") == .absent(.none))
     },
-    Case("A failed condition on an absent key names no revision") { harness in
+    Case("A false condition on an absent key names no revision") { harness in
       let outcome = try await harness.run(
         [.write(.put("a", condition: .exists))], isAtomic: true)
       #expect(outcome == .preconditionFailed(index: 0, current: nil))
     },
-    Case("Nothing to delete does not fail an atomic batch") { harness in
+    Case("A delete that finds nothing does not fail an atomic batch") { harness in
       let outcome = try await harness.run(
         [.write(.delete("none")), .write(.put("a"))], isAtomic: true)
       guard case .completed(let results) = outcome else {
@@ -78,7 +79,7 @@ extension DatabaseContract {
       #expect(results.first == .write(.notFound))
       #expect(try await harness.value("a") == "value")
     },
-    Case("A failed condition fails only its own operation of a batch that is not atomic") {
+    Case("A false condition fails only its own operation of a batch that is not atomic") {
       harness in
       let current = try await harness.store("b").revision
       let outcome = try await harness.run(
@@ -95,13 +96,13 @@ extension DatabaseContract {
       #expect(results[3].stored != nil)
       #expect(try await harness.value("c") == "value")
     },
-    Case("A batch may depend on a condition that an operation before has made true") { harness in
+    Case("An earlier operation of a batch can make the condition of a later one true") { harness in
       let outcome = try await harness.run(
         [.write(.put("a", "1")), .write(.put("a", "2", condition: .exists))], isAtomic: true)
       guard case .completed = outcome else { throw ContractViolation("not completed") }
       #expect(try await harness.value("a") == "2")
     },
-    Case("A batch of 1,000 operations is one commit, there after a restart") { harness in
+    Case("A batch of 1,000 operations is one commit that survives a restart") { harness in
       let operations = (0..<1_000).map { number in
         Batch.Operation.write(.put("key-\(number % 600)", "\(number)"))
       }

@@ -2,7 +2,8 @@ import KeyValueStore
 import Testing
 
 extension DatabaseContract {
-  /// A condition, and whether it holds of an absent key, of the entry, of another revision's.
+  /// A condition, and whether it is true of an absent key, of the entry, of one of another
+  /// revision.
   private struct ConditionRow {
     let name: String
     let condition: @Sendable (_ current: Revision, _ other: Revision) -> Condition
@@ -71,13 +72,13 @@ extension DatabaseContract {
       holdsIfAbsent: false, holdsIfPresent: false),
   ]
 
-  /// How a key can be before the conditional write.
+  /// The state of the key before the conditional write.
   private enum State: String, CaseIterable {
     case never, live, deleted, expired
   }
 
-  /// Brings `key` into a state; returns its last revision, that of another try, and whether it
-  /// lives.
+  /// Brings `key` into a state. Returns its last revision, another revision, and whether there is a
+  /// live entry.
   private static func prepare(
     _ key: String, _ state: State, on harness: any DatabaseHarness
   ) async throws -> (current: Revision, other: Revision, isLive: Bool) {

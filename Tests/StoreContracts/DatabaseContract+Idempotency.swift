@@ -30,7 +30,7 @@ extension DatabaseContract {
           == WriteReceipt(outcome: .notFound, isReplayed: true))
       #expect(try await harness.value("missing") == "value")
     },
-    Case("A failed condition is an outcome to be repeated as well") { harness in
+    Case("A false condition is an outcome that is repeated, too") { harness in
       let current = try await harness.store("k").revision
       let write = Write.put("k", "no", condition: .isAbsent, idempotency: IdempotencyKey("a"))
       let expected = WriteOutcome.preconditionFailed(current: current)
@@ -46,11 +46,11 @@ extension DatabaseContract {
       let other = Write.put("other", "2", idempotency: IdempotencyKey(name, request: 2))
       #expect(try await harness.write(other) == WriteReceipt(outcome: .idempotencyMismatch))
       #expect(try await harness.value("other") == nil)
-      // The first one stands.
+      // The first outcome stays.
       let again = try await harness.write(.put("k", "1", idempotency: IdempotencyKey(name)))
       #expect(again.isReplayed)
     },
-    Case("Names do not get in each other's way, in one call neither") { harness in
+    Case("Names are independent, also in one call") { harness in
       let receipts = try await harness.database.write([
         .put("a", idempotency: IdempotencyKey("1")), .put("b", idempotency: IdempotencyKey("2")),
         .put("c"),
@@ -58,11 +58,12 @@ extension DatabaseContract {
       #expect(receipts.count == 3)
       for receipt in receipts {
         guard case .stored = receipt.outcome, !receipt.isReplayed else {
-          throw ContractViolation("a write with a name of its own was not carried out")
+          throw ContractViolation("a write with a name of its own did not succeed")
         }
       }
     },
-    Case("Outcomes are kept for 24 h and over a restart, then a name is free again") { harness in
+    Case("Outcomes are kept for 24 h and across a restart, then the name is free again") {
+      harness in
       let write = Write.put("k", "1", idempotency: IdempotencyKey("a"))
       let first = try await harness.write(write)
       try await harness.advance(seconds: 86_000)

@@ -34,7 +34,7 @@ extension DatabaseContract {
       #expect(try await harness.keys("").count == 9)
       // Half a character: the first byte of é and ÿ.
       #expect(try await harness.keys(bytes: [0x61, 0xC3]) == ["aé", "aÿ"])
-      // No key can have these, but they can be asked for.
+      // No key can have these bytes, but a prefix can.
       #expect(try await harness.keys(bytes: [0x61, 0xFF]) == [])
       #expect(try await harness.keys(bytes: [0xFF]) == [])
       #expect(try await harness.keys(bytes: [0xFF, 0xFF]) == [])
@@ -47,7 +47,7 @@ extension DatabaseContract {
       #expect(try await harness.keys("\\") == ["\\"])
       #expect(try await harness.keys("'") == ["'"])
     },
-    Case("Pages follow each other after their last key, whatever became of it") { harness in
+    Case("A page follows the last key of the one before, even if that key is gone") { harness in
       let keys = (0..<10).map { "k\($0)" }
       for key in keys { try await harness.store(key) }
       var request = PageRequest(entriesMax: 4)
@@ -64,9 +64,9 @@ extension DatabaseContract {
       let fourth = try await harness.database.list(request)
       #expect(!fourth.hasMore && fourth.items.isEmpty)
     },
-    Case("A last page that is exactly full has nothing more") { harness in
+    Case("A last page that is exactly full has no successor") { harness in
       for number in 0..<4 { try await harness.store("k\(number)") }
-      // Neither of these two is there to be listed.
+      // Neither of these two is live.
       try await harness.store("k4")
       try await harness.remove("k4")
       try await harness.store("k5", timeToLive: 1)
@@ -92,7 +92,7 @@ extension DatabaseContract {
       #expect(try await harness.keys("b", after: "b3") == [])
       #expect(try await harness.keys("b", after: "c") == [])
     },
-    Case("A page ends before its values exceed their bound, but a first one may") { harness in
+    Case("A page ends before its values exceed the bound; a first value may exceed it") { harness in
       for (key, count) in [("a", 100), ("b", 60), ("c", 40), ("d", 1)] {
         try await harness.store(key, String(repeating: "x", count: count))
       }
@@ -108,7 +108,7 @@ extension DatabaseContract {
       let tiny = PageRequest(includesValues: true, valueBytesMax: 1)
       let page = try await harness.database.list(tiny)
       #expect(page.items.count == 1 && page.hasMore)
-      // Without values their bytes do not count.
+      // Without values, their bytes do not count.
       let all = try await harness.database.list(PageRequest(valueBytesMax: 1))
       #expect(all.items.count == 4 && !all.hasMore)
     },

@@ -29,7 +29,7 @@ extension DatabaseContract {
       #expect(applied.record.state == .applied)
       #expect(try await harness.lookup("k") == .absent(Revision(accepted.microseconds)))
     },
-    Case("A second delivery finds the record and writes nothing, over a restart too") { harness in
+    Case("A second delivery finds the record and writes nothing, also after a restart") { harness in
       let queued = QueuedWrite(1, .put("k", "queued"), at: try await harness.now())
       let first = try await harness.apply(queued)
       let newer = try await harness.store("k", "newer")
@@ -46,7 +46,7 @@ extension DatabaseContract {
       #expect(applied[1].record == applied[0].record)
       #expect(try await harness.lookup("k").entry?.metadata.version == 1)
     },
-    Case("A condition that does not hold is recorded with what stood in its way") { harness in
+    Case("A false condition is recorded with the revision that it met") { harness in
       let current = try await harness.store("k").revision
       try await harness.advance(seconds: 1)
       let queued = QueuedWrite(
@@ -61,7 +61,7 @@ extension DatabaseContract {
       let second = try await harness.apply(missing)
       #expect(second.record.state == .preconditionFailed && second.record.revision == nil)
     },
-    Case("A condition that holds lets a queued write apply") { harness in
+    Case("A queued write with a true condition applies") { harness in
       let current = try await harness.store("k").revision
       try await harness.advance(seconds: 1)
       let queued = QueuedWrite(
@@ -79,7 +79,7 @@ extension DatabaseContract {
       try await harness.advance(seconds: 1_000)
       #expect(try await harness.database.operation(.numbered(1)) == nil)
     },
-    Case("No queued write is an empty answer") { harness in
+    Case("No queued writes give an empty answer") { harness in
       let applied = try await harness.database.apply([])
       #expect(applied.isEmpty)
     },
@@ -96,21 +96,21 @@ extension DatabaseContract {
       #expect(applied.record.revision == newer.revision)
       #expect(try await harness.lookup("k").entry?.metadata == newer)
     },
-    Case("A queued write of the very same time is superseded") { harness in
+    Case("A queued write of the same time is superseded") { harness in
       let revision = try await harness.store("k").revision
       let accepted = Timestamp(microseconds: revision.number)
       let applied = try await harness.apply(QueuedWrite(1, .delete("k"), at: accepted))
       #expect(applied.record.state == .superseded)
       #expect(try await harness.value("k") == "value")
     },
-    Case("Superseded comes before the condition") { harness in
+    Case("A write is superseded before its condition is checked") { harness in
       let accepted = try await harness.now()
       try await harness.advance(seconds: 1)
       try await harness.store("k")
       let queued = QueuedWrite(1, .put("k", condition: .isAbsent), at: accepted)
       #expect(try await harness.apply(queued).record.state == .superseded)
     },
-    Case("A key that was deleted since does not come back") { harness in
+    Case("A queued put does not bring back a key that was deleted since") { harness in
       try await harness.store("k")
       let accepted = try await harness.now()
       try await harness.advance(seconds: 1)
@@ -134,7 +134,7 @@ extension DatabaseContract {
       #expect(try await harness.value("k") == "4")
       #expect(try await harness.lookup("k").entry?.metadata.version == 2)
     },
-    Case("Of one call, too, the order of acceptance decides") { harness in
+    Case("The order of acceptance also decides within one call") { harness in
       let now = try await harness.now()
       try await harness.advance(seconds: 10)
       let applied = try await harness.database.apply(
@@ -154,7 +154,7 @@ extension DatabaseContract {
       let put = QueuedWrite(1, .put("k"), at: now.adding(seconds: 1))
       #expect(try await harness.apply(put).record.state == .superseded)
       #expect(try await harness.value("k") == nil)
-      // So it does where the entry had expired, whose purge is announced all the same.
+      // The same holds where the entry has expired; its purge is published all the same.
       try await harness.store("e", timeToLive: 1)
       try await harness.advance(seconds: 10)
       let later = try await harness.now()
@@ -185,4 +185,107 @@ extension DatabaseHarness {
     let applied = try await database.apply([queued])
     return try #require(applied.first)
   }
+}
+
+extension DatabaseContract {
+  /// Acceptance times that are old or wrong.
+  static let queuedWriteTimes: [Case] = [
+    Case("The time to live of a queued put begins with its acceptance") { harness in
+      let accepted = try await harness.now()
+      try await harness.advance(seconds: 19)
+      let applied = try await harness.apply(
+        QueuedWrite(1, .put("k", timeToLive: 60), at: accepted))
+      #expect(applied.record.state == .applied)
+      let metadata = try #require(try await harness.lookup("k").entry?.metadata)
+      #expect(metadata.expiresAt == accepted.adding(seconds: 60))
+      try await harness.advance(seconds: 42)
+      #expect(try await harness.value("k") == nil)
+    },
+    Case("A put that has expired when it is applied sets the revision, and is never visible") {
+      harness in
+      try await harness.store("k", "older")
+      try await harness.advance(seconds: 1)
+      let accepted = try await harness.now()
+      try await harness.advance(seconds: 100)
+      let late = QueuedWrite(2, .put("k", "secret", timeToLive: 60), at: accepted)
+      #expect(try await harness.apply(late).record.state == .applied)
+      let revision = Revision(accepted.microseconds)
+      #expect(try await harness.lookup("k") == .absent(revision))
+      #expect(try await harness.database.list(PageRequest()).items.isEmpty)
+      let before = QueuedWrite(1, .put("k", "back"), at: accepted.adding(microseconds: -1))
+      #expect(try await harness.apply(before).record.state == .superseded)
+      let purged = try await harness.database.purgeExpired(limit: 10).changes
+      #expect(purged.map(\.key) == [Key("k")] && purged.allSatisfy { $0.kind == .expire })
+    },
+    Case("An acceptance ahead of the database's clock is replaced by the present time") { harness in
+      let before = try await harness.now()
+      let ahead = before.adding(seconds: 3_600)
+      let applied = try await harness.apply(QueuedWrite(1, .put("k", timeToLive: 60), at: ahead))
+      guard case .stored(let metadata) = applied.outcome else {
+        throw ContractViolation("not stored")
+      }
+      let after = try await harness.now()
+      #expect((before.microseconds...after.microseconds).contains(metadata.revision.number))
+      #expect(applied.record.revision == metadata.revision)
+      let expiry = try #require(metadata.expiresAt)
+      #expect(before.adding(seconds: 60) <= expiry && expiry <= after.adding(seconds: 60))
+      // A write that is accepted by the right clock still applies.
+      try await harness.advance(seconds: 1)
+      let next = QueuedWrite(2, .put("k", "2"), at: try await harness.now())
+      #expect(try await harness.apply(next).record.state == .applied)
+      // Two such writes keep their order.
+      let pair = [3, 4].map { place in
+        QueuedWrite(place, .put("p", "\(place)"), at: ahead.adding(seconds: Int64(place)))
+      }
+      let both = try await harness.database.apply(pair)
+      #expect(both.map(\.record.state) == [.applied, .applied])
+      #expect(try await harness.value("p") == "4")
+    },
+    Case("A queued write that outlives the tombstone of its key is superseded") { harness in
+      let accepted = try await harness.now()
+      try await harness.advance(seconds: 1)
+      for key in ["put", "deleted"] {
+        try await harness.store(key)
+        try await harness.remove(key)
+      }
+      try await harness.advance(seconds: 90_000)
+      while try await harness.database.purgeRetained(limit: 100) > 0 {}
+      #expect(try await harness.lookup("put") == .absent(.none))
+      let put = try await harness.apply(QueuedWrite(1, .put("put", "back"), at: accepted))
+      #expect(put.record.state == .superseded && put.record.revision == nil)
+      #expect(put.outcome == nil)
+      let delete = try await harness.apply(QueuedWrite(2, .delete("deleted"), at: accepted))
+      #expect(delete.record.state == .superseded)
+      #expect(try await harness.lookup("put") == .absent(.none))
+    },
+    Case("However late, a queued write applies if its key's row is not newer") { harness in
+      try await harness.store("k", "older")
+      try await harness.store("other")
+      try await harness.advance(seconds: 1)
+      let accepted = try await harness.now()
+      try await harness.advance(seconds: 90_000)
+      try await harness.store("other", "newer")
+      let applied = try await harness.apply(QueuedWrite(1, .put("k", "late"), at: accepted))
+      #expect(applied.record.state == .applied)
+      #expect(try await harness.value("k") == "late")
+      let late = try await harness.apply(QueuedWrite(2, .put("other", "late"), at: accepted))
+      #expect(late.record.state == .superseded)
+      // A write younger than the retention of tombstones needs no row.
+      let young = try await harness.now().adding(seconds: -86_000)
+      #expect(try await harness.apply(QueuedWrite(3, .put("n"), at: young)).outcome != nil)
+    },
+    Case("A tombstone with a revision in the future is kept until that time has passed") {
+      harness in
+      let future = try await harness.store("k").revision
+      try await harness.advance(seconds: -50_000)
+      let tombstone = try await harness.remove("k")
+      #expect(tombstone > future)
+      try await harness.advance(seconds: 90_000)
+      while try await harness.database.purgeRetained(limit: 100) > 0 {}
+      #expect(try await harness.lookup("k") == .absent(tombstone))
+      let accepted = Timestamp(microseconds: future.number - 1)
+      let applied = try await harness.apply(QueuedWrite(1, .put("k", "back"), at: accepted))
+      #expect(applied.record.state == .superseded)
+    },
+  ]
 }

@@ -3,7 +3,8 @@ import Testing
 
 extension DatabaseContract {
   static let purging: [Case] = [
-    Case("Purging turns expired entries into tombstones and tells of them, once") { harness in
+    Case("Purging turns expired entries into tombstones and returns their changes, once") {
+      harness in
       let expired = try await harness.store("b", timeToLive: 1)
       try await harness.store("a", timeToLive: 1_000)
       try await harness.store("c")
@@ -46,14 +47,15 @@ extension DatabaseContract {
       #expect(applied.map(\.record.state) == [.superseded, .applied])
       #expect(try await harness.value("k") == "yes")
     },
-    Case("After a purge, too, a put creates with a greater revision") { harness in
+    Case("After a purge, a put creates an entry with a greater revision") { harness in
       try await harness.store("k", timeToLive: 1)
       try await harness.advance(seconds: 2)
       let purged = try await harness.database.purgeExpired(limit: 1).changes
       let again = try await harness.store("k")
       #expect(again.version == 1 && again.revision > purged[0].revision)
     },
-    Case("Tombstones, operations and idempotency keys go after 24 h, and not before") { harness in
+    Case("Tombstones, operations and idempotency keys are removed after 24 h, and not before") {
+      harness in
       try await harness.store("deleted")
       let tombstone = try await harness.remove("deleted")
       let write = Write.put("live", "1", idempotency: IdempotencyKey("a"))
@@ -71,7 +73,7 @@ extension DatabaseContract {
       #expect(try await harness.value("queued") == "value")
       #expect(try await !harness.write(write).isReplayed)
     },
-    Case("What is retained too long goes in pieces of the limit") { harness in
+    Case("Records past their retention are removed in portions of the limit") { harness in
       for number in 0..<5 {
         try await harness.store("k\(number)")
         try await harness.remove("k\(number)")
@@ -115,7 +117,7 @@ extension DatabaseContract {
       }
       #expect(try await harness.lookup("k").entry?.metadata.version == 160)
     },
-    Case("Concurrent atomic batches do not mix: what they read together was written together") {
+    Case("Concurrent atomic batches do not mix: values read together were written together") {
       harness in
       try await harness.concurrently(8) { number, database in
         for round in 0..<10 {
@@ -143,7 +145,8 @@ extension DatabaseContract {
         }
       }
     },
-    Case("The same queued write, delivered to several at once, is applied once") { harness in
+    Case("A queued write that is delivered to several processes at once is applied once") {
+      harness in
       let queued = QueuedWrite(1, .put("k"), at: try await harness.now())
       let applications = Counter()
       try await harness.concurrently(8) { _, database in

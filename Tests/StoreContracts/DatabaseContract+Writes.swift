@@ -64,7 +64,7 @@ extension DatabaseContract {
       #expect(try await harness.value("k") == "5")
       #expect(try await harness.value("other") == "value")
     },
-    Case("Replacing counts the version up and keeps the time of creation") { harness in
+    Case("Replacing increments the version and keeps the time of creation") { harness in
       let first = try await harness.store("k", "1")
       try await harness.advance(seconds: 3)
       let second = try await harness.store("k", "22", contentType: "text/html")
@@ -86,7 +86,8 @@ extension DatabaseContract {
       #expect(try await harness.lookup("k") == .absent(tombstone))
       #expect(try await harness.write(.delete("never")).outcome == .notFound)
     },
-    Case("After a delete a put creates: version 1, created anew") { harness in
+    Case("After a delete, a put creates an entry: version 1, with a new time of creation") {
+      harness in
       let first = try await harness.store("k")
       try await harness.store("k")
       try await harness.advance(seconds: 1)
@@ -96,7 +97,7 @@ extension DatabaseContract {
       #expect(again.createdAt == again.updatedAt)
       #expect(again.createdAt > first.createdAt)
     },
-    Case("An entry is absent from its expiry on, though nobody purged it") { harness in
+    Case("An entry is absent from its expiry on, even if it has not been purged") { harness in
       let metadata = try await harness.store("k", timeToLive: 100)
       #expect(metadata.expiresAt == metadata.updatedAt.adding(seconds: 100))
       try await harness.advance(seconds: 90)
@@ -105,7 +106,7 @@ extension DatabaseContract {
       #expect(try await harness.lookup("k") == .absent(metadata.revision))
       #expect(try await harness.write(.delete("k")).outcome == .notFound)
     },
-    Case("A put over an expired entry creates: version 1, created anew, a newer revision") {
+    Case("A put over an expired entry creates one: version 1, new time of creation and revision") {
       harness in
       let first = try await harness.store("k", timeToLive: 1)
       try await harness.advance(seconds: 2)
@@ -118,7 +119,7 @@ extension DatabaseContract {
       try await harness.advance(seconds: 1_000)
       #expect(try await harness.value("k") == "value")
     },
-    Case("A put without a time to live takes the old one away") { harness in
+    Case("A put without a time to live removes the old one") { harness in
       try await harness.store("k", timeToLive: 10)
       try await harness.store("k")
       try await harness.advance(seconds: 20)
@@ -129,7 +130,7 @@ extension DatabaseContract {
       #expect(metadata.expiresAt == metadata.updatedAt.adding(seconds: Write.timeToLiveMax))
       #expect(try await harness.value("k") == "value")
     },
-    Case("Reads answer in the order of their keys, the same key twice too") { harness in
+    Case("Reads answer in the order of the keys, also of the same key twice") { harness in
       try await harness.store("a", "1")
       try await harness.store("b", "2")
       let lookups = try await harness.database.read([Key("b"), Key("x"), Key("a"), Key("b")])
@@ -137,7 +138,7 @@ extension DatabaseContract {
       #expect(values == ["2", nil, "1", "2"])
       #expect(try await harness.database.read([]).isEmpty)
     },
-    Case("Writes of one call are answered in order, each for itself") { harness in
+    Case("Each write of a call gets its own answer, in order") { harness in
       try await harness.store("there")
       try await harness.store("also")
       let receipts = try await harness.database.write([
@@ -160,7 +161,7 @@ extension DatabaseContract {
       #expect(!receipts.contains { $0.isReplayed })
       #expect(try await harness.database.write([]).isEmpty)
     },
-    Case("Writes are there after the database was opened again, tombstones too") { harness in
+    Case("Writes and tombstones are there after the database was opened again") { harness in
       let kept = try await harness.store("kept", "1")
       try await harness.store("gone")
       let tombstone = try await harness.remove("gone")
@@ -171,7 +172,7 @@ extension DatabaseContract {
       #expect(try await harness.lookup("gone") == .absent(tombstone))
       #expect(try await harness.store("kept").version == 2)
     },
-    Case("A healthy database says so and writes nothing") { harness in
+    Case("The check of a healthy database succeeds and writes nothing") { harness in
       try await harness.database.checkHealth()
       #expect(try await harness.database.list(PageRequest()).items.isEmpty)
     },

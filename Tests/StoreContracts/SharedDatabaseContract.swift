@@ -1,17 +1,16 @@
-import KeyValueStore
+public import KeyValueStore
 import Testing
 
-/// What every `SharedDatabase` promises besides `DatabaseContract`.
+/// The contract of `SharedDatabase`, in addition to `DatabaseContract`.
 public enum SharedDatabaseContract {
-  /// A case on a database.
   public typealias Case = ContractCase<any SharedDatabaseHarness>
 
-  /// All cases. Each wants a harness of its own.
+  /// Each case needs a harness of its own.
   public static let cases: [Case] =
     remembering + settling + repairing + attempting + failing
 
   static let remembering: [Case] = [
-    Case("Every kind of committed change is remembered, exactly as it was committed") { harness in
+    Case("The outbox has every kind of committed change, exactly as it was committed") { harness in
       let stored = try await harness.store("put", "value", timeToLive: 1_000)
       let conditional = try await harness.store("conditional", condition: .isAbsent)
       try await harness.store("deleted")
@@ -26,7 +25,7 @@ public enum SharedDatabaseContract {
       #expect(changes.contains(Change(key: Key("deleted"), revision: tombstone, kind: .delete)))
       #expect(changes.count == 4)
     },
-    Case("What changes nothing leaves nothing to be published") { harness in
+    Case("A write that changes nothing leaves nothing in the outbox") { harness in
       try await harness.store("k")
       _ = try await harness.write(.put("k", condition: .isAbsent))
       _ = try await harness.write(.delete("none"))
@@ -36,7 +35,7 @@ public enum SharedDatabaseContract {
           isAtomic: true))
       #expect(try await harness.unpublishedChanges().map(\.key) == [Key("k")])
     },
-    Case("Queued writes, batches, idempotent writes and purges are remembered too") { harness in
+    Case("The outbox has queued writes, batches, idempotent writes and purges, too") { harness in
       let queued = QueuedWrite(1, .put("queued"), at: try await harness.now())
       let applied = try await harness.database.apply([queued])
       _ = try await harness.database.execute(
@@ -60,7 +59,7 @@ public enum SharedDatabaseContract {
       let last = changes.first { $0.key == Key("batch") }
       #expect(try await harness.lookup("batch").revision == last?.revision)
     },
-    Case("Every write of a key that one call has applied is remembered") { harness in
+    Case("The outbox has every write of a key that one call applied") { harness in
       let now = try await harness.now()
       try await harness.advance(seconds: 10)
       _ = try await harness.database.apply(
@@ -69,7 +68,7 @@ public enum SharedDatabaseContract {
         try await harness.unpublishedChanges().map(\.revision.number)
           == (1...3).map { now.adding(seconds: Int64($0)).microseconds })
     },
-    Case("A call's changes are remembered under the names in its receipts") { harness in
+    Case("The outbox has the changes of a call under the names in its receipts") { harness in
       try await harness.store("old")
       let before = try await harness.now()
       let receipts = try await harness.database.write([
@@ -86,12 +85,12 @@ public enum SharedDatabaseContract {
       let after = try await harness.now()
       let times = receipts.compactMap(\.outbox?.committedAt)
       #expect(times.count == 5)
-      // By the clock of the database, as far as it is known where the write came from.
+      // By the database's clock, as the writer knows it.
       let slack: Int64 = 1
       #expect(times.allSatisfy { $0 >= before.adding(seconds: -slack) })
       #expect(times.allSatisfy { $0 <= after.adding(seconds: slack) })
     },
-    Case("Of a key that one call writes several times, every change is remembered, in order") {
+    Case("If one call writes a key several times, the outbox has every change, in order") {
       harness in
       let receipts = try await harness.database.write(
         (1...3).map { .put("k", String(repeating: "x", count: $0)) })
@@ -99,7 +98,7 @@ public enum SharedDatabaseContract {
       #expect(changes.count == 3)
       #expect(try await harness.unpublishedChanges() == changes)
     },
-    Case("Changes wait for their age, the oldest first, up to the limit") { harness in
+    Case("Changes are returned from an age on, the oldest first, up to the limit") { harness in
       for number in 0..<5 {
         try await harness.store("k\(number)")
         try await harness.advance(seconds: 10)
@@ -115,26 +114,26 @@ public enum SharedDatabaseContract {
   ]
 
   static let settling: [Case] = [
-    Case("A settled commit does not come again, and others of its keys do") { harness in
+    Case("A settled commit is not returned again, and other commits of its keys are") { harness in
       try await harness.store("k", "1")
       let first = try await harness.unpublished().compactMap(\.id)
       let second = try await harness.store("k", "2")
       try await harness.shared.settle(first)
       #expect(try await harness.unpublishedChanges().map(\.revision) == [second.revision])
-      // Again, and what never was.
+      // The same once more, and one that never existed.
       try await harness.shared.settle(
         first + [OutboxID(committedAt: try await harness.now(), number: 1)])
       try await harness.shared.settle([])
       #expect(try await harness.unpublished().count == 1)
     },
-    Case("What was published is settled without being asked for") { harness in
+    Case("Published commits are settled without a call") { harness in
       try await harness.store("a")
       harness.published.add(try await harness.unpublished().compactMap(\.id))
       try await harness.store("b")
       try await harness.expectUnpublished([Key("b")])
       #expect(harness.published.count == 0)
     },
-    Case("Several that settle the same commits at once do not get in each other's way") { harness in
+    Case("Several processes may settle the same commits at once") { harness in
       for number in 0..<50 { try await harness.store("k\(number)") }
       let ids = try await harness.unpublished().compactMap(\.id)
       #expect(ids.count == 50)
@@ -148,7 +147,7 @@ public enum SharedDatabaseContract {
   ]
 
   static let repairing: [Case] = [
-    Case("A commit whose process can't reach the cache is found at once, until it is repaired") {
+    Case("A request to repair the cache is found at once, until the cache is repaired") {
       harness in
       let requested = try await harness.store("k", "1")
       let ids = try await harness.unpublished().compactMap(\.id)
@@ -160,7 +159,7 @@ public enum SharedDatabaseContract {
       let requests = try await harness.shared.repairRequests(limit: 10)
       #expect(requests.flatMap(\.changes).map(\.revision) == [requested.revision])
       #expect(requests.compactMap(\.id) == ids.map { $0.awaitingRepair(true) })
-      // It is as unsettled as before, and was not settled by the way.
+      // The commit itself is not settled by this.
       #expect(try await Set(harness.unpublishedChanges().map(\.key)) == [Key("k"), Key("other")])
       try await harness.shared.endRepair(after: requests.compactMap(\.id))
       #expect(try await harness.shared.areRepaired(ids))
@@ -169,7 +168,7 @@ public enum SharedDatabaseContract {
       try await harness.shared.settle(ids)
       #expect(try await harness.unpublishedChanges().map(\.key) == [Key("other")])
     },
-    Case("What was settled needs no repair, and what needs repair can be settled") { harness in
+    Case("A settled commit needs no repair, and one that needs repair can be settled") { harness in
       try await harness.store("k")
       let ids = try await harness.unpublished().compactMap(\.id)
       try await harness.shared.requestRepair(after: ids)
@@ -180,7 +179,7 @@ public enum SharedDatabaseContract {
       #expect(try await harness.shared.repairRequests(limit: 10).isEmpty)
       #expect(try await harness.unpublished().isEmpty)
     },
-    Case("Requests come in parts, the oldest first") { harness in
+    Case("Requests are returned in portions, the oldest first") { harness in
       for number in 0..<5 { try await harness.store("k\(number)") }
       try await harness.shared.requestRepair(
         after: try await harness.unpublished().compactMap(\.id))
@@ -193,7 +192,7 @@ public enum SharedDatabaseContract {
   ]
 
   static let attempting: [Case] = [
-    Case("A queued write that took effect before it was queued is applied, and not again") {
+    Case("A queued write that took effect before it was queued is recorded, not applied again") {
       harness in
       let start = try await harness.now()
       try await harness.store("deleted")
@@ -209,7 +208,7 @@ public enum SharedDatabaseContract {
       #expect(applied.allSatisfy { $0.record.state == .applied && $0.outcome == nil })
       #expect(
         applied.map(\.record.revision) == [
-          // That of the last put of the commit.
+          // The revision of the last put of the commit.
           receipts[2].outcome.change(of: Key("k"))?.revision,
           receipts[3].outcome.change(of: Key("deleted"))?.revision,
         ])
@@ -217,7 +216,7 @@ public enum SharedDatabaseContract {
       #expect(newer.version == 4)
       #expect(try await harness.database.operation(copies[0].id) == applied[0].record)
     },
-    Case("So it is when others have relayed the change meanwhile, for as long as tombstones stay") {
+    Case("It is so even after the change was settled, for as long as tombstones stay") {
       harness in
       let start = try await harness.now()
       let receipt = try await harness.write(.put("k", "1"))
@@ -246,7 +245,7 @@ public enum SharedDatabaseContract {
       ])
       #expect(applied.map(\.record.state) == [.applied, .applied])
       #expect(applied.allSatisfy { $0.outcome != nil })
-      // But it does not follow what was written since.
+      // But it does not follow later writes.
       try await harness.store("c")
       let late = QueuedWrite(3, .put("c", "late"), at: start, attempt: never)
       #expect(try await harness.database.apply([late])[0].record.state == .superseded)
@@ -254,7 +253,7 @@ public enum SharedDatabaseContract {
   ]
 
   static let failing: [Case] = [
-    Case("A failure is recorded once, and does not replace another end") { harness in
+    Case("A failure is recorded once, and does not replace another result") { harness in
       let queued = QueuedWrite(1, .put("k"), at: try await harness.now())
       let applied = try await harness.database.apply([queued])
       let before = try await harness.now()
@@ -265,7 +264,7 @@ public enum SharedDatabaseContract {
       let failed = try #require(try await harness.database.operation(.numbered(2)))
       #expect(failed.state == .failed && failed.revision == nil && failed.updatedAt >= before)
     },
-    Case("An operation that was recorded as failed is not applied any more") { harness in
+    Case("An operation that was recorded as failed is never applied") { harness in
       try await harness.shared.recordFailures(of: [.numbered(1)])
       let queued = QueuedWrite(1, .put("k"), at: try await harness.now())
       let applied = try await harness.database.apply([queued])
@@ -276,17 +275,17 @@ public enum SharedDatabaseContract {
 }
 
 extension SharedDatabaseHarness {
-  /// The changes of all commits that nobody has settled, by commit.
+  /// The changes of all commits that are not settled, by commit.
   fileprivate func unpublished() async throws -> [OutboxBatch] {
     try await shared.unpublished(olderThan: .zero, limit: 1_000)
   }
 
-  /// All changes that nobody has settled.
+  /// All changes that are not settled.
   fileprivate func unpublishedChanges() async throws -> [Change] {
     try await unpublished().flatMap(\.changes)
   }
 
-  /// Asks until the changes that wait are those of `keys`.
+  /// Polls until the changes in the outbox are those of `keys`.
   fileprivate func expectUnpublished(_ keys: [Key]) async throws {
     let end = ContinuousClock.now + .seconds(10)
     while ContinuousClock.now < end {
@@ -294,4 +293,13 @@ extension SharedDatabaseHarness {
     }
     throw ContractViolation("other changes wait than were expected")
   }
+}
+
+/// What the contract needs of an adapter. Each case has its own harness, with an empty database.
+public protocol SharedDatabaseHarness: DatabaseHarness {
+  /// The database under test.
+  var shared: any SharedDatabase { get }
+
+  /// The list that its commits settle changes from.
+  var published: PublishedChanges { get }
 }

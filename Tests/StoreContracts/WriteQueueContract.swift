@@ -1,12 +1,12 @@
 public import KeyValueStore
 import Testing
 
-/// What the queue's contract needs to know of an adapter. One harness a case, with an empty queue
-/// and whatever applies its writes at work.
+/// What the contract needs of an adapter. Each case has its own harness, with an empty queue whose
+/// writes are being applied.
 public protocol WriteQueueHarness: AnyObject {
   /// The queue under test.
   var queue: any WriteQueue { get }
-  /// The database that its writes are applied to.
+  /// The database to which its writes are applied.
   var database: any Database { get }
   /// The time by the database's clock.
   func now() async throws -> Timestamp
@@ -14,14 +14,13 @@ public protocol WriteQueueHarness: AnyObject {
   func drain() async throws
 }
 
-/// What every `WriteQueue` promises.
+/// The contract of `WriteQueue`.
 public enum WriteQueueContract {
-  /// A case on a queue.
   public typealias Case = ContractCase<any WriteQueueHarness>
 
-  /// All cases. Each wants a harness of its own.
+  /// Each case needs a harness of its own.
   public static let cases: [Case] = [
-    Case("A submitted put is applied, with a record that says so") { harness in
+    Case("A submitted put is applied and recorded") { harness in
       let accepted = try await harness.now()
       let queued = QueuedWrite(1, .put("k", "queued"), at: accepted)
       let receipt = try await harness.queue.submit(queued)
@@ -37,7 +36,8 @@ public enum WriteQueueContract {
         #expect(applied.outcome == entry.map { .stored($0.metadata) })
       }
     },
-    Case("Writes of one key end as the last one accepted, deletes included") { harness in
+    Case("After several writes of a key, deletes included, the one accepted last holds") {
+      harness in
       let start = try await harness.now()
       for number in 1...20 {
         let write: Write = number % 5 == 0 ? .delete("k") : .put("k", "\(number)")

@@ -1,18 +1,18 @@
 import Foundation
 import Synchronization
 
-/// The folder of a database, locked for as long as this object lives or until `unlock`.
+/// The folder of a database, locked until `unlock` or the end of this object.
 ///
-/// The lock is `flock` on a file of its own: it ends with the process however that ends, and also
-/// refuses a second database of the same process, which SQLite's own locks would let in.
+/// The lock is `flock` on a file of its own. It ends with the process, however that ends, and it
+/// also refuses a second database of the same process, which SQLite's own locks would permit.
 final class DataFolder: Sendable {
-  /// The least room that a start needs, and that a healthy database has: a log and its index.
+  /// The free space that a start needs, and that a healthy database has: for a log and its index.
   static let freeBytesMin: Int64 = 1 << 20
 
   private let folder: String
   private let lock: Mutex<Int32?>
 
-  /// Makes the folder if it is missing, and locks it.
+  /// Creates the folder if it is missing, and locks it.
   init(_ folder: String) throws(EmbeddedError) {
     self.folder = folder
     try DataFolder.make(folder)
@@ -26,11 +26,10 @@ final class DataFolder: Sendable {
 
   deinit { unlock() }
 
-  /// Lets others use the folder.
   func unlock() {
     lock.withLock { descriptor in
       if let descriptor {
-        // Closing alone would leave the lock to a child that was forked and has not called exec.
+        // Closing alone would leave the lock with a child that was forked and has not called exec.
         flock(descriptor, LOCK_UN)
         close(descriptor)
       }
@@ -38,10 +37,9 @@ final class DataFolder: Sendable {
     }
   }
 
-  /// The path of a file in the folder.
   func path(of name: String) -> String { folder + "/" + name }
 
-  /// Bytes of its file system that a user's process may still take.
+  /// Free bytes of the file system, as far as an unprivileged process may use them.
   var freeBytes: Int64 {
     var status = statvfs()
     guard statvfs(folder, &status) == 0 else { return 0 }
@@ -50,7 +48,7 @@ final class DataFolder: Sendable {
   }
 
   private static func make(_ folder: String) throws(EmbeddedError) {
-    // Nobody but its owner may read what clients have stored.
+    // Only its owner may read what clients have stored.
     guard mkdir(folder, 0o700) != 0 else { return }
     let code = errno
     if code == ENOENT, let slash = folder.lastIndex(of: "/"), slash > folder.startIndex {
@@ -66,7 +64,7 @@ final class DataFolder: Sendable {
 
   private static func acquireLock(in folder: String) throws(EmbeddedError) -> Int32 {
     let path = folder + "/lock"
-    // Not inherited: a child process must not keep the folder locked.
+    // O_CLOEXEC: a child process must not keep the folder locked.
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw refusal(of: folder, code: errno) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
@@ -77,7 +75,7 @@ final class DataFolder: Sendable {
       }
       throw refusal(of: folder, code: code)
     }
-    // For the message above only: a full disk may lose it.
+    // Only the message above needs this: on a full disk it may be missing.
     let text = "\(getpid())\n"
     if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.utf8.count, 0) }
     return descriptor

@@ -1,20 +1,21 @@
 import GRDB
 import KeyValueStore
 
-/// What the writer works with inside one transaction. Not Sendable: its thread only.
+/// The tables inside one transaction of the writer. Not Sendable: it belongs to the writer's
+/// thread.
 final class WriteSession {
-  let entries: EntryWriter
-  let reader: EntryReader
   let operations: OperationTable
-  let idempotency: IdempotencyTable
+  private let entries: EntryWriter
+  private let reader: EntryReader
+  private let idempotency: IdempotencyTable
   private let purge: Purge
   private let savepoint: PreparedStatement
   private let release: PreparedStatement
   private let rollback: PreparedStatement
   private let retentionSeconds: Int64
   /// The time of the transaction.
-  private(set) var now = Timestamp(microseconds: 0)
-  /// Writes that the transaction carried out.
+  private var now = Timestamp(microseconds: 0)
+  /// Writes of the transaction.
   private(set) var rows = 0
 
   init(on database: GRDB.Database, retentionSeconds: Int64) throws(SQLiteFailure) {
@@ -29,14 +30,13 @@ final class WriteSession {
     self.retentionSeconds = retentionSeconds
   }
 
-  /// A transaction starts at `now`.
   func begin(at now: Timestamp) {
     self.now = now
     rows = 0
   }
 
-  /// The oldest time whose records are still honoured.
-  var retained: Timestamp { now.adding(seconds: -retentionSeconds) }
+  /// The oldest time whose records are still valid.
+  private var retained: Timestamp { now.adding(seconds: -retentionSeconds) }
 
   /// Turns at most `limit` expired entries into tombstones.
   func purgeExpired(limit: Int) throws(SQLiteFailure) -> [Change] {
@@ -52,32 +52,32 @@ final class WriteSession {
     return removed
   }
 
-  /// Writes, unless the outcome of the same request is kept already.
+  /// Writes, or returns the stored outcome of the same request.
   func write(_ write: Write) throws(SQLiteFailure) -> WriteReceipt {
     guard let key = write.idempotency else {
-      return WriteReceipt(outcome: try carryOut(write))
+      return WriteReceipt(outcome: try writeEntry(write))
     }
     switch try idempotency.find(key, since: retained) {
     case .mismatch:
       return WriteReceipt(outcome: .idempotencyMismatch)
     case .replay(let encoded):
-      // One that can't be read any more is taken for another request's, which is safer than to
-      // write twice.
+      // An outcome that can't be decoded is treated as that of another request, which is safer than
+      // to write twice.
       guard let outcome = WriteOutcome(encoded: encoded, of: write) else {
         return WriteReceipt(outcome: .idempotencyMismatch)
       }
       return WriteReceipt(outcome: outcome, isReplayed: true)
     case .new:
-      let outcome = try carryOut(write)
+      let outcome = try writeEntry(write)
       try idempotency.keep(outcome.encoded(), under: key, at: now)
       return WriteReceipt(outcome: outcome)
     }
   }
 
-  /// Carries out a batch, unless the outcome of the same request is kept already.
+  /// Executes a batch, or returns the stored outcome of the same request.
   func execute(_ batch: Batch) throws(SQLiteFailure) -> BatchReceipt {
     guard let key = batch.idempotency else {
-      return BatchReceipt(outcome: try carryOut(batch))
+      return BatchReceipt(outcome: try executeOperations(of: batch))
     }
     switch try idempotency.find(key, since: retained) {
     case .mismatch:
@@ -88,7 +88,7 @@ final class WriteSession {
       }
       return BatchReceipt(outcome: outcome, isReplayed: true)
     case .new:
-      let outcome = try carryOut(batch)
+      let outcome = try executeOperations(of: batch)
       try idempotency.keep(outcome.encoded(), under: key, at: now)
       return BatchReceipt(outcome: outcome)
     }
@@ -105,14 +105,14 @@ final class WriteSession {
     return applied
   }
 
-  private func carryOut(_ write: Write) throws(SQLiteFailure) -> WriteOutcome {
+  private func writeEntry(_ write: Write) throws(SQLiteFailure) -> WriteOutcome {
     rows += 1
     return try entries.write(write, at: now)
   }
 
-  /// A failed condition undoes an atomic batch but not its neighbours in the transaction: it is
-  /// carried out in a savepoint (https://sqlite.org/lang_savepoint.html).
-  private func carryOut(_ batch: Batch) throws(SQLiteFailure) -> BatchOutcome {
+  /// An atomic batch runs in a savepoint (https://sqlite.org/lang_savepoint.html), so that a false
+  /// condition undoes the batch but not its neighbours in the transaction.
+  private func executeOperations(of batch: Batch) throws(SQLiteFailure) -> BatchOutcome {
     if batch.isAtomic { try savepoint.run() }
     var outcomes: [OperationOutcome] = []
     outcomes.reserveCapacity(batch.operations.count)
@@ -120,11 +120,11 @@ final class WriteSession {
     for (index, operation) in batch.operations.enumerated() {
       switch operation {
       case .get(let key):
-        let lookup = try reader.lookup(key, valueBytesMax: readBytesLeft, at: now)
+        let lookup = try reader.lookUp(key, valueBytesMax: readBytesLeft, at: now)
         readBytesLeft -= lookup?.entry?.value.count ?? 0
         outcomes.append(lookup.map { .read($0) } ?? .readTooLarge)
       case .write(let write):
-        let outcome = try carryOut(write)
+        let outcome = try writeEntry(write)
         if batch.isAtomic, case .preconditionFailed(let current) = outcome {
           try rollback.run()
           try release.run()
@@ -135,5 +135,63 @@ final class WriteSession {
     }
     if batch.isAtomic { try release.run() }
     return .completed(outcomes)
+  }
+}
+
+/// Purges all tables, a bounded number of rows at a time. Not Sendable: it belongs to the writer's
+/// thread.
+private final class Purge {
+  private let expire: PreparedStatement
+  private let removals: [PreparedStatement]
+
+  init(on database: GRDB.Database) throws(SQLiteFailure) {
+    expire = try PreparedStatement(
+      """
+      UPDATE entries SET revision = max(revision + 1, expires_at), version = 0, updated_at = ?1,
+        expires_at = NULL, content_type = '', value = NULL
+      WHERE id IN (SELECT id FROM entries WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
+      RETURNING key, revision
+      """, on: database)
+    let aged = [
+      // A tombstone with a revision in the future, after the clock was set back, is still needed.
+      ("entries", "id", "version = 0 AND updated_at < ?1 AND revision < ?1"),
+      ("operations", "id", "updated_at < ?1"),
+      ("idempotency", "id", "created_at < ?1"),
+    ]
+    var removals: [PreparedStatement] = []
+    for (table, id, isOver) in aged {
+      let sql = """
+        DELETE FROM \(table)
+        WHERE \(id) IN (SELECT \(id) FROM \(table) WHERE \(isOver) LIMIT ?2)
+        """
+      removals.append(try PreparedStatement(sql, on: database))
+    }
+    self.removals = removals
+  }
+
+  /// Turns at most `limit` expired entries into tombstones.
+  func expire(limit: Int, at now: Timestamp) throws(SQLiteFailure) -> [Change] {
+    expire.bind(now.microseconds, at: 1)
+    expire.bind(Int64(limit), at: 2)
+    var changes: [Change] = []
+    while try expire.step() {
+      changes.append(
+        Change(
+          key: Key(trusted: expire.bytes(0)), revision: Revision(expire.number(1)),
+          kind: .expire))
+    }
+    return changes
+  }
+
+  /// Removes at most `limit` tombstones, operations and idempotency keys from before `oldest`.
+  func remove(limit: Int, before oldest: Timestamp) throws(SQLiteFailure) -> Int {
+    var removed = 0
+    for removal in removals where removed < limit {
+      removal.bind(oldest.microseconds, at: 1)
+      removal.bind(Int64(limit - removed), at: 2)
+      try removal.run()
+      removed += removal.changes
+    }
+    return removed
   }
 }

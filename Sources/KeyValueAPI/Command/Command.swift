@@ -104,7 +104,7 @@ struct Command: AsyncParsableCommand {
     var embedded = EmbeddedConfiguration()
     embedded.dataFolder = configuration.dataFolder
     embedded.cacheBytesMax = configuration.cacheBytes
-    return try EmbeddedBackend(embedded)
+    return try EmbeddedBackend(embedded, registry: registry)
   }
 
   /// Reads the settings, makes room for connections, and says all that is wrong.

@@ -17,9 +17,11 @@ struct EmbeddedBackend: Backend {
   private let feed: EmbeddedChangeFeed
 
   /// Opens the database. Throws `EmbeddedError`.
-  init(_ configuration: EmbeddedConfiguration) throws(EmbeddedError) {
+  init(
+    _ configuration: EmbeddedConfiguration, registry: MetricsRegistry
+  ) throws(EmbeddedError) {
     now = configuration.now
-    database = try EmbeddedDatabase(configuration)
+    database = try EmbeddedDatabase(configuration, metrics: EmbeddedMetrics(in: registry))
     cache = EmbeddedCache(bytesMax: configuration.cacheBytesMax, now: configuration.now)
     feed = EmbeddedChangeFeed(
       eventsMax: configuration.feedEventsMax, bytesMax: configuration.feedBytesMax)
@@ -38,8 +40,7 @@ struct EmbeddedBackend: Backend {
   func clock(number: Int) -> WallClock { now }
 
   func samples() async -> [MetricSample] {
-    EmbeddedMetrics.samples(of: database.statistics)
-      + ServerMetrics.samples(of: await cache.statistics())
+    ServerMetrics.samples(of: await cache.statistics())
   }
 
   func close() async { await database.close() }

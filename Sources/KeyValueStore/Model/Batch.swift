@@ -2,19 +2,19 @@
 public struct Batch: Equatable, Sendable {
   /// In the client's order; a key may occur more than once.
   public var operations: [Operation]
-  /// True: all or nothing; a condition that fails undoes the whole batch.
-  /// False: it fails only its own operation.
+  /// True: all or nothing, a false condition undoes the whole batch. False: it fails only its own
+  /// operation.
   public var isAtomic: Bool
-  /// Under which name to remember the first result; nil: not at all.
+  /// The name under which the first result is kept; nil: it is not kept.
   public var idempotency: IdempotencyKey?
-  /// Most bytes of values that its gets return altogether; a value beyond them is left out.
+  /// Most bytes of values that the gets of the batch return altogether. A value that exceeds them
+  /// is left out.
   public var readBytesMax: Int
 
   /// One step of a batch. A write here carries no idempotency key of its own.
   public enum Operation: Equatable, Sendable {
-    /// Reads the key as the operations before left it.
+    /// Reads the key as the earlier operations left it.
     case get(Key)
-    /// Writes.
     case write(Write)
   }
 
@@ -29,7 +29,7 @@ public struct Batch: Equatable, Sendable {
     self.readBytesMax = readBytesMax
   }
 
-  /// The bytes of its keys and values.
+  /// What the batch counts for against bounds in bytes: its keys, content types and values.
   public var weight: Int {
     operations.reduce(0) { sum, operation in
       switch operation {
@@ -37,5 +37,54 @@ public struct Batch: Equatable, Sendable {
       case .write(let write): sum + write.weight
       }
     }
+  }
+
+  /// The last write of each key that changed it, in the order of the batch.
+  public func lastWrites(
+    _ outcomes: [OperationOutcome]
+  ) -> [(write: Write, outcome: WriteOutcome)] {
+    var seen: Set<Key> = []
+    var last: [(write: Write, outcome: WriteOutcome)] = []
+    for (operation, outcome) in zip(operations, outcomes).reversed() {
+      guard case .write(let write) = operation, case .write(let outcome) = outcome,
+        outcome.hasWritten, seen.insert(write.key).inserted
+      else { continue }
+      last.append((write, outcome))
+    }
+    return last.reversed()
+  }
+}
+
+/// The result of a batch.
+public enum BatchOutcome: Equatable, Sendable {
+  /// Committed. One outcome for each operation, in order.
+  case completed([OperationOutcome])
+  /// The batch is atomic and the condition of operation `index` was false. Nothing was written.
+  case preconditionFailed(index: Int, current: Revision?)
+  /// The idempotency key was used before with another request. Nothing was written.
+  case idempotencyMismatch
+}
+
+/// The result of one operation of a batch.
+public enum OperationOutcome: Equatable, Sendable {
+  /// A get: the entry, or its absence.
+  case read(Lookup)
+  /// A get whose value would have exceeded the batch's `readBytesMax`.
+  case readTooLarge
+  case write(WriteOutcome)
+}
+
+/// A batch's outcome, and whether it is that of an earlier request with the same idempotency key.
+public struct BatchReceipt: Equatable, Sendable {
+  public let outcome: BatchOutcome
+  /// True: this is the stored outcome of an earlier request, and nothing was written this time.
+  public let isReplayed: Bool
+  /// The outbox rows that hold the changes until they are settled; nil: there are none.
+  public let outbox: OutboxID?
+
+  public init(outcome: BatchOutcome, isReplayed: Bool = false, outbox: OutboxID? = nil) {
+    self.outcome = outcome
+    self.isReplayed = isReplayed
+    self.outbox = outbox
   }
 }

@@ -5,22 +5,18 @@ public struct Key: Hashable, Sendable {
   /// The longest key, in bytes.
   public static let bytesMax = 1_024
 
-  /// The key's UTF-8.
   public let bytes: [UInt8]
 
   /// Why bytes are not a key.
   public enum Invalid: Error, Equatable {
-    /// No byte at all.
     case empty
-    /// More than `Key.bytesMax` bytes.
     case tooLong
-    /// Not UTF-8.
     case notUTF8
     /// U+0000–U+001F or U+007F.
     case controlCharacter
   }
 
-  /// Checks `bytes`, which have been percent-decoded already.
+  /// Checks `bytes`, after percent-decoding.
   public init(validating bytes: [UInt8]) throws(Invalid) {
     if bytes.isEmpty { throw .empty }
     if bytes.count > Key.bytesMax { throw .tooLong }
@@ -33,18 +29,16 @@ public struct Key: Hashable, Sendable {
     self.bytes = bytes
   }
 
-  /// Takes bytes that were a key before: read back from a database, a cache or a queue.
-  public init(trusted bytes: [UInt8]) {
-    self.bytes = bytes
-  }
+  /// Takes the bytes of a key that was checked before: from a database, a cache or a queue.
+  public init(trusted bytes: [UInt8]) { self.bytes = bytes }
 
   /// The key as text, for documents; never for a log at info or above.
   public var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
 extension Key {
-  /// Feeds eight bytes at a time: byte by byte, as arrays do it, takes four times as long, and
-  /// every cached read hashes its key.
+  /// Combines eight bytes at a time. Combining single bytes, as arrays do, takes four times as
+  /// long, and every cached read hashes its key.
   public func hash(into hasher: inout Hasher) {
     var word: UInt64 = 0
     var count = 0

@@ -1,9 +1,9 @@
-/// Outcomes as bytes, for the records of idempotent requests. A release reads what earlier ones
-/// wrote: a new layout gets a new version.
+/// The layout of outcomes as bytes, for the records of idempotent requests. A release reads the
+/// records of earlier ones: a new layout needs a new version.
 ///
-/// Layout: version, kind, then the outcome. Numbers are LEB128, signed ones zigzag-coded first;
-/// byte strings follow their length.
-enum OutcomeCoding {
+/// Version, kind, then the outcome. Numbers are LEB128, signed ones zigzag-coded first; byte
+/// strings follow their length.
+private enum OutcomeCoding {
   static let version: UInt8 = 1
 
   enum Kind {
@@ -41,8 +41,8 @@ extension WriteOutcome {
     return writer.bytes
   }
 
-  /// Reads what `encoded` returned; nil for anything else, and for what can't have become of
-  /// `write`: the outcome of another request is not repeated as its own.
+  /// Reads what `encoded` returned; nil for other bytes, and for an outcome that `write` can't
+  /// have: a request must not get the outcome of another one.
   public init?(encoded bytes: [UInt8], of write: Write) {
     guard let outcome = WriteOutcome(encoded: bytes), outcome.canBeOutcome(of: write) else {
       return nil
@@ -50,7 +50,7 @@ extension WriteOutcome {
     self = outcome
   }
 
-  /// Reads what `encoded` returned, whatever write it belongs to.
+  /// Reads what `encoded` returned for any write.
   init?(encoded bytes: [UInt8]) {
     var reader = OutcomeReader(bytes)
     guard reader.readHeader(kind: OutcomeCoding.Kind.write),
@@ -59,7 +59,7 @@ extension WriteOutcome {
     self = outcome
   }
 
-  /// Whether this can have become of `write`: everything that the outcome tells of it agrees.
+  /// Whether `write` can have this outcome: whether the two agree in all that both hold.
   fileprivate func canBeOutcome(of write: Write) -> Bool {
     switch (self, write.mutation) {
     case (.stored(let metadata), .put(let value, let contentType, let timeToLive)):
@@ -81,8 +81,8 @@ extension BatchOutcome {
     return writer.bytes
   }
 
-  /// Reads what `encoded` returned; nil for anything else, and for what can't have become of
-  /// `batch`, operation by operation.
+  /// Reads what `encoded` returned; nil for other bytes, and for outcomes that the operations of
+  /// `batch` can't have.
   public init?(encoded bytes: [UInt8], of batch: Batch) {
     guard let outcome = BatchOutcome(encoded: bytes), outcome.canBeOutcome(of: batch) else {
       return nil
@@ -90,7 +90,7 @@ extension BatchOutcome {
     self = outcome
   }
 
-  /// Reads what `encoded` returned, whatever batch it belongs to.
+  /// Reads what `encoded` returned for any batch.
   init?(encoded bytes: [UInt8]) {
     var reader = OutcomeReader(bytes)
     guard reader.readHeader(kind: OutcomeCoding.Kind.batch),
@@ -127,5 +127,205 @@ extension OperationOutcome {
 extension Batch.Operation {
   fileprivate var isConditional: Bool {
     if case .write(let write) = self { !write.condition.isEmpty } else { false }
+  }
+}
+
+/// Writes the layout of `OutcomeCoding`.
+private struct OutcomeWriter {
+  private(set) var bytes: [UInt8]
+
+  init(kind: UInt8) { bytes = [OutcomeCoding.version, kind] }
+
+  mutating func add(_ outcome: WriteOutcome) {
+    switch outcome {
+    case .stored(let metadata):
+      bytes.append(OutcomeCoding.WriteTag.stored)
+      add(metadata)
+    case .deleted(let revision):
+      bytes.append(OutcomeCoding.WriteTag.deleted)
+      add(revision.number)
+    case .notFound:
+      bytes.append(OutcomeCoding.WriteTag.notFound)
+    case .preconditionFailed(let current):
+      bytes.append(OutcomeCoding.WriteTag.preconditionFailed)
+      add(current?.number)
+    case .idempotencyMismatch:
+      bytes.append(OutcomeCoding.WriteTag.idempotencyMismatch)
+    }
+  }
+
+  mutating func add(_ outcome: BatchOutcome) {
+    switch outcome {
+    case .completed(let outcomes):
+      bytes.append(OutcomeCoding.BatchTag.completed)
+      add(count: outcomes.count)
+      for outcome in outcomes { add(outcome) }
+    case .preconditionFailed(let index, let current):
+      bytes.append(OutcomeCoding.BatchTag.preconditionFailed)
+      add(count: index)
+      add(current?.number)
+    case .idempotencyMismatch:
+      bytes.append(OutcomeCoding.BatchTag.idempotencyMismatch)
+    }
+  }
+
+  private mutating func add(_ outcome: OperationOutcome) {
+    switch outcome {
+    case .read(.found(let entry)):
+      bytes.append(OutcomeCoding.OperationTag.found)
+      add(entry.metadata)
+      add(entry.value)
+    case .read(.absent(let revision)):
+      bytes.append(OutcomeCoding.OperationTag.absent)
+      add(revision.number)
+    case .readTooLarge:
+      bytes.append(OutcomeCoding.OperationTag.readTooLarge)
+    case .write(let outcome):
+      bytes.append(OutcomeCoding.OperationTag.write)
+      add(outcome)
+    }
+  }
+
+  private mutating func add(_ metadata: Metadata) {
+    add(metadata.key.bytes)
+    add(metadata.revision.number)
+    add(metadata.version)
+    add(count: metadata.size)
+    add(Array(metadata.contentType.utf8))
+    add(metadata.createdAt.microseconds)
+    add(metadata.updatedAt.microseconds)
+    add(metadata.expiresAt?.microseconds)
+  }
+
+  private mutating func add(_ string: [UInt8]) {
+    add(count: string.count)
+    bytes.append(contentsOf: string)
+  }
+
+  private mutating func add(_ number: Int64?) {
+    bytes.append(number == nil ? 0 : 1)
+    if let number { add(number) }
+  }
+
+  private mutating func add(_ number: Int64) {
+    add(unsigned: UInt64(bitPattern: number << 1 ^ number >> 63))
+  }
+
+  private mutating func add(count: Int) { add(unsigned: UInt64(count)) }
+
+  private mutating func add(unsigned number: UInt64) {
+    var rest = number
+    while rest >= 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    bytes.append(UInt8(rest))
+  }
+}
+
+/// Reads the layout of `OutcomeCoding`. Every method returns nil when the bytes are damaged, and
+/// reserves no more memory than there are bytes.
+private struct OutcomeReader {
+  private var bytes: ByteReader
+
+  init(_ bytes: [UInt8]) { self.bytes = ByteReader(bytes) }
+
+  var isAtEnd: Bool { bytes.isAtEnd }
+
+  mutating func readHeader(kind: UInt8) -> Bool {
+    bytes.readByte() == OutcomeCoding.version && bytes.readByte() == kind
+  }
+
+  mutating func readWriteOutcome() -> WriteOutcome? {
+    switch bytes.readByte() {
+    case OutcomeCoding.WriteTag.stored: readMetadata().map { .stored($0) }
+    case OutcomeCoding.WriteTag.deleted: readNumber().map { .deleted(Revision($0)) }
+    case OutcomeCoding.WriteTag.notFound: .notFound
+    case OutcomeCoding.WriteTag.preconditionFailed:
+      readOptionalNumber().map { .preconditionFailed(current: $0.map { Revision($0) }) }
+    case OutcomeCoding.WriteTag.idempotencyMismatch: .idempotencyMismatch
+    default: nil
+    }
+  }
+
+  mutating func readBatchOutcome() -> BatchOutcome? {
+    switch bytes.readByte() {
+    case OutcomeCoding.BatchTag.completed:
+      guard let count = readCount() else { return nil }
+      var outcomes: [OperationOutcome] = []
+      for _ in 0..<count {
+        // A damaged count ends the loop here, at the end of the bytes.
+        guard let outcome = readOperationOutcome() else { return nil }
+        outcomes.append(outcome)
+      }
+      return .completed(outcomes)
+    case OutcomeCoding.BatchTag.preconditionFailed:
+      guard let index = readCount(), let current = readOptionalNumber() else { return nil }
+      return .preconditionFailed(index: index, current: current.map { Revision($0) })
+    case OutcomeCoding.BatchTag.idempotencyMismatch:
+      return .idempotencyMismatch
+    default:
+      return nil
+    }
+  }
+
+  private mutating func readOperationOutcome() -> OperationOutcome? {
+    switch bytes.readByte() {
+    case OutcomeCoding.OperationTag.found:
+      guard let metadata = readMetadata(), let value = readString() else { return nil }
+      return .read(.found(Entry(metadata: metadata, value: value)))
+    case OutcomeCoding.OperationTag.absent:
+      return readNumber().map { .read(.absent(Revision($0))) }
+    case OutcomeCoding.OperationTag.readTooLarge:
+      return .readTooLarge
+    case OutcomeCoding.OperationTag.write:
+      return readWriteOutcome().map { .write($0) }
+    default:
+      return nil
+    }
+  }
+
+  private mutating func readMetadata() -> Metadata? {
+    guard let key = readString(), let revision = readNumber(), let version = readNumber(),
+      let size = readCount(), let contentType = readString(),
+      let text = String(validating: contentType, as: UTF8.self),
+      let createdAt = readNumber(), let updatedAt = readNumber(),
+      let expiresAt = readOptionalNumber()
+    else { return nil }
+    return Metadata(
+      key: Key(trusted: key), revision: Revision(revision), version: version, size: size,
+      contentType: text, createdAt: Timestamp(microseconds: createdAt),
+      updatedAt: Timestamp(microseconds: updatedAt),
+      expiresAt: expiresAt.map { Timestamp(microseconds: $0) })
+  }
+
+  private mutating func readString() -> [UInt8]? {
+    readCount().flatMap { bytes.readBytes($0) }.map { Array($0) }
+  }
+
+  private mutating func readCount() -> Int? { readUnsigned().flatMap { Int(exactly: $0) } }
+
+  private mutating func readOptionalNumber() -> Int64?? {
+    switch bytes.readByte() {
+    case 0: .some(nil)
+    case 1: readNumber().map { .some($0) }
+    default: nil
+    }
+  }
+
+  private mutating func readNumber() -> Int64? {
+    readUnsigned().map { Int64(bitPattern: $0 >> 1) ^ -Int64($0 & 1) }
+  }
+
+  private mutating func readUnsigned() -> UInt64? {
+    var number: UInt64 = 0
+    for shift in stride(from: 0, through: 63, by: 7) {
+      guard let byte = bytes.readByte() else { return nil }
+      // The tenth byte has room for one bit.
+      if shift == 63, byte > 1 { return nil }
+      number |= UInt64(byte & 0x7F) << UInt64(shift)
+      if byte < 0x80 { return number }
+    }
+    return nil
   }
 }

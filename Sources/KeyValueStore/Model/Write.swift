@@ -1,18 +1,15 @@
 /// A change of one key that a client asked for.
 public struct Write: Equatable, Sendable {
-  /// The key to change.
   public var key: Key
-  /// What to do to it.
   public var mutation: Mutation
-  /// When to do it.
+  /// What must be true of the key for the write to happen.
   public var condition: Condition
-  /// Under which name to remember the first result; nil: not at all.
+  /// The name under which the first result is kept; nil: it is not kept.
   public var idempotency: IdempotencyKey?
 
-  /// What a write does.
   public enum Mutation: Equatable, Sendable {
-    /// Stores a value; `timeToLive` in seconds from the commit, or from the acceptance if it is
-    /// queued, 1 to 315,360,000; nil: for ever.
+    /// Stores a value. `timeToLive` is in seconds, 1 to 315,360,000, and counts from the commit, or
+    /// from the acceptance of a queued write; nil: the entry never expires.
     case put(value: [UInt8], contentType: String, timeToLive: Int64?)
     /// Removes the entry and leaves a tombstone.
     case delete
@@ -21,7 +18,6 @@ public struct Write: Equatable, Sendable {
   /// The longest time to live, in seconds: ten years.
   public static let timeToLiveMax: Int64 = 315_360_000
 
-  /// A write, unconditional unless told otherwise.
   public init(
     key: Key, mutation: Mutation, condition: Condition = .none, idempotency: IdempotencyKey? = nil
   ) {
@@ -31,7 +27,7 @@ public struct Write: Equatable, Sendable {
     self.idempotency = idempotency
   }
 
-  /// What the write weighs in a batch: the bytes of its key, content type and value.
+  /// What the write counts for against bounds in bytes: its key, content type and value.
   public var weight: Int {
     switch mutation {
     case .put(let value, let contentType, _):
@@ -40,3 +36,98 @@ public struct Write: Equatable, Sendable {
     }
   }
 }
+
+/// What must be true of a key for a write to happen (RFC 9110 §13). The statement that writes
+/// decides it.
+public struct Condition: Equatable, Sendable {
+  /// The entry must exist and match (`If-Match`).
+  public var ifMatch: Match?
+  /// The entry must not exist, or not match (`If-None-Match`).
+  public var ifNoneMatch: Match?
+
+  /// The entries that a header field names.
+  public enum Match: Equatable, Sendable {
+    /// `*`: any entry.
+    case any
+    /// These revisions. A tag that can't be a revision is left out: it matches nothing.
+    case revisions([Revision])
+
+    public func includes(_ revision: Revision) -> Bool {
+      switch self {
+      case .any: true
+      case .revisions(let revisions): revisions.contains(revision)
+      }
+    }
+  }
+
+  public init(ifMatch: Match? = nil, ifNoneMatch: Match? = nil) {
+    self.ifMatch = ifMatch
+    self.ifNoneMatch = ifNoneMatch
+  }
+
+  /// Always true.
+  public static let none = Condition()
+
+  /// Whether the condition is true of every key.
+  public var isEmpty: Bool { ifMatch == nil && ifNoneMatch == nil }
+
+  /// Whether the condition is true of a key whose live entry has `revision`; nil: it has no live
+  /// entry.
+  public func holds(for revision: Revision?) -> Bool {
+    if let ifMatch {
+      guard let revision, ifMatch.includes(revision) else { return false }
+    }
+    if let ifNoneMatch, let revision, ifNoneMatch.includes(revision) { return false }
+    return true
+  }
+}
+
+/// The result of a write.
+public enum WriteOutcome: Equatable, Sendable {
+  /// Committed. The entry is new when its `version` is 1.
+  case stored(Metadata)
+  /// Committed. The tombstone has this revision.
+  case deleted(Revision)
+  /// There was nothing to delete.
+  case notFound
+  /// The condition was false; `current` is the live entry's revision, nil if there is none.
+  case preconditionFailed(current: Revision?)
+  /// The idempotency key was used before with another request. Nothing was written.
+  case idempotencyMismatch
+
+  /// Whether the key has a new revision.
+  public var hasWritten: Bool {
+    switch self {
+    case .stored, .deleted: true
+    case .notFound, .preconditionFailed, .idempotencyMismatch: false
+    }
+  }
+
+  /// The change that a write of `key` with this outcome made; nil: none.
+  public func change(of key: Key) -> Change? {
+    switch self {
+    case .stored(let metadata):
+      Change(key: key, revision: metadata.revision, kind: .put(metadata))
+    case .deleted(let revision): Change(key: key, revision: revision, kind: .delete)
+    case .notFound, .preconditionFailed, .idempotencyMismatch: nil
+    }
+  }
+}
+
+/// A write's outcome, and whether it is that of an earlier request with the same idempotency key.
+public struct WriteReceipt: Equatable, Sendable {
+  public let outcome: WriteOutcome
+  /// True: this is the stored outcome of an earlier request, and nothing was written this time.
+  public let isReplayed: Bool
+  /// The outbox rows that hold the change until it is settled; nil: there are none.
+  public let outbox: OutboxID?
+
+  public init(outcome: WriteOutcome, isReplayed: Bool = false, outbox: OutboxID? = nil) {
+    self.outcome = outcome
+    self.isReplayed = isReplayed
+    self.outbox = outbox
+  }
+}
+
+/// The receipt of one write of several, or why it has none.
+public typealias WriteResult = Result<WriteReceipt, StoreError>

@@ -1,33 +1,75 @@
-/// Tells watchers of committed changes, each at least once, in one order for everybody.
+/// Delivers committed changes to watchers, each at least once, to all of them in one order.
 ///
-/// Whoever implements it passes `ChangeFeedContract`.
+/// Every implementation passes `ChangeFeedContract`.
 public protocol ChangeFeed {
   /// Adds changes at the end, in order. Never waits for a watcher.
   ///
-  /// `settling`: all changes of this name are among them and nothing else is left to be done about
-  /// them, so that the database may forget them once the feed can't lose them any more.
+  /// `settling`: these are all changes of the commit of this name, and nothing else is left to do
+  /// for them, so that the database may settle them once the feed can't lose them any more.
   func publish(_ changes: [Change], settling id: OutboxID?) async throws(StoreError)
 
   /// Returns once the feed can't lose what was published before this call.
   func flush() async throws(StoreError)
 
-  /// Follows the feed after `position`, or from now on (nil). Nil is returned when what follows
-  /// `position` is no longer kept, or `position` was never handed out.
+  /// Follows the feed after `position`, or from now on (nil). Returns nil when the changes after
+  /// `position` are no longer kept, or the feed never handed `position` out.
   func subscribe(
     after position: FeedPosition?
   ) async throws(StoreError) -> (any ChangeSubscription)?
 }
 
 extension ChangeFeed {
-  /// Adds changes that no database remembers.
+  /// Adds changes that are in no outbox.
   public func publish(_ changes: [Change]) async throws(StoreError) {
     try await publish(changes, settling: nil)
   }
 }
 
-/// One watcher's place in the feed. Letting go of it ends the subscription.
+/// One watcher's place in the feed. The subscription ends when its last reference goes.
 public protocol ChangeSubscription: AnyObject {
-  /// The next changes, at least one; waits for them. Nil: the watcher fell so far behind that what
-  /// comes next is no longer kept. Ends early, with an empty array, when its task is cancelled.
+  /// Waits for the next changes and returns them, at least one. Nil: the watcher fell so far behind
+  /// that its next change is no longer kept. Returns an empty array when its task is cancelled.
   func next() async throws(StoreError) -> [FeedEvent]?
+}
+
+/// A change and its place in the feed.
+public struct FeedEvent: Equatable, Sendable {
+  /// A watcher resumes after this position.
+  public let position: FeedPosition
+  public let change: Change
+
+  public init(position: FeedPosition, change: Change) {
+    self.position = position
+    self.change = change
+  }
+}
+
+/// A place in the feed, spelt `offset.index`: a message and a change inside it.
+public struct FeedPosition: Hashable, Comparable, Sendable {
+  /// The message.
+  public let offset: Int64
+  /// The change inside it, from 0.
+  public let index: Int
+
+  public init(offset: Int64, index: Int) {
+    self.offset = offset
+    self.index = index
+  }
+
+  /// Reads `offset.index` as `text` spells it: two decimal numbers without sign or leading zero.
+  public init?(_ text: String) {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 2, let offset = Int64(parts[0]), let index = Int(parts[1]),
+      offset >= 0, index >= 0
+    else { return nil }
+    self.init(offset: offset, index: index)
+    // Int also reads "+1", "-0" and "01", which no feed has handed out.
+    guard self.text == text else { return nil }
+  }
+
+  public var text: String { "\(offset).\(index)" }
+
+  public static func < (left: FeedPosition, right: FeedPosition) -> Bool {
+    (left.offset, left.index) < (right.offset, right.index)
+  }
 }

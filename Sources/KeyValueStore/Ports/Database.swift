@@ -1,48 +1,48 @@
-/// Keeps entries, tombstones, idempotent results and operations: the one place where truth lives.
+/// Keeps entries, tombstones, idempotent results and operations. It is the store of record.
 ///
-/// Whoever implements it passes `DatabaseContract`. Methods run where their caller runs and never
-/// block it. A revision is `max(previous + 1, now in µs)` unless said otherwise; time and expiry
-/// are decided by the database's own clock.
+/// Every implementation passes `DatabaseContract`. Methods run where their caller runs and never
+/// block it. A revision is `max(previous + 1, now in µs)` unless said otherwise. The database's own
+/// clock decides time and expiry.
 ///
-/// A call goes on when its task is cancelled: the task may be carrying out other requests' work
-/// too.
+/// A call continues when its task is cancelled, because it may also do the work of other requests.
 public protocol Database {
-  /// What the keys hold now, in the order of `keys`; sees every write acknowledged before the call.
+  /// What the keys hold now, in the order of `keys`. Sees every write acknowledged before the call.
   ///
   /// A tombstone and an expired entry are `absent` with their revision. `tooSlow`: fewer keys at a
-  /// time may do, as in `read(each:)`.
+  /// time may succeed, as in `read(each:)`.
   func read(_ keys: [Key]) async throws(StoreError) -> [Lookup]
 
-  /// Carries out independent writes, those of one key in the order of the call, and returns once
-  /// all that succeed are durable.
+  /// Makes independent writes, those of one key in the order of the call, and returns once all that
+  /// succeed are durable.
   ///
-  /// One result a write, in order: each has its own, whatever became of the others. A write with an
-  /// idempotency key stores its outcome in the same transaction, or returns the stored one.
-  /// `outcomeUnknown` names the commit in which the write may have been carried out, if commits
-  /// have names.
+  /// Returns one result for each write, in order; one that fails does not affect the others. A
+  /// write with an idempotency key stores its outcome in the same transaction, or returns the
+  /// stored one. Where commits have names, `outcomeUnknown` names the commit that may contain the
+  /// write.
   ///
-  /// `isPatient`: waits as long as it may for keys that somebody else is writing. Otherwise their
-  /// writes fail with `tooSlow`, before those of other keys have waited long for them.
+  /// `isPatient`: waits as long as possible for keys that another transaction is writing.
+  /// Otherwise their writes fail with `tooSlow`, before those of other keys have waited long for
+  /// them.
   func write(each writes: [Write], isPatient: Bool) async -> [WriteResult]
 
-  /// Carries out a batch in order in one serializable transaction.
+  /// Executes a batch in order in one serializable transaction.
   func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt
 
   /// Live entries in byte order of their keys.
   func list(_ request: PageRequest) async throws(StoreError) -> Page
 
-  /// Applies queued writes, each exactly once however often it is delivered, and records what
-  /// became of them.
+  /// Applies queued writes, each exactly once however often it is delivered, and records their
+  /// results.
   ///
   /// A write applies only if the key's revision is lower than its acceptance time in µs, which then
   /// becomes the key's revision: another one, accepted later but before this one was applied, still
-  /// applies. A delete that finds nothing gives the key its revision too, lest a put accepted
-  /// before it, but delivered after it, bring the key back. An acceptance that lies ahead of the
-  /// database's clock, by more than its servers may differ, becomes the time of now.
+  /// applies. A delete that finds nothing gives the key its revision too, so that a put accepted
+  /// before it, but delivered after it, does not bring the key back. An acceptance that lies ahead
+  /// of the database's clock, by more than its servers may differ, is replaced by the present time.
   ///
-  /// A put's time to live begins with its acceptance. One that has expired takes its place, and is
-  /// never there. A write accepted longer ago than tombstones are kept applies only where a row of
-  /// its key shows that it may.
+  /// A put's time to live begins with its acceptance. One that has expired sets the key's revision,
+  /// and is never visible. A write accepted longer ago than tombstones are kept applies only where
+  /// a row of its key shows that it may.
   ///
   /// Where commits have names, a write whose `attempt` took place is recorded as applied, with the
   /// last revision that it gave the key, and not applied again. The `outcome` is nil then, as it is
@@ -53,25 +53,25 @@ public protocol Database {
   func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord?
 
   /// Turns at most `limit` expired entries into tombstones and returns their changes, of different
-  /// keys; about the oldest first.
+  /// keys, approximately the oldest first.
   ///
-  /// The tombstone's revision is `max(previous + 1, expiry in µs)`: nobody has written the key now,
-  /// so that a queued write accepted since the expiry still applies.
+  /// The tombstone's revision is `max(previous + 1, expiry in µs)`, so that a queued write accepted
+  /// since the expiry still applies.
   func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch
 
   /// Removes at most `limit` tombstones, operations and idempotency keys that are older than their
-  /// retention (24 h each); returns how many went. A tombstone whose revision lies in the future
-  /// stays until that is as old.
+  /// retention (24 h each) and returns their number. A tombstone with a revision in the future
+  /// stays until that revision is as old.
   func purgeRetained(limit: Int) async throws(StoreError) -> Int
 
-  /// Fails unless the database can be read and takes writes now. Writes nothing.
+  /// Throws unless the database can be read and takes writes now. Writes nothing.
   func checkHealth() async throws(StoreError)
 }
 
 extension Database {
-  /// What keys hold, or why that can't be said of one: what is read in vain, because it takes too
-  /// long or somebody holds a key, is cut and read again behind the rest, so that the keys that can
-  /// be read are; for two seconds.
+  /// What each key holds, or why it can't be read. A read that fails with `tooSlow`, because it is
+  /// too large or another transaction holds one of its keys, is split and repeated behind the
+  /// others, so that the keys that can be read are read; for two seconds.
   public func read(each keys: [Key]) async -> [Result<Lookup, StoreError>] {
     let end = ContinuousClock.now + .seconds(2)
     var results = [Result<Lookup, StoreError>?](repeating: nil, count: keys.count)
@@ -102,5 +102,37 @@ extension Database {
   }
 }
 
-/// What became of a write.
-public typealias WriteResult = Result<WriteReceipt, StoreError>
+/// A database that several processes share. Its outbox holds the changes of commits that a process
+/// did not finish before it died.
+///
+/// Every implementation passes `SharedDatabaseContract`.
+public protocol SharedDatabase: Database {
+  /// The changes of at most `limit` commits that are at least `age` old and not settled,
+  /// approximately the oldest first. They are returned again until they are settled.
+  func unpublished(
+    olderThan age: Duration, limit: Int
+  ) async throws(StoreError) -> [OutboxBatch]
+
+  /// Settles changes of `unpublished` for which nothing is left to do. Their writers may not know
+  /// that the commit took place: the database remembers that it did for as long as tombstones,
+  /// because the `attempt` of a queued write asks for it. The commits in `PublishedChanges` are
+  /// settled without a call of this method, in transactions of their own.
+  func settle(_ ids: [OutboxID]) async throws(StoreError)
+
+  /// Asks the other processes to repair the cache after these commits, at once, because this
+  /// process can't reach it. Commits that are settled already are left alone.
+  func requestRepair(after ids: [OutboxID]) async throws(StoreError)
+
+  /// The changes of at most `limit` commits after which the cache must be repaired, approximately
+  /// the oldest first.
+  func repairRequests(limit: Int) async throws(StoreError) -> [OutboxBatch]
+
+  /// Records that the cache was repaired after these commits. They are not settled by this.
+  func endRepair(after ids: [OutboxID]) async throws(StoreError)
+
+  /// Whether none of these commits waits for a repair of the cache any more.
+  func areRepaired(_ ids: [OutboxID]) async throws(StoreError) -> Bool
+
+  /// Records that operations can never succeed. Operations that have a record already keep it.
+  func recordFailures(of ids: [OperationID]) async throws(StoreError)
+}

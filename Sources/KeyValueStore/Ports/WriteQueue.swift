@@ -1,14 +1,60 @@
-/// Takes writes to be applied later.
+/// Takes writes that are applied later.
 ///
-/// Whoever implements it passes `WriteQueueContract`.
+/// Every implementation passes `WriteQueueContract`.
 public protocol WriteQueue {
-  /// Returns once the write can't be lost any more: kept by a majority of the queue's replicas, or
-  /// applied already where there is no queue to wait in.
+  /// Returns once the write can't be lost any more: a majority of the queue's replicas has it, or
+  /// it has been applied already, where there is no queue to wait in.
   func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt
 
-  /// Whether writes wait here: an operation that nobody has recorded yet may then be on its way.
+  /// Whether writes wait here. If so, an operation without a record may be in the queue.
   var keepsWrites: Bool { get }
 
-  /// Fails unless writes can be submitted now.
+  /// Throws unless writes can be submitted now.
   func checkHealth() async throws(StoreError)
+}
+
+/// A write that is accepted now and applied later, exactly once, if nothing newer has been written.
+public struct QueuedWrite: Equatable, Sendable {
+  /// Names the operation at `/operations/{id}`.
+  public var id: OperationID
+  /// Its idempotency key, if any, was checked when the write was accepted.
+  public var write: Write
+  /// The time of acceptance by the database's clock. It becomes the revision, and the time to live
+  /// counts from it.
+  public var acceptedAt: Timestamp
+  /// The commit that has made this write already, if that commit took place; nil: there was none.
+  public var attempt: OutboxID?
+
+  public init(
+    id: OperationID, write: Write, acceptedAt: Timestamp, attempt: OutboxID? = nil
+  ) {
+    self.id = id
+    self.write = write
+    self.acceptedAt = acceptedAt
+    self.attempt = attempt
+  }
+}
+
+/// What a queue did with a write.
+public enum QueueReceipt: Equatable, Sendable {
+  /// It will be applied.
+  case queued
+  /// It has been applied.
+  case applied(AppliedWrite)
+}
+
+/// The result of one delivery of a queued write.
+public struct AppliedWrite: Equatable, Sendable {
+  /// The operation's record, from this delivery or from the first one.
+  public let record: OperationRecord
+  /// The outcome of the write; nil: this delivery wrote nothing.
+  public let outcome: WriteOutcome?
+  /// The outbox rows that hold the change until it is settled; nil: there are none.
+  public var outbox: OutboxID?
+
+  public init(record: OperationRecord, outcome: WriteOutcome?, outbox: OutboxID? = nil) {
+    self.record = record
+    self.outcome = outcome
+    self.outbox = outbox
+  }
 }

@@ -1,14 +1,15 @@
 import Synchronization
 
-/// Has other processes repair the cache after commits that this one can't tell it of. Nobody is
-/// told that such a write is done until one has: they may read what was there before.
+/// Asks other processes to repair the cache after commits that this process can't report to it.
+/// Such a write is answered only when one of them has done so, because they may read the old entry
+/// until then.
 ///
-/// Not Sendable: one a store.
+/// Not Sendable: each store has its own.
 public final class CacheRepairs {
   private let database: any SharedDatabase
   private let evidence: RepairEvidence
 
-  /// Requests by way of `database`; `evidence` is the process's, shared by its loops.
+  /// Sends requests through `database`. All loops of a process share `evidence`.
   public init(database: any SharedDatabase, evidence: RepairEvidence) {
     self.database = database
     self.evidence = evidence
@@ -16,11 +17,11 @@ public final class CacheRepairs {
 
   /// How long this process may take to repair the cache itself before others are asked.
   private static let requestAfter = Duration.milliseconds(50)
-  /// Between two looks.
+  /// The time between two checks.
   private static let interval = Duration.milliseconds(20)
 
-  /// Returns when the cache was repaired after these commits, by others or by this process
-  /// (`hasRepaired`). False: by nobody, who then can't reach it to read from it either.
+  /// Returns true when the cache was repaired after these commits, by another process or by this
+  /// one (`hasRepaired`). False: no process repaired it, so that none can read from it either.
   func wait(for ids: [OutboxID], hasRepaired: () async -> Bool) async -> Bool {
     let start = ContinuousClock.now
     guard let patience = evidence.patience(at: start) else { return false }
@@ -44,7 +45,7 @@ public final class CacheRepairs {
         }
         wasAsked = true
       } catch {
-        // Without the database nobody can be asked, which says nothing of the others.
+        // Without the database no process can be asked, which says nothing about the others.
         wasAsked = false
       }
     }
@@ -53,22 +54,22 @@ public final class CacheRepairs {
   }
 }
 
-/// Whether other processes can reach the cache, as far as a process knows from what became of its
-/// requests to repair it.
+/// Whether other processes can reach the cache, as far as this process knows from the answers to
+/// its requests to repair it.
 ///
-/// With the cache away for everybody no write is to wait, yet the first that is written after it
-/// has come back must. So while nobody answers, a write now and then waits for an answer, and the
-/// others rely on what that one has found.
+/// While no process can reach the cache, no write must wait for a repair; but the first write after
+/// the cache has come back must. So while requests stay without an answer, one write now and then
+/// waits for an answer, as a probe, and the others rely on its result.
 public final class RepairEvidence: Sendable {
   /// How long the first request waits for an answer: several times as long as one takes.
   static let patience = Duration.seconds(1)
-  /// How long a request waits while nobody has answered the one before.
+  /// How long a request waits if the previous one got no answer.
   static let probePatience = Duration.milliseconds(400)
-  /// The least time from one such request to the next.
+  /// The least time from one such request, a probe, to the next.
   static let probeInterval = Duration.milliseconds(200)
-  /// How long a write relies on a request that nobody answered.
+  /// How long writes rely on a request that got no answer.
   static let validity = Duration.milliseconds(600)
-  /// After so long a silence is of another time.
+  /// How long a request without an answer counts at all.
   static let memory = Duration.seconds(60)
 
   private struct State {
@@ -79,10 +80,9 @@ public final class RepairEvidence: Sendable {
 
   private let state = Mutex(State())
 
-  /// Nothing is known yet.
   public init() {}
 
-  /// How long a request that begins `now` is worth waiting for; nil: not at all.
+  /// How long to wait for a request that begins `now`; nil: not at all.
   func patience(at now: ContinuousClock.Instant) -> Duration? {
     state.withLock { state in
       guard let silence = state.lastSilence, now - silence < Self.memory else {
@@ -95,12 +95,12 @@ public final class RepairEvidence: Sendable {
     }
   }
 
-  /// Somebody has repaired the cache.
+  /// A process has repaired the cache.
   func noteAnswer(at now: ContinuousClock.Instant) {
     state.withLock { $0 = State(lastAnswer: now) }
   }
 
-  /// Nobody has answered a request that began at `start`.
+  /// A request that began at `start` got no answer.
   func noteSilence(from start: ContinuousClock.Instant, at now: ContinuousClock.Instant) {
     state.withLock { state in
       if let answer = state.lastAnswer, answer >= start { return }

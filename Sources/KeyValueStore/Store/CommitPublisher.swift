@@ -1,4 +1,4 @@
-/// Tells the cache and the feed what was committed. Neither can fail the write: it is durable
+/// Updates the cache and the feed after a commit. Neither can fail the write, which is durable
 /// already.
 struct CommitPublisher {
   let cache: any Cache
@@ -8,16 +8,18 @@ struct CommitPublisher {
   let observer: any StoreObserver
 
   /// Returns when readers of the cache see the changes, and the feed has them. `turn` orders the
-  /// feed's part among commits that overlap: a key's events leave in the order of its revisions.
+  /// feed's part among commits that overlap, so that the events of a key are published in the order
+  /// of its revisions.
   func publish(_ committed: CommittedChanges, in turn: PublishingTurn? = nil) async {
-    // The cache first: a watcher that reads the key it was told of finds the change.
-    let isCached = await tellCache(
+    // The cache first: a watcher that reads the key after an event finds the change.
+    let isCached = await updateCache(
       committed.updates, committedAs: committed.batches.compactMap(\.id))
     await turn?.begin()
     defer { turn?.end() }
     for batch in committed.batches {
       do {
-        // What may not be in the cache stays in the outbox, from which kv-worker repairs the cache.
+        // Changes that may not be in the cache stay in the outbox, from which kv-worker repairs the
+        // cache.
         try await feed.publish(batch.changes, settling: isCached ? batch.id : nil)
       } catch {
         observer.publishFailed(changes: batch.changes.count, error: error)
@@ -25,9 +27,10 @@ struct CommitPublisher {
     }
   }
 
-  /// Returns when readers of the cache see the changes, whoever has told it; false: nobody can.
+  /// Returns when readers of the cache see the changes, whichever process updated it; false: no
+  /// process can.
   @discardableResult
-  func tellCache(_ updates: [CacheUpdate], committedAs ids: [OutboxID]) async -> Bool {
+  func updateCache(_ updates: [CacheUpdate], committedAs ids: [OutboxID]) async -> Bool {
     if updates.isEmpty { return true }
     if await cache.update(updates) { return true }
     observer.cacheUpdateFailed(keys: updates.count)
@@ -36,29 +39,95 @@ struct CommitPublisher {
   }
 }
 
-/// A commit's place in the order of publishing: it begins when the one before it has ended. Not
-/// Sendable: one loop's.
+/// A commit's place in the order of publishing. It begins when the previous one has ended.
+///
+/// Not Sendable: it belongs to one loop.
 final class PublishingTurn {
   private var previous: PublishingTurn?
   private var isOver = false
   private var successor: CheckedContinuation<Void, Never>?
 
-  /// The turn after `previous`.
   init(after previous: PublishingTurn?) { self.previous = previous }
 
-  /// Waits until it is time. At most one turn may follow another.
+  /// Waits for the end of the previous turn. At most one turn may follow another.
   func begin() async {
     if let previous, !previous.isOver {
       await withCheckedContinuation { previous.successor = $0 }
     }
-    // Or all turns that ever were would hold on to each other.
+    // Otherwise every turn would keep all earlier ones alive.
     previous = nil
   }
 
-  /// Lets the next one begin.
+  /// Lets the next turn begin.
   func end() {
     isOver = true
     successor?.resume()
     successor = nil
+  }
+}
+
+/// Committed changes, for the cache and for the feed, in the order of the commits.
+struct CommittedChanges {
+  private(set) var updates: [CacheUpdate] = []
+  /// The changes of each commit.
+  private(set) var batches: [OutboxBatch] = []
+
+  init() {}
+
+  /// The last state of each key that a batch wrote.
+  ///
+  /// The states in between were never visible, so neither the cache nor watchers get them.
+  init(of batch: Batch, receipt: BatchReceipt) {
+    guard case .completed(let outcomes) = receipt.outcome else { return }
+    precondition(outcomes.count == batch.operations.count, "One outcome an operation")
+    for (write, outcome) in batch.lastWrites(outcomes) {
+      append(write, outcome, receipt.outbox, isReplayed: receipt.isReplayed)
+    }
+  }
+
+  /// The entries that a round of purging turned into tombstones.
+  init(purged: OutboxBatch) {
+    batches = purged.changes.isEmpty ? [] : [purged]
+    updates = purged.changes.map { CacheUpdate(key: $0.key, lookup: .absent($0.revision)) }
+  }
+
+  /// Adds a write's change, if it has changed anything.
+  ///
+  /// A replayed write only tells the cache that older entries are outdated. The process that made
+  /// it may have died before it updated the cache, and the answer promises that the write can be
+  /// read. But the entry that it stored may have been replaced since. Its event is in the outbox.
+  mutating func append(
+    _ write: Write, _ outcome: WriteOutcome, _ outbox: OutboxID?, isReplayed: Bool = false
+  ) {
+    guard let change = outcome.change(of: write.key) else { return }
+    if isReplayed {
+      updates.append(CacheUpdate(key: write.key, outdatedBefore: change.revision))
+      return
+    }
+    updates.append(CacheUpdate(key: write.key, lookup: outcome.lookup(after: write)))
+    // The writes of a call fall into a few commits.
+    if let place = batches.lastIndex(where: { $0.id == outbox }) {
+      batches[place].changes.append(change)
+    } else {
+      batches.append(OutboxBatch(id: outbox, changes: [change]))
+    }
+  }
+}
+
+extension WriteOutcome {
+  /// What the key holds after a write that has changed it.
+  fileprivate func lookup(after write: Write) -> Lookup {
+    switch self {
+    case .stored(let metadata):
+      guard case .put(let value, _, _) = write.mutation else {
+        preconditionFailure("Only a put stores")
+      }
+      // It waited in a queue for longer than its time to live: it is never visible.
+      if metadata.isExpired(at: metadata.updatedAt) { return .absent(metadata.revision) }
+      return .found(Entry(metadata: metadata, value: value))
+    case .deleted(let revision): return .absent(revision)
+    case .notFound, .preconditionFailed, .idempotencyMismatch:
+      preconditionFailure("It has changed nothing")
+    }
   }
 }

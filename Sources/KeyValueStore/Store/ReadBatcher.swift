@@ -1,17 +1,18 @@
-/// Natural batching of look-ups, led by the readers themselves as `WriteBatcher` is by the writers.
+/// Natural batching of look-ups. The readers lead it themselves, as the writers do in
+/// `WriteBatcher`.
 ///
-/// Readers of one key share a look-up that has *not begun*. One that is in flight may have read the
-/// database before a write that was acknowledged before this reader came: joining it would break
-/// "you read your writes" and the linearizability of fresh reads.
+/// Readers of one key share a look-up that has *not begun*. A reader must not join one in flight,
+/// which may have read the database before a write that was acknowledged before this reader came.
+/// That would break "you read your writes" and the linearizability of fresh reads.
 final class ReadBatcher {
   private let database: any Database
   private let limits: StoreLimits
   private let observer: any StoreObserver
   private var pending = PendingReads()
   private var inFlight = 0
-  /// Bytes of a value, going by the last look-ups: values are not known before they are read.
+  /// The expected size of a value, estimated from the last look-ups.
   private var valueBytes = 0
-  /// Whether a leader is gathering. While nobody is, readers wait only if all look-ups are in
+  /// Whether a leader is gathering. If not, readers wait only while the maximum of look-ups is in
   /// flight.
   private var isGathering = false
 
@@ -39,7 +40,7 @@ final class ReadBatcher {
     return try await lead().get()
   }
 
-  /// Carries out the look-up whose first key is the leader's own.
+  /// Makes the look-up whose first key is the leader's own.
   private func lead() async -> Result<Lookup, StoreError> {
     // Lets all readers that are runnable in this turn of the loop join.
     await Task.yield()
@@ -47,25 +48,25 @@ final class ReadBatcher {
     let batch = pending.takeBatch(keysMax: min(max(keysMax, 1), limits.batchReadsMax))
     isGathering = false
     inFlight += 1
-    handOn()
-    let results = await look(up: batch)
+    handOver()
+    let results = await lookUp(batch)
     inFlight -= 1
     for (item, result) in zip(batch, results) {
       for reader in item.readers { reader.resume(returning: .answered(result)) }
     }
-    handOn()
+    handOver()
     return results[0]
   }
 
-  /// Lets the first reader that waits lead, if another look-up may begin.
-  private func handOn() {
+  /// Makes the first reader that waits the leader, if another look-up may begin.
+  private func handOver() {
     if pending.isEmpty || isGathering || inFlight >= limits.readBatchesMax { return }
     isGathering = true
     pending.promoteFirst().resume(returning: .lead)
   }
 
-  /// One look-up, or several if some of its keys can't be read.
-  private func look(up batch: [PendingReads.Item]) async -> [Result<Lookup, StoreError>] {
+  /// One look-up, or several if some of the keys can't be read.
+  private func lookUp(_ batch: [PendingReads.Item]) async -> [Result<Lookup, StoreError>] {
     let readers = batch.reduce(0) { $0 + $1.count }
     let start = ContinuousClock.now
     let results = await database.read(each: batch.map(\.key))
@@ -76,10 +77,76 @@ final class ReadBatcher {
     return results
   }
 
-  /// Follows larger values at once, smaller ones by and by.
+  /// Adapts the estimate to larger values at once, to smaller ones gradually.
   private func noteSizes(of lookups: [Lookup]) {
     if lookups.isEmpty { return }
     let bytes = lookups.reduce(0) { $0 + ($1.entry?.value.count ?? 0) }
     valueBytes = max(bytes / lookups.count, valueBytes - valueBytes / 8)
+  }
+}
+
+/// Why a waiting reader is resumed: for exactly one of these reasons, exactly once.
+private enum ReadTurn: Sendable {
+  /// Its look-up is done.
+  case answered(Result<Lookup, StoreError>)
+  /// It is the first reader that waits, and leads the next look-up.
+  case lead
+}
+
+/// The keys that wait for a look-up, by arrival, and the readers of each.
+private struct PendingReads {
+  /// One key of the next look-up. Its first reader may have become the leader, which does not wait.
+  struct Item {
+    let key: Key
+    var readers: [CheckedContinuation<ReadTurn, Never>] = []
+    var hasLeader = false
+
+    /// Readers that wait or lead.
+    var count: Int { readers.count + (hasLeader ? 1 : 0) }
+  }
+
+  private var items: [Item] = []
+  /// The place of each key, counted from the first key that ever waited.
+  private var places: [Key: Int] = [:]
+  /// The place of the first item.
+  private var firstPlace = 0
+  /// Readers, not keys: several may wait for one key.
+  private(set) var count = 0
+
+  var isEmpty: Bool { items.isEmpty }
+
+  /// Adds the key of a leader. It is the first one: without a leader, no reader waits.
+  mutating func appendLeader(_ key: Key) {
+    precondition(items.isEmpty, "A reader becomes the leader only when none waits")
+    places[key] = firstPlace
+    items.append(Item(key: key, hasLeader: true))
+    count += 1
+  }
+
+  /// Adds a reader; those of one key share its look-up.
+  mutating func append(_ key: Key, reader: CheckedContinuation<ReadTurn, Never>) {
+    count += 1
+    if let place = places[key] {
+      items[place - firstPlace].readers.append(reader)
+    } else {
+      places[key] = firstPlace + items.count
+      items.append(Item(key: key, readers: [reader]))
+    }
+  }
+
+  /// Makes the first reader the leader. The caller resumes its continuation.
+  mutating func promoteFirst() -> CheckedContinuation<ReadTurn, Never> {
+    items[0].hasLeader = true
+    return items[0].readers.removeFirst()
+  }
+
+  /// Removes and returns the keys of the next look-up. From now on no reader can join them.
+  mutating func takeBatch(keysMax: Int) -> [Item] {
+    let batch = Array(items.prefix(keysMax))
+    items.removeFirst(batch.count)
+    count -= batch.reduce(0) { $0 + $1.count }
+    firstPlace += batch.count
+    for item in batch { places[item.key] = nil }
+    return batch
   }
 }

@@ -1,9 +1,8 @@
-/// Carries out what clients ask for: reads from the cache first, writes to the database, then the
-/// cache, then the change feed.
+/// Serves the requests of clients: reads come from the cache first; writes go to the database, then
+/// to the cache, then to the change feed.
 ///
-/// One store lives on each event loop and is not `Sendable`: its methods run where their caller
-/// runs, so its state needs no locks. What several loops share is behind the ports and the
-/// registry.
+/// Each event loop has one store, which is not `Sendable`: its methods run where their caller runs,
+/// so its state needs no locks. What the loops share is behind the ports and the registry.
 public final class Store {
   let database: any Database
   let cache: any Cache
@@ -21,7 +20,7 @@ public final class Store {
   private let transactions: TransactionGate
   private var lastAccepted = Timestamp(microseconds: 0)
 
-  /// A store on these ports; `inFlight` is the process's, shared by its loops. `repairs`: other
+  /// A store on these ports. All loops of a process share `inFlight`. `repairs` is set where other
   /// processes read the cache, too.
   public init(
     database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
@@ -48,24 +47,24 @@ public final class Store {
       countMax: limits.transactionsMax, bytesMax: limits.transactionBytesMax)
   }
 
-  /// Writes and reads that wait for a batch, for tests that must know who has arrived.
+  /// Writes and reads that wait for a batch, for tests that wait for their arrival.
   var waiting: (writes: Int, readers: Int) {
     (writes.waiting + patientWrites.waiting, reads.waiting)
   }
 
   // MARK: Reading
 
-  /// What a key holds: by default what the cache says, else the database.
+  /// What a key holds, from the cache, or from the database if the cache does not know it.
   ///
   /// A default read returns every write acknowledged before it, or something newer. With `isFresh`
   /// the database is read, and the answer is linearizable. Errors: `unavailable`, `overloaded`.
   public func get(_ key: Key, isFresh: Bool = false) async throws(StoreError) -> Reading {
     if isFresh {
-      // Leaves the cache alone: without a lease, what was read could cover a newer write whose
-      // cached entry has been evicted meanwhile.
+      // Does not fill the cache: without a lease, what was read could replace a newer write whose
+      // entry has been evicted meanwhile.
       return Reading(entry: try await reads.read(key).entry, source: .database)
     }
-    switch await cache.look(up: key) {
+    switch await cache.find(key) {
     case .hit(.found(let entry)):
       if let expiresAt = entry.metadata.expiresAt, expiresAt <= now() {
         observer.cacheAnswered(.expired)
@@ -82,18 +81,18 @@ public final class Store {
     }
   }
 
-  /// Reads a key that the cache does not know, and fills it in if this reader holds the lease.
+  /// Reads a key that the cache does not know, and fills the cache if this reader has the lease.
   private func load(_ key: Key, lease: Lease?) async throws(StoreError) -> Reading {
     let lookup = try await reads.read(key)
     if let lease { await cache.fill(key, with: lookup, lease: lease) }
     return Reading(entry: lookup.entry, source: .database)
   }
 
-  /// What a key holds, for whoever is to be told that a queued write was applied: the worker that
-  /// has applied it may not have told the cache yet. Errors: `unavailable`, `overloaded`.
+  /// What a key holds, for the answer that a queued write was applied. It also updates the cache,
+  /// which the worker may not have done yet. Errors: `unavailable`, `overloaded`.
   public func readApplied(_ key: Key) async throws(StoreError) -> Lookup {
     let lookup = try await reads.read(key)
-    await publisher.tellCache([CacheUpdate(key: key, lookup: lookup)], committedAs: [])
+    await publisher.updateCache([CacheUpdate(key: key, lookup: lookup)], committedAs: [])
     return lookup
   }
 
@@ -104,8 +103,8 @@ public final class Store {
 
   // MARK: Writing
 
-  /// Carries out a write, in one commit with others of this loop, and returns when it is durable,
-  /// the cache is up to date and its change has been published.
+  /// Writes in one commit with other writes of this loop, and returns when the write is durable, in
+  /// the cache and published.
   ///
   /// Errors: `unavailable` and `overloaded` (nothing was written), `outcomeUnknown`,
   /// `idempotencyInFlight`.
@@ -113,13 +112,14 @@ public final class Store {
     guard let idempotency = write.idempotency else { return try await commit(write) }
     try inFlight.enter(idempotency.name)
     defer { inFlight.leave(idempotency.name) }
-    return try await findOut { () async throws(StoreError) in
+    return try await untilKnown { () async throws(StoreError) in
       try await patientWrites.write(write)
     }
   }
 
-  /// Commits a write with the others that are quick. What may have to wait does so among its like:
-  /// a write whose idempotency key is looked up, and one of a key that somebody else is writing.
+  /// Commits a write in a batch of quick ones. A write that may have to wait goes into a batch of
+  /// patient ones: one with an idempotency key, and one of a key that another transaction is
+  /// writing.
   private func commit(_ write: Write) async throws(StoreError) -> WriteReceipt {
     if contended.contains(write.key, at: .now) { return try await patientWrites.write(write) }
     do throws(StoreError) {
@@ -131,13 +131,13 @@ public final class Store {
     }
   }
 
-  /// Carries out a batch in one transaction, then updates the cache and publishes the last state of
+  /// Executes a batch in one transaction, then updates the cache and publishes the last state of
   /// each key that it wrote. Errors: as `write`.
   public func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
     guard let idempotency = batch.idempotency else { return try await transact(batch) }
     try inFlight.enter(idempotency.name)
     defer { inFlight.leave(idempotency.name) }
-    return try await findOut { () async throws(StoreError) in try await transact(batch) }
+    return try await untilKnown { () async throws(StoreError) in try await transact(batch) }
   }
 
   private func transact(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
@@ -162,13 +162,14 @@ public final class Store {
     return receipt
   }
 
-  /// Carries out a step that has an idempotency key until its outcome is known: the database keeps
-  /// that with the write, so that trying again finds it, or writes for the first time.
-  private func findOut<Result>(
+  /// Repeats a step that has an idempotency key until its outcome is known. The database keeps the
+  /// outcome with the write: another attempt finds it, or writes for the first time.
+  private func untilKnown<Result>(
     _ step: () async throws(StoreError) -> Result
   ) async throws(StoreError) -> Result {
     let unknown: StoreError
-    // From the start: whoever asks has a bound of its own on the whole (`proxy_read_timeout`).
+    // From the start of the request, because a proxy bounds the whole of it
+    // (`proxy_read_timeout`).
     let end = ContinuousClock.now + limits.findOutTime
     do throws(StoreError) {
       return try await step()
@@ -191,16 +192,16 @@ public final class Store {
     throw unknown
   }
 
-  /// Whether accepted writes may wait: what a key holds is then not all that is to come.
+  /// Whether accepted writes may wait: the key may then change without a further request.
   public var keepsQueuedWrites: Bool { queue.keepsWrites }
 
   /// Accepts a write to be applied later, exactly once, if nothing newer has been written by then.
   ///
-  /// Returns when the queue will not lose it any more. Where the queue applies at once, the cache
-  /// is up to date and the change published too. `attempt`: the write has been tried before, with
-  /// an unknown outcome. It is accepted as of then, for it must neither follow what was written
-  /// since nor happen twice. The operation is `owner`'s. Errors: `unavailable`, `overloaded`,
-  /// `idempotencyInFlight`.
+  /// Returns when the queue can't lose the write any more. Where the queue applies it at once, the
+  /// change is in the cache and published, too. `attempt`: the write was tried before, with an
+  /// unknown outcome. It is accepted with the time of that attempt, so that it neither follows
+  /// later writes nor happens twice. The operation belongs to `owner`. Errors: `unavailable`,
+  /// `overloaded`, `idempotencyInFlight`.
   public func submit(
     _ write: Write, after attempt: Attempt? = nil, of owner: OperationOwner = .everybody
   ) async throws(StoreError) -> Submission {
@@ -212,9 +213,9 @@ public final class Store {
     return try await accept(write, attempt, of: owner)
   }
 
-  /// A write that never waited can be superseded all the same: by one of this very moment, or by
-  /// one from before the clock was set back. There is no later write to protect then, so it is
-  /// accepted once more, after the one that stood in its way.
+  /// A write that was applied at once can be superseded all the same: by a write of the same
+  /// microsecond, or by one from before the clock was set back. There is no later write to protect
+  /// then, so that this one is accepted again, after the one that prevented it.
   private func accept(
     _ write: Write, _ attempt: Attempt?, of owner: OperationOwner
   ) async throws(StoreError) -> Submission {
@@ -235,7 +236,7 @@ public final class Store {
   /// How long operations are remembered, in seconds: 24 h.
   private static let operationRetention: Int64 = 86_400
 
-  /// How often a write is accepted once more. Each time another write of its key came before it.
+  /// How often a write is accepted again. Each time, another write of its key was first.
   private static let acceptancesMax = 100
 
   private func enqueue(
@@ -254,19 +255,19 @@ public final class Store {
     return Submission(id: id, receipt: receipt)
   }
 
-  /// The time, but never the same twice: acceptance times order the queued writes of a key, and of
-  /// two with the same time the second would be superseded by the first. Of a write that is tried
-  /// before it is queued, the time when that begins.
+  /// The time, but never the same twice. Acceptance times order the queued writes of a key: of two
+  /// writes with the same time, the first would supersede the second. A write that is tried before
+  /// it is queued has the time when the attempt begins.
   public func acceptance() -> Timestamp {
     let now = now()
     let next = Timestamp(microseconds: lastAccepted.microseconds + 1)
-    // A clock that was set back is followed: what it said before lies ahead of it now.
+    // After a clock was set back, its earlier times lie ahead: the new time is used.
     lastAccepted = next > now.adding(seconds: 1) ? now : max(now, next)
     return lastAccepted
   }
 
-  /// Where an asynchronous write of one of `owners` stands; nil when unknown or older than its
-  /// retention. Where `everybody` is among them, whatever is on record is told.
+  /// The state of an asynchronous write of one of `owners`; nil when unknown or older than its
+  /// retention. `everybody` among the owners permits every record.
   /// Errors: `unavailable`, `overloaded`.
   public func operation(
     _ id: OperationID, ofAny owners: [OperationOwner] = [.everybody]
@@ -274,10 +275,77 @@ public final class Store {
     let acceptedAt = id.acceptedAt(ofAny: owners)
     guard acceptedAt != nil || owners.contains(.everybody) else { return nil }
     if let record = try await database.operation(id) { return record }
-    // Its record is written together with the entry: until then it waits, if it ever was accepted.
+    // The record is written together with the entry. Until then an accepted operation is queued.
     guard queue.keepsWrites, let acceptedAt,
       now() < acceptedAt.adding(seconds: Store.operationRetention)
     else { return nil }
     return OperationRecord(id: id, state: .queued, revision: nil, updatedAt: acceptedAt)
+  }
+}
+
+/// What a read found, and where.
+public struct Reading: Equatable, Sendable {
+  /// The key's live entry; nil if it has none.
+  public let entry: Entry?
+  public let source: Source
+
+  public enum Source: String, Sendable {
+    case cache
+    case database
+  }
+
+  public init(entry: Entry?, source: Source) {
+    self.entry = entry
+    self.source = source
+  }
+}
+
+/// An attempt to write whose outcome is unknown.
+public struct Attempt: Equatable, Sendable {
+  /// When it began: if the write took effect, then after this time.
+  public let startedAt: Timestamp
+  /// The commit that it was part of, if it took effect; nil: the commit has no name, or it is not
+  /// known.
+  public let commit: OutboxID?
+
+  public init(startedAt: Timestamp, commit: OutboxID?) {
+    self.startedAt = startedAt
+    self.commit = commit
+  }
+}
+
+/// A write that was accepted to be applied later.
+public struct Submission: Equatable, Sendable {
+  /// Names the operation at `/operations/{id}`.
+  public let id: OperationID
+  /// Whether the write waits in a queue or has been applied at once.
+  public let receipt: QueueReceipt
+
+  public init(id: OperationID, receipt: QueueReceipt) {
+    self.id = id
+    self.receipt = receipt
+  }
+}
+
+/// Keys that another transaction was writing a moment ago. Writes of these keys have to wait, and
+/// must not delay others.
+struct ContendedKeys {
+  /// How long a key is remembered.
+  static let lifetime = Duration.seconds(2)
+  /// The most keys that are remembered. Others are detected again.
+  static let countMax = 1_000
+
+  private var ends: [Key: ContinuousClock.Instant] = [:]
+
+  /// Whether writes of `key` are likely to wait.
+  func contains(_ key: Key, at now: ContinuousClock.Instant) -> Bool {
+    guard !ends.isEmpty, let end = ends[key] else { return false }
+    return now < end
+  }
+
+  /// A write of `key` had to wait.
+  mutating func insert(_ key: Key, at now: ContinuousClock.Instant) {
+    if ends.count >= Self.countMax { ends = ends.filter { now < $0.value } }
+    if ends.count < Self.countMax { ends[key] = now + Self.lifetime }
   }
 }

@@ -1,28 +1,28 @@
-/// Natural batching of writes: one batch is being committed, the next gathers meanwhile. An idle
-/// store commits at once, a busy one commits ever larger batches.
+/// Natural batching of writes: while one batch is being committed, the next one gathers. An idle
+/// store commits at once, a busy one commits larger batches.
 ///
-/// The work is done by the writers themselves. The first that finds nobody at work leads: it
-/// commits a batch for all who wait, hands on to the first of those who came meanwhile, and tells
-/// the cache and the feed while that one commits. Then it answers those of its batch. A leader
-/// whose task is cancelled carries on, because others depend on it.
+/// The writers do the work themselves. A writer that finds no leader becomes the leader: it commits
+/// a batch for all writers that wait, hands over to the first of those that came meanwhile, and
+/// updates the cache and the feed while that one commits. Then it answers the writers of its batch.
+/// A leader whose task is cancelled continues, because other writers depend on it.
 final class WriteBatcher {
   private let database: any Database
-  /// Whether a commit waits for keys that somebody else is writing.
+  /// Whether a commit waits for keys that another transaction is writing.
   private let isPatient: Bool
   private let publisher: CommitPublisher
   private let limits: StoreLimits
   private let observer: any StoreObserver
   private var pending = PendingWrites()
-  /// Whether somebody leads. When nobody does, nobody waits.
+  /// Whether there is a leader. Without a leader, no writer waits.
   private var isLed = false
   /// The last commit's place in the order of publishing.
   private var lastTurn: PublishingTurn?
-  /// Commits that the cache and the feed are being told of.
+  /// Commits that are being published.
   private var publishing = 0
   /// How long the last commit took, and when it ended.
   private var lastDuration = Duration.zero
   private var lastEnd = ContinuousClock.now
-  /// Writers of the last batch, and those who waited at its end: who may be about to write again.
+  /// The writers of the last batch and those that waited at its end: they may soon write again.
   private var activeWriters = 0
 
   init(
@@ -55,29 +55,31 @@ final class WriteBatcher {
     return try await lead().get()
   }
 
-  /// Carries out the batch whose first write is the leader's own, and hands on.
+  /// Commits and publishes the batch whose first write is the leader's own.
   private func lead() async -> WriteResult {
     await gather()
     let batch = pending.takeBatch(limits: limits)
     let results = await commit(batch.map(\.write))
     await publish(results, of: batch)
     for (follower, result) in zip(batch, results).dropFirst() {
-      // Followers wait from the moment they are pending, so that each has its continuation.
+      // A follower waits from the moment it is pending: it has a continuation.
       follower.continuation!.resume(returning: .answered(result))
     }
     return results[0]
   }
 
-  /// Lets all requests that are runnable in this turn of the loop join. Without it, the first of a
-  /// burst would go alone and the others wait for its commit: batches of 1 and N by turns.
+  /// Lets all requests that are runnable in this turn of the loop join. Otherwise the first one of
+  /// a burst would be committed alone while the others wait: batches of 1 and N by turns.
   ///
-  /// Where commits take long, those who have just been answered are waited for, too, for a fraction
-  /// of that time: the database does much the same work for few writes as for many, and clients
-  /// that write again and again would fall into two halves, each waiting for the other's commit.
+  /// Where commits take long, the leader also waits for the writers that have just been answered,
+  /// for a fraction of that time. The database does nearly the same work for few writes as for
+  /// many, and clients that write all the time would split into two halves, each waiting for the
+  /// other's commit.
   private func gather() async {
     await Task.yield()
     let now = ContinuousClock.now
-    // Who has not come back by then is not about to: a store that was idle does not wait.
+    // A writer that has not come back within the window will not come soon: after a pause, the
+    // store does not wait.
     guard lastDuration >= limits.gatheringLeast, now - lastEnd < limits.gatheringWindow else {
       return
     }
@@ -88,7 +90,7 @@ final class WriteBatcher {
     }
   }
 
-  /// One call of the database: mostly one commit.
+  /// One call of the database, which is one commit in most cases.
   private func commit(_ writes: [Write]) async -> [WriteResult] {
     let bytes = writes.reduce(0) { $0 + $1.weight }
     let start = ContinuousClock.now
@@ -103,8 +105,8 @@ final class WriteBatcher {
     return results
   }
 
-  /// Tells the cache and the feed, while the next batch is committed; but when they can't keep up
-  /// with the commits, the next batch waits for them.
+  /// Updates the cache and the feed while the next batch is committed. When they can't keep up with
+  /// the commits, the next batch waits for them.
   private func publish(_ results: [WriteResult], of batch: [PendingWrite]) async {
     var committed = CommittedChanges()
     for (pending, result) in zip(batch, results) {
@@ -116,14 +118,14 @@ final class WriteBatcher {
     lastTurn = turn
     publishing += 1
     let isAhead = publishing < limits.publishingMax
-    if isAhead { handOn() }
+    if isAhead { handOver() }
     await publisher.publish(committed, in: turn)
     publishing -= 1
-    if !isAhead { handOn() }
+    if !isAhead { handOver() }
   }
 
-  /// Lets the first of those who wait lead the next batch.
-  private func handOn() {
+  /// Makes the first writer that waits the leader of the next batch.
+  private func handOver() {
     if let next = pending.first {
       next.continuation!.resume(returning: .lead)
       next.continuation = nil
@@ -133,7 +135,64 @@ final class WriteBatcher {
   }
 }
 
+/// A write that waits for its batch, and the task that waits for it.
+private final class PendingWrite {
+  let write: Write
+  let weight: Int
+  /// Where its task waits; nil for a leader, which does not wait.
+  var continuation: CheckedContinuation<WriteTurn, Never>?
+
+  init(_ write: Write) {
+    self.write = write
+    weight = write.weight
+  }
+}
+
+/// Why a waiting writer is resumed: for exactly one of these reasons, exactly once.
+private enum WriteTurn: Sendable {
+  /// Its batch is done.
+  case answered(WriteResult)
+  /// It is the first writer that waits, and leads the next batch.
+  case lead
+}
+
+/// The writes that wait for the next batch, by arrival.
+private struct PendingWrites {
+  private var writes: [PendingWrite] = []
+  private(set) var bytes = 0
+
+  var count: Int { writes.count }
+
+  /// The writer that leads the next batch: a leader is first, and so part of its batch.
+  var first: PendingWrite? { writes.first }
+
+  /// Whether a write of `weight` bytes may wait too.
+  func hasRoom(for weight: Int, limits: StoreLimits) -> Bool {
+    count == 0 || (count < limits.pendingWritesMax && bytes + weight <= limits.pendingBytesMax)
+  }
+
+  mutating func append(_ pending: PendingWrite) {
+    bytes += pending.weight
+    writes.append(pending)
+  }
+
+  /// Removes and returns one batch: the oldest writes within the limits, but at least one.
+  mutating func takeBatch(limits: StoreLimits) -> [PendingWrite] {
+    var taken = 0
+    var batchBytes = 0
+    for next in writes.prefix(limits.batchWritesMax) {
+      if taken > 0, batchBytes + next.weight > limits.batchBytesMax { break }
+      taken += 1
+      batchBytes += next.weight
+    }
+    defer {
+      writes.removeFirst(taken)
+      bytes -= batchBytes
+    }
+    return Array(writes.prefix(taken))
+  }
+}
+
 extension Result {
-  /// The error, if it is one.
   var failure: Failure? { if case .failure(let error) = self { error } else { nil } }
 }

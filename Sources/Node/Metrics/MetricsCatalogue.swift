@@ -89,26 +89,6 @@ package enum MetricsCatalogue {
     "kv_store_purged_total",
     "Rows purged: expired entries, and records whose retention was over.")
 
-  // MARK: The embedded database
-
-  package static let embeddedCommits = MetricDescription.counter(
-    "kv_embedded_commits_total", "Transactions that carried out writes.")
-  package static let embeddedCommitSeconds = MetricDescription.counter(
-    "kv_embedded_commit_seconds_total",
-    "Time spent on these transactions, to the end of the fsync.")
-  package static let embeddedCalls = MetricDescription.counter(
-    "kv_embedded_commit_calls_total", "Calls of all event loops that these transactions served.")
-  package static let embeddedRows = MetricDescription.counter(
-    "kv_embedded_rows_written_total", "Writes that these transactions carried out.")
-  package static let embeddedCheckpoints = MetricDescription.counter(
-    "kv_embedded_checkpoints_total", "Times that the write-ahead log was copied into the database.")
-  package static let embeddedCheckpointSeconds = MetricDescription.counter(
-    "kv_embedded_checkpoint_seconds_total", "Time spent on copying the write-ahead log.")
-  package static let embeddedFailures = MetricDescription.counter(
-    "kv_embedded_failures_total", "Errors that SQLite reported.")
-  package static let embeddedQueue = MetricDescription.gauge(
-    "kv_embedded_queue_calls", "Calls that wait for a thread of the database, by kind of work.")
-
   /// All of them; those of the process in the usual sense are `ProcessMetrics.catalogue`.
   package static let all = [
     build, logLinesDropped, isDraining, connectionsOpen, connectionsMax, connectionsAccepted,
@@ -118,7 +98,5 @@ package enum MetricsCatalogue {
     cacheBytesMax, cacheEvictions, readBatchKeys, readBatchReaders, readBatchSeconds,
     writeBatchSize, writtenBytes, writeBatchSeconds, transactionOperations, transactionSeconds,
     storeErrors, storeRefusals, publishFailures, purged,
-    embeddedCommits, embeddedCommitSeconds, embeddedCalls, embeddedRows, embeddedCheckpoints,
-    embeddedCheckpointSeconds, embeddedFailures, embeddedQueue,
   ]
 }

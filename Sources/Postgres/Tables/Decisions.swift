@@ -113,7 +113,7 @@ struct Decisions {
   }
 
   private mutating func carryOut(_ write: Write) -> WriteOutcome {
-    withState(of: write) { [now] in $0.apply(write, at: now) }
+    withState(of: write) { [now] in $0.write(write, at: now) }
   }
 
   private mutating func withState<Result>(

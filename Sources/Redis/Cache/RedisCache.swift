@@ -68,7 +68,7 @@ public actor RedisCache: Cache {
   // MARK: Cache
 
   /// See `Cache`.
-  public func look(up key: Key) async -> CacheAnswer {
+  public func find(_ key: Key) async -> CacheAnswer {
     guard let session = session(reading: key) else {
       metrics.misses.add()
       metrics.bypassed.add()

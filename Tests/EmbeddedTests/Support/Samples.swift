@@ -11,13 +11,12 @@ extension Write {
 }
 
 extension EmbeddedDatabase {
-  /// A key's value.
   func value(_ key: String) async throws -> [UInt8]? {
     try await read([Key(trusted: Array(key.utf8))])[0].entry?.value
   }
 }
 
-/// Whether nothing was written because the database can't.
+/// Whether the database is unavailable, so that nothing was written.
 func isUnavailable(_ error: any Error) -> Bool {
   if case .unavailable? = error as? StoreError { true } else { false }
 }

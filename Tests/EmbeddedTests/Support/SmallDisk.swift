@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A file system of a few kilobytes in memory, mounted for a test. Only root may do that.
 final class SmallDisk {
@@ -22,9 +23,8 @@ final class SmallDisk {
     if isMounted { try? SmallDisk.run("umount", ["-l", folder.path]) }
   }
 
-  /// Lets nobody write any more.
   func makeReadOnly() throws {
-    // A command that another test is starting holds all files of this process open until it runs.
+    // A command that another test starts holds all files of this process open until it runs.
     for _ in 0..<100 where (try? mount(["-o", "remount,ro", folder.path])) != nil { return }
     throw CocoaError(.fileWriteNoPermission)
   }

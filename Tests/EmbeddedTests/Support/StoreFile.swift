@@ -1,7 +1,7 @@
 import Foundation
 import GRDBSQLite
 
-/// The files of an embedded database, looked at and damaged from outside.
+/// The files of an embedded database, read and damaged from outside.
 struct StoreFile {
   let path: String
 
@@ -21,14 +21,13 @@ struct StoreFile {
     else { throw CocoaError(.fileWriteUnknown) }
   }
 
-  /// Starts to read, and goes on until it is told to stop.
+  /// Starts to read a snapshot.
   func openReader() throws -> OutsideReader {
     let reader = OutsideReader(path: path)
     try reader.begin()
     return reader
   }
 
-  /// Writes over a part of the file.
   func overwrite(at offset: Int, with bytes: [UInt8]) throws {
     let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
     defer { try? handle.close() }
@@ -36,15 +35,14 @@ struct StoreFile {
     try handle.write(contentsOf: bytes)
   }
 
-  /// Cuts the file off.
   func truncate(to bytes: Int) throws {
     let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
     defer { try? handle.close() }
     try handle.truncate(atOffset: UInt64(bytes))
   }
 
-  /// Copies what a machine would find after the process was killed now: the database and its log,
-  /// but not the log's index, which is made anew.
+  /// Copies what a process would find if this one were killed now: the database and its log, but
+  /// not the log's index, which is created again.
   func copyAfterCrash(to dataFolder: String) throws {
     try FileManager.default.createDirectory(
       atPath: dataFolder, withIntermediateDirectories: true)
@@ -52,5 +50,26 @@ struct StoreFile {
       try FileManager.default.copyItem(
         atPath: path + suffix, toPath: dataFolder + "/store.sqlite" + suffix)
     }
+  }
+}
+
+/// A connection that keeps a snapshot, as that of another process does.
+final class OutsideReader {
+  private var connection: OpaquePointer?
+  private let path: String
+
+  init(path: String) { self.path = path }
+
+  deinit { close() }
+
+  func begin() throws {
+    guard sqlite3_open(path, &connection) == SQLITE_OK,
+      sqlite3_exec(connection, "BEGIN; SELECT * FROM entries", nil, nil, nil) == SQLITE_OK
+    else { throw CocoaError(.fileReadUnknown) }
+  }
+
+  func close() {
+    sqlite3_close_v2(connection)
+    connection = nil
   }
 }

@@ -31,7 +31,7 @@ struct MetricsTests {
 
   @Test("Names are Prometheus' own: a prefix, a base unit, _total for counters only")
   func conventions() {
-    let all = MetricsCatalogue.all
+    let all = MetricsCatalogue.all + EmbeddedMetrics.catalogue
     #expect(Set(all.map(\.name)).count == all.count)
     for metric in all {
       #expect(metric.name.hasPrefix("kv_"), "\(metric.name)")
@@ -187,8 +187,7 @@ struct MetricsTests {
     let folder = FileManager.default.temporaryDirectory.appending(path: "metrics-\(UUID())")
     defer { try? FileManager.default.removeItem(at: folder) }
     embedded.dataFolder = folder.path
-    let database = try EmbeddedDatabase(embedded)
-    registry.collect { EmbeddedMetrics.samples(of: database.statistics) }
+    let database = try EmbeddedDatabase(embedded, metrics: EmbeddedMetrics(in: registry))
     let state = HTTPServerState()
     ServerMetrics.register(
       in: registry, state: state, configuration: HTTPConfiguration(), log: LogWriter(),
@@ -201,7 +200,7 @@ struct MetricsTests {
     state.startDraining()
     let samples = ServerMetrics.samples(of: cache)
     let text = String(decoding: registry.text(adding: samples), as: UTF8.self)
-    for metric in MetricsCatalogue.all + ProcessMetrics.catalogue {
+    for metric in MetricsCatalogue.all + EmbeddedMetrics.catalogue + ProcessMetrics.catalogue {
       #expect(text.contains("# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name)"))
     }
     for line in [

@@ -7,7 +7,7 @@ final class InMemoryCache: Cache, Sendable {
     var lookups: [Key: Lookup] = [:]
     var leases: [Key: UInt64] = [:]
     var lastToken: UInt64 = 0
-    /// The newest revision that was dropped: nothing older of a missing key may be kept.
+    /// The newest revision that was evicted: nothing older of a missing key may be kept.
     var floor = Revision.none
     var hits = 0
     var misses = 0
@@ -16,7 +16,7 @@ final class InMemoryCache: Cache, Sendable {
 
   private let state = Mutex(State())
 
-  func look(up key: Key) async -> CacheAnswer {
+  func find(_ key: Key) async -> CacheAnswer {
     state.withLock { state in
       if let lookup = state.lookups[key] {
         state.hits += 1
@@ -62,7 +62,7 @@ final class InMemoryCache: Cache, Sendable {
     }
   }
 
-  /// Forgets a key, as if to make room.
+  /// Evicts a key, as if to make room.
   func evict(_ key: Key) {
     state.withLock { state in
       guard let dropped = state.lookups.removeValue(forKey: key) else { return }
@@ -71,12 +71,12 @@ final class InMemoryCache: Cache, Sendable {
     }
   }
 
-  /// Forgets every key, as if to make room.
+  /// Evicts every key, as if to make room.
   func evictAll() {
     for key in state.withLock({ Array($0.lookups.keys) }) { evict(key) }
   }
 
-  /// Takes away every lease, as time does with those whose reader never came back.
+  /// Ends every lease, as time does.
   func endLeases() {
     state.withLock { $0.leases = [:] }
   }

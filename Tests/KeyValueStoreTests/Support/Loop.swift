@@ -1,8 +1,9 @@
 import KeyValueStore
+import TestSupport
 
 @testable import class KeyValueStore.Store
 
-/// A store on an actor of its own, as an event loop has it, and everything behind it.
+/// A store on an actor of its own, as on an event loop, and everything behind it.
 actor Loop {
   nonisolated let backing: Backing
   private let store: Store
@@ -43,12 +44,12 @@ actor Loop {
     }
   }
 
-  /// Returns once so many writes wait for a batch.
+  /// Returns once `count` writes wait for a batch.
   func until(writesWaiting count: Int) async {
     while store.waiting.writes != count { await Task.yield() }
   }
 
-  /// Returns once so many readers wait for a look-up.
+  /// Returns once `count` readers wait for a look-up.
   func until(readersWaiting count: Int) async {
     while store.waiting.readers != count { await Task.yield() }
   }
@@ -88,4 +89,22 @@ actor Loop {
   func health() async -> StoreHealth { await store.health() }
 
   func cacheStatistics() async -> CacheStatistics { await store.cacheStatistics() }
+}
+
+/// The adapters behind the stores of one process, under a test's control.
+struct Backing: Sendable {
+  let clock: TestClock
+  let database: GatedDatabase
+  let cache = GatedCache()
+  let feed = RecordingFeed()
+  let queue: ScriptedQueue
+  let observer = RecordingObserver()
+  let inFlight = IdempotencyRegistry()
+
+  init() {
+    let clock = TestClock()
+    self.clock = clock
+    database = GatedDatabase(InMemoryDatabase(now: { clock.now }))
+    queue = ScriptedQueue(database: database)
+  }
 }

@@ -1,11 +1,9 @@
 import KeyValueStore
 
-/// A key of these characters.
 func key(_ text: String) -> Key {
   Key(trusted: Array(text.utf8))
 }
 
-/// A put of text.
 func put(
   _ name: String, _ value: String = "value", timeToLive: Int64? = nil,
   condition: Condition = .none, idempotency: IdempotencyKey? = nil
@@ -16,7 +14,6 @@ func put(
     condition: condition, idempotency: idempotency)
 }
 
-/// A delete.
 func delete(
   _ name: String, condition: Condition = .none, idempotency: IdempotencyKey? = nil
 ) -> Write {
@@ -24,7 +21,6 @@ func delete(
 }
 
 extension WriteReceipt {
-  /// What a put stored.
   var stored: Metadata? {
     if case .stored(let metadata) = outcome { metadata } else { nil }
   }
@@ -40,5 +36,4 @@ extension Lookup {
   var text: String? { entry.map { String(decoding: $0.value, as: UTF8.self) } }
 }
 
-/// An error of a database that is away.
 let databaseAway = StoreError.unavailable(cause: "no database", retryAfter: 2)

@@ -1,7 +1,7 @@
 import KeyValueStore
 import Synchronization
 
-/// A queue that keeps, applies at once, or refuses, as the test says.
+/// A queue that keeps writes, applies them at once, or refuses them, as the test says.
 final class ScriptedQueue: WriteQueue, Sendable {
   enum Script: Sendable {
     case keeps
