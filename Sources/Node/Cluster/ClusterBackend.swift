@@ -24,12 +24,16 @@ package struct ClusterBackend: Backend {
   private let loops: [EventLoop]
 
   /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
-  package init(_ configuration: ClusterConfiguration, loops: [EventLoop], logger: Logger) throws {
+  package init(
+    _ configuration: ClusterConfiguration, loops: [EventLoop], registry: MetricsRegistry,
+    logger: Logger
+  ) throws {
     self.loops = loops
     let published = PublishedChanges()
     databases = try loops.map {
       try PostgresDatabase(
-        configuration.database, loop: $0, published: published, logger: logger)
+        configuration.database, loop: $0, published: published,
+        metrics: PostgresMetrics(in: registry), logger: logger)
     }
     let master = RedisMaster(configuration.cache)
     self.master = master
@@ -93,7 +97,6 @@ package struct ClusterBackend: Backend {
   package func samples() async -> [MetricSample] {
     var samples = ClusterMetrics.samples(of: master.totals)
     samples += await ClusterMetrics.samples(of: watch, master: master)
-    for database in databases { samples += ClusterMetrics.samples(of: database.statistics) }
     samples += ClusterMetrics.samples(unconfirmed: publisher.outstanding.writes)
     samples.append(ClusterMetrics.sample(stalls: publisher.stalls, of: "publisher"))
     samples.append(ClusterMetrics.sample(stalls: watcher.stalls, of: "watcher"))
