@@ -1,9 +1,9 @@
 internal import EventLoop
 public import KeyValueStore
 
-// What is decided here, between reading rows under lock and writing them back: batches, queued
-// writes, writes with an idempotency key or an uncommon condition, several writes of one key, and
-// expiry.
+// Transactions that read rows under lock, decide in Swift, and write the rows back: for batches,
+// queued writes, writes with an idempotency key or an uncommon condition, several writes of one
+// key, and expiry.
 extension PostgresDatabase {
   /// See `Database`. Errors: `unavailable`, `overloaded`, `outcomeUnknown`, `rejected`.
   public func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
@@ -20,8 +20,8 @@ extension PostgresDatabase {
     return BatchReceipt(outcome: receipt.outcome, isReplayed: receipt.isReplayed, outbox: id)
   }
 
-  /// Writes that no statement decides, or that wait for others: in one transaction; or in one for
-  /// each half, if one of them is to blame that it fails. Nothing is tried again after `end`.
+  /// Makes writes that no statement decides, or that wait for locks: in one transaction; or in one
+  /// for each half, if it fails because of one of the writes. Nothing is tried again after `end`.
   func decide(
     each writes: [Write], until end: ContinuousClock.Instant
   ) async -> [WriteResult] {
@@ -35,7 +35,8 @@ extension PostgresDatabase {
     guard failure.isOfOne, keys.count > 1, ContinuousClock.now < end else {
       return writes.map { _ in .failure(failure) }
     }
-    // Both at once: who waits for a lock is not waited for. Those of a key stay together.
+    // Both halves at once: neither waits while the other waits for a lock. The writes of a key stay
+    // together.
     let middle = keys[keys.count / 2]
     let (first, second) = (writes.filter { $0.key < middle }, writes.filter { $0.key >= middle })
     async let others = decide(each: second, until: end)
@@ -59,8 +60,8 @@ extension PostgresDatabase {
   }
 
   /// See `Database`. One transaction; or one for each half, if the database takes too long for it
-  /// or somebody else holds a key of it. Errors: `unavailable`, `overloaded`, `outcomeUnknown`;
-  /// `rejected` if one of the writes can never be applied: then none was.
+  /// or another session holds one of its keys. Errors: `unavailable`, `overloaded`,
+  /// `outcomeUnknown`; `rejected` if one of the writes can never be applied: then none was.
   public func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
     guard !queued.isEmpty else { return [] }
     var scope = Transaction.Scope()
@@ -84,7 +85,7 @@ extension PostgresDatabase {
     return try await applyHalves(of: queued, keys: scope.keys.sorted())
   }
 
-  /// The second half has its turn whatever became of the first, unless both are of one key, whose
+  /// The second half is applied even if the first has failed, unless both are of one key, whose
   /// writes keep their order.
   private func applyHalves(
     of queued: [QueuedWrite], keys: [Key]
@@ -115,11 +116,8 @@ extension PostgresDatabase {
   /// See `Database`. Errors: `unavailable`, `overloaded`, `outcomeUnknown`.
   public func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
     let now = try await readClock()
-    let results = try await query { Purging.expired(by: now, limit: limit) }
-    let found = results.flatMap { rows in
-      (0..<rows.count).map { Purging.expired(rows, $0) }
-    }
-    var keys = found.sorted { $0.at < $1.at }.prefix(limit).map(\.key)
+    let found = try await readApart(Purging.expired(by: now, limit: limit)).joined()
+    var keys = found.sorted { $0.expiresAt < $1.expiresAt }.prefix(limit).map(\.key)
     while !keys.isEmpty {
       var scope = Transaction.Scope()
       scope.keys = Set(keys)
@@ -130,24 +128,24 @@ extension PostgresDatabase {
         return OutboxBatch(id: id, changes: changes)
       } catch {
         guard case .tooSlow = error, keys.count > 1 else { throw error }
-        // Any half: one of them lacks the key that somebody else holds.
+        // A random half: with luck it lacks the key that another session holds.
         keys = Array(keys.shuffled().prefix(keys.count / 2))
       }
     }
     return OutboxBatch(id: nil, changes: [])
   }
 
-  /// Runs a transaction until it ends without a conflict, or the deadline has passed. Returns what
-  /// was decided, and what settles its changes, if there are any.
+  /// Tries a transaction until it ends without a conflict, or the deadline has passed. Returns what
+  /// was decided, and the name of its changes, if there are any.
   ///
-  /// `isDivisible`: whoever calls makes do with less at a time (`tooSlow`), rather than wait for
-  /// somebody who holds one of the keys.
+  /// `isDivisible`: the caller can do less at a time (`tooSlow`), and does so rather than wait for
+  /// another session that holds one of the keys.
   private func decide<Result>(
     _ scope: Transaction.Scope, isDivisible: Bool = false, reading batch: Batch? = nil,
     _ body: (inout Decisions) -> Result
   ) async throws(StoreError) -> (Result, OutboxID?) {
     var scope = scope
-    // Many rows at once are in others' way more often than one, and in theirs.
+    // A transaction on many rows conflicts with others more often than one on a single row.
     let patience = batch == nil ? configuration.deadline : configuration.batchDeadline
     let end = ContinuousClock.now + patience
     var retrying = Retrying(within: patience)
@@ -158,7 +156,7 @@ extension PostgresDatabase {
       do throws(ExchangeError) {
         loan = try await pool.lendForTransaction(waiting: patience - configuration.deadline)
       } catch {
-        throw failed(unwritten(error))
+        throw unwritten(error)
       }
       let transaction = Transaction(
         pool: pool, connection: loan.connection, retentionSeconds: configuration.retentionSeconds,
@@ -190,5 +188,97 @@ extension PostgresDatabase {
         try await pause(&retrying, after: unwritten(error))
       }
     }
+  }
+}
+
+/// A transaction that reads rows under lock, has them decided here, and writes them back: two round
+/// trips, or three with values. It needs a connection of its own.
+private final class Transaction {
+  /// What to lock and to read.
+  struct Scope {
+    var keys: Set<Key> = []
+    var names: Set<String> = []
+    var operations: Set<OperationID> = []
+    /// Commits that may have made already the writes that are to be decided.
+    var commits: Set<OutboxID> = []
+    /// Whether everything has to happen at one moment.
+    ///
+    /// The locks ensure that as long as each key has a row: one that was read, or one that is
+    /// inserted while no other transaction has inserted it. A decision that rests on a row that
+    /// does not exist, and is not inserted either, has nothing to lock: it takes a serializable
+    /// transaction. In those, servers tell transactions apart by pages and spans, not by rows, and
+    /// abort many that have nothing to do with each other.
+    var isAtomic = false
+    var isSerializable = false
+  }
+
+  private let pool: Pool
+  private let connection: Connection
+  private let retentionSeconds: Int64
+  /// How long an exchange may take.
+  private let deadline: Duration
+  /// Whether COMMIT has been sent: from then on only its answer tells whether it took place.
+  private(set) var isCommitting = false
+
+  init(pool: Pool, connection: Connection, retentionSeconds: Int64, deadline: Duration) {
+    self.pool = pool
+    self.deadline = deadline
+    self.connection = connection
+    self.retentionSeconds = retentionSeconds
+  }
+
+  /// Begins, and locks the rows of `scope` that exist.
+  func begin(_ scope: Scope) async throws(ExchangeError) -> Decisions {
+    let isolation = scope.isSerializable ? "SERIALIZABLE" : "READ COMMITTED"
+    var statements = [Statement("BEGIN ISOLATION LEVEL \(isolation)")]
+    let states = statements.add(Entries.lock(scope.keys.sorted()))
+    let kept =
+      scope.names.isEmpty ? nil : statements.add(Records.lockOutcomes(named: scope.names.sorted()))
+    // Behind the locks of their keys, so that none of these commits can take place any more.
+    let commits =
+      scope.commits.isEmpty ? nil : statements.add(Outbox.commits(Array(scope.commits)))
+    let ids = scope.operations.sorted { $0.text < $1.text }
+    let records = ids.isEmpty ? nil : statements.add(Records.operations(ids))
+    // Behind the locks: what other transactions wrote before them is older than this time.
+    let now = statements.add(SQL.clockReading)
+    let least = pool.clock.now
+    let results = try await pool.exchange(on: connection, statements, within: deadline)
+    let time = now.rows(in: results)[0]
+    pool.clock.hear(time, least: least)
+    return Decisions(
+      now: Timestamp(microseconds: time), retentionSeconds: retentionSeconds,
+      states: states.rows(in: results), kept: kept?.rows(in: results) ?? [],
+      records: records?.rows(in: results).compactMap { $0 } ?? [],
+      commits: commits?.rows(in: results) ?? [])
+  }
+
+  /// The values of keys that are locked.
+  func values(of keys: [Key]) async throws(ExchangeError) -> [(key: Key, value: [UInt8])] {
+    let query = Entries.values(keys)
+    let results = try await pool.exchange(on: connection, [query.statement], within: deadline)
+    return Array(query.rows(of: results[0]))
+  }
+
+  /// Writes back what was decided, and commits.
+  func commit(_ decisions: Decisions, outbox id: OutboxID) async throws(ExchangeError) {
+    isCommitting = !decisions.isEmpty
+    let statements = decisions.statements(outbox: id)
+    _ = try await pool.exchange(
+      on: connection, statements + [Statement("COMMIT")], within: deadline)
+  }
+}
+
+/// Where the rows of a query are among the results of an exchange.
+private struct Answer<Row> {
+  let query: Query<Row>
+  let index: Int
+
+  func rows(in results: [ResultSet]) -> [Row] { Array(query.rows(of: results[index])) }
+}
+
+extension [Statement] {
+  fileprivate mutating func add<Row>(_ query: Query<Row>) -> Answer<Row> {
+    append(query.statement)
+    return Answer(query: query, index: count - 1)
   }
 }

@@ -1,23 +1,22 @@
 internal import EventLoop
 public import KeyValueStore
 
-// Look-ups, lists, records, health. What takes too long is cancelled, and made smaller.
+// Look-ups, lists, records, health. A read that takes too long is cancelled, and made smaller.
 extension PostgresDatabase {
   /// See `Database`. Errors: `unavailable`, `overloaded`, `tooSlow`.
   public func read(_ keys: [Key]) async throws(StoreError) -> [Lookup] {
     guard !keys.isEmpty else { return [] }
     let isDivisible = keys.count > 1
-    let rows = try await look(isDivisible: isDivisible) { LookUp.statement(keys) }
-    if keys.count == 1, rows.count == 1, case .small(let lookup) = LookUp.row(rows, 0).found {
+    let rows = try await readShared(Entries.lookUp(keys), isDivisible: isDivisible)
+    if keys.count == 1, let row = rows.first, case .small(let lookup) = row.content {
       return [lookup]
     }
     var found: [Key: Lookup] = [:]
     found.reserveCapacity(rows.count)
     var large: [Metadata] = []
-    for row in 0..<rows.count {
-      let (key, content) = LookUp.row(rows, row)
-      switch content {
-      case .small(let lookup): found[key] = lookup
+    for row in rows {
+      switch row.content {
+      case .small(let lookup): found[row.key] = lookup
       case .large(let metadata): large.append(metadata)
       }
     }
@@ -25,35 +24,30 @@ extension PostgresDatabase {
       var bytes = 0
       let end = large.firstIndex { metadata in
         bytes += metadata.size
-        return bytes > LookUp.bytesMax
+        return bytes > Entries.bytesMax
       }
       let part = large.prefix(max(end ?? large.count, 1))
       large.removeFirst(part.count)
-      let rows = try await look(isDivisible: isDivisible) {
-        LookUp.statement(part.map(\.key), valueBytesMax: .max)
-      }
-      for row in 0..<rows.count {
-        let (key, content) = LookUp.row(rows, row)
-        if case .small(let lookup) = content { found[key] = lookup }
+      let query = Entries.lookUp(part.map(\.key), valueBytesMax: .max)
+      for row in try await readShared(query, isDivisible: isDivisible) {
+        if case .small(let lookup) = row.content { found[row.key] = lookup }
       }
     }
     return keys.map { found[$0] ?? .absent(.none) }
   }
 
-  /// See `Database`. A page that takes too long becomes a much shorter one, once: the door waits
-  /// for a read for 5 s, and takes a server that needs more for a dead one. Errors: `unavailable`,
-  /// `overloaded`, `tooSlow`.
+  /// See `Database`. A page that takes too long becomes a much shorter one, once: the proxy in
+  /// front of this server waits 5 s for a read, and then takes the server for dead. Errors:
+  /// `unavailable`, `overloaded`, `tooSlow`.
   public func list(_ request: PageRequest) async throws(StoreError) -> Page {
     var entriesMax = request.entriesMax
     let end = ContinuousClock.now + configuration.deadline * 3 / 2
     while true {
       do throws(StoreError) {
-        let rows = try await query { [Listing.statement(request, entriesMax: entriesMax)] }[0]
+        let rows = try await readApart([Entries.page(request, entriesMax: entriesMax)])[0]
         var items: [Page.Item] = []
-        for row in 0..<min(rows.count, entriesMax) {
-          guard let item = Listing.item(rows, row, includesValues: request.includesValues) else {
-            break
-          }
+        for item in rows.prefix(entriesMax) {
+          if request.includesValues, item.value == nil { break }
           items.append(item)
         }
         return Page(items: items, hasMore: rows.count > items.count)
@@ -67,21 +61,23 @@ extension PostgresDatabase {
   /// See `Database`. Errors: `unavailable`, `overloaded`.
   public func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
     let age = configuration.retentionSeconds * 1_000_000
-    let rows = try await look { Operations.records([id], within: age) }
-    return rows.count == 0 ? nil : Operations.record(rows, 0)
+    return try await readShared(Records.operations([id], within: age)).first ?? nil
   }
 
-  /// See `Database`. Whether it takes writes is asked where writes go; after one was refused for
-  /// want of space or because the server only reads, by a write that is undone. Errors:
-  /// `unavailable`.
+  /// The time by the database's clock, in µs since 1970. Errors: `unavailable`, `overloaded`.
+  func readClock() async throws(StoreError) -> Int64 {
+    try await readApart([SQL.clockReading])[0][0]
+  }
+
+  // MARK: Health
+
+  /// See `Database`. Asks on the writing connection whether the server takes writes. If it has
+  /// refused one for want of space, or because it was read-only, tries a write and undoes it.
+  /// Errors: `unavailable`.
   public func checkHealth() async throws(StoreError) {
     do throws(ExchangeError) {
       let (connection, _) = try await pool.writer()
-      let rows = try await pool.exchange(
-        on: connection,
-        [Statement("SELECT current_setting('transaction_read_only'), max(version) FROM migrations")]
-      )[0]
-      if rows.text(0, 0) == "on" {
+      if try await pool.exchange(on: connection, Self.isReadOnly).first == true {
         throw ExchangeError.notSent("the server takes no writes: it is read-only")
       }
       guard let trouble = writingTrouble else { return }
@@ -90,9 +86,14 @@ extension PostgresDatabase {
       }
       noteWriting(trouble: nil)
     } catch {
-      throw failed(unwritten(error))
+      throw unwritten(error)
     }
   }
+
+  /// Reads a table, too: a server that has lost its tables is not healthy.
+  private static let isReadOnly = Query(
+    "SELECT current_setting('transaction_read_only'), max(version) FROM migrations"
+  ) { $0.text(0) == "on" }
 
   /// Tries a write, and undoes it.
   private func canWrite() async throws(ExchangeError) -> Bool {
@@ -115,24 +116,27 @@ extension PostgresDatabase {
     }
   }
 
-  /// Reads on the connection that all look-ups share; again if the connection was lost, as reading
-  /// twice does no harm.
-  private func look(
-    isDivisible: Bool = false, _ make: () -> Statement
-  ) async throws(StoreError) -> ResultSet {
+  // MARK: Attempts
+
+  /// Reads on the connection that all look-ups share; again if the connection was lost, because
+  /// reading twice does no harm.
+  private func readShared<Row>(
+    _ query: Query<Row>, isDivisible: Bool = false
+  ) async throws(StoreError) -> Rows<Row> {
     try await retryingReads(isDivisible: isDivisible) { () async throws(ExchangeError) in
-      try await pool.exchange(on: try await pool.reader(), [make()])[0]
+      try await pool.exchange(on: try await pool.reader(), query)
     }
   }
 
-  /// Asks what may take long on a connection of its own; again if the connection was lost.
-  func query(_ make: () -> [Statement]) async throws(StoreError) -> [ResultSet] {
+  /// Reads on a connection of the call's own, for queries that may take long; again if the
+  /// connection was lost. Returns the rows of each query.
+  func readApart<Row>(_ queries: [Query<Row>]) async throws(StoreError) -> [Rows<Row>] {
     try await retryingReads { () async throws(ExchangeError) in
       let loan = try await pool.lendForQuery()
       do throws(ExchangeError) {
-        let results = try await pool.exchange(on: loan.connection, make())
+        let results = try await pool.exchange(on: loan.connection, queries.map(\.statement))
         await pool.takeBack(loan, isClean: true)
-        return results
+        return zip(queries, results).map { $0.rows(of: $1) }
       } catch {
         await pool.takeBack(loan, isClean: true)
         throw error
@@ -140,8 +144,8 @@ extension PostgresDatabase {
     }
   }
 
-  /// `isDivisible`: whoever calls makes do with less at a time (`tooSlow`), rather than wait for
-  /// somebody who is writing a row.
+  /// `isDivisible`: the caller can ask for less at a time (`tooSlow`), and does so rather than wait
+  /// for another session that is writing one of the rows.
   private func retryingReads<Result>(
     isDivisible: Bool = false, _ body: () async throws(ExchangeError) -> Result
   ) async throws(StoreError) -> Result {
@@ -151,15 +155,10 @@ extension PostgresDatabase {
         return try await body()
       } catch {
         guard error.isWorthReadingAgain, !(isDivisible && error.isLockTimeout) else {
-          throw failed(unwritten(error))
+          throw unwritten(error)
         }
         try await pause(&retrying, after: unwritten(error))
       }
     }
-  }
-
-  /// What the database's clock says, in µs since 1970. Errors: `unavailable`, `overloaded`.
-  func readClock() async throws(StoreError) -> Int64 {
-    try await query { [Statement("SELECT \(SQL.now)")] }[0].number(0, 0)
   }
 }

@@ -1,20 +1,22 @@
+internal import Basics
 internal import EventLoop
 public import KeyValueStore
 
-// Writes: each kind of them in one statement and one commit.
+// Writes: all of one kind in one statement and one commit.
 extension PostgresDatabase {
-  /// See `Database`. Each write that could not be carried out has its own error: `unavailable`,
-  /// `overloaded`, `outcomeUnknown`, `tooSlow`, `rejected`.
+  /// See `Database`. Each write that fails has its own error: `unavailable`, `overloaded`,
+  /// `outcomeUnknown`, `tooSlow`, `rejected`.
   public func write(each writes: [Write], isPatient: Bool) async -> [WriteResult] {
-    // Who is patient waits on a connection of his own: behind each other, all would.
+    // A patient call waits for locks on a connection of its own: on a shared one, all calls behind
+    // it would wait, too.
     if isPatient { return await decide(each: writes, until: .now + configuration.deadline) }
     let parts = WriteParts(writes)
-    if let part = parts.only { return await carryOut(part, of: writes) }
+    if let part = parts.only { return await write(part, of: writes) }
     var results = [WriteResult?](repeating: nil, count: writes.count)
     await withTaskGroup(of: WrittenPart.self) { group in
       for part in parts.all {
         group.addTask {
-          WrittenPart(places: part.places, results: await self.carryOut(part, of: writes))
+          WrittenPart(places: part.places, results: await self.write(part, of: writes))
         }
       }
       for await part in group {
@@ -24,21 +26,21 @@ extension PostgresDatabase {
     return results.map { $0! }
   }
 
-  /// Some writes of a call, and what became of them.
+  /// Some writes of a call, and their results.
   private struct WrittenPart: Sendable {
     let places: [Int]
     let results: [WriteResult]
   }
 
-  private func carryOut(_ part: WriteParts.Part, of writes: [Write]) async -> [WriteResult] {
+  private func write(_ part: WriteParts.Part, of writes: [Write]) async -> [WriteResult] {
     let writes = part.places.count == writes.count ? writes : part.places.map { writes[$0] }
     guard let kind = part.kind else {
       return await decide(each: writes, until: .now + configuration.deadline)
     }
     var results = [WriteResult?](repeating: nil, count: writes.count)
     // Mostly one piece: see `bulkMax`.
-    await carryOut(
-      kind, writes, pieces: Self.pieces(of: Self.groupedByKey(writes), size: bulkMax), &results)
+    await writeInPieces(
+      kind, writes, Self.pieces(of: Self.groupedByKey(writes), size: bulkMax), &results)
     return results.map { $0! }
   }
 
@@ -59,16 +61,20 @@ extension PostgresDatabase {
     return groups
   }
 
-  /// A statement that waited for a lock is repeated in so many pieces: after a few of them the
-  /// locked key is alone, and what is none of its business was carried out with the first.
+  /// The least value of `bulkMax`.
+  private static let bulkMin = 16
+
+  /// A statement that failed because of one of its writes is repeated in this many pieces. After a
+  /// few rounds the write at fault is alone, and most others were made in the first round.
   private static let piecesOfBulk = 8
 
-  /// Carries out writes at places that are grouped by key, piece after piece. One that is to blame,
-  /// because the server refuses it or its key is locked, fails alone: its piece is cut, and comes
-  /// again behind the others, which must not wait for it. When many are, there is no time to find
-  /// each of them: after the deadline what is left is `tooSlow`.
-  private func carryOut(
-    _ kind: BulkWrites.Kind, _ writes: [Write], pieces: [[[Int]]], _ results: inout [WriteResult?]
+  /// Makes writes, one piece of them after the other; a piece holds the places of writes, grouped
+  /// by key. A write at fault, because the server refuses it or its key is locked, fails alone: its
+  /// piece is cut into smaller ones, which are tried again behind the others, so that these do not
+  /// wait for it. If many are at fault there is no time to find each of them: after the deadline
+  /// the remaining writes are `tooSlow`.
+  private func writeInPieces(
+    _ kind: BulkWrites.Kind, _ writes: [Write], _ pieces: [[[Int]]], _ results: inout [WriteResult?]
   ) async {
     let end = ContinuousClock.now + configuration.deadline
     var waiting = pieces
@@ -81,7 +87,7 @@ extension PostgresDatabase {
         if isCut, ContinuousClock.now >= end {
           throw .tooSlow(cause: "database: many keys are being written by others")
         }
-        try await carryOutAtOnce(kind, writes, piece, &results)
+        try await writePiece(kind, writes, piece, &results)
       } catch {
         let left = piece.filter { results[$0[0]] == nil }
         if error.isOfOne, left.count > 1, ContinuousClock.now < end {
@@ -100,26 +106,26 @@ extension PostgresDatabase {
     }
   }
 
-  private func carryOutAtOnce(
+  /// Makes the writes of one piece, in one statement.
+  private func writePiece(
     _ kind: BulkWrites.Kind, _ writes: [Write], _ groups: [[Int]], _ results: inout [WriteResult?]
   ) async throws(StoreError) {
     var groups = groups
     var retrying = Retrying(within: configuration.deadline)
     while true {
-      let (rows, id) = try await persist { ticket in
-        BulkWrites.statement(
+      let (rows, id) = try await commit { ticket in
+        BulkWrites.query(
           kind, groups.map { places in places.map { writes[$0] } }, validUntil: ticket.validUntil,
           as: ticket.outbox)
       }
       var found = 0
-      for row in 0..<rows.count {
-        // Both are in the order of the keys, mostly.
-        let key = BulkWrites.key(rows, row)
-        if found >= groups.count || writes[groups[found][0]].key != key {
-          found = groups.firstIndex { writes[$0[0]].key == key }!
+      for row in rows {
+        // Mostly, rows and groups are both in the order of the keys.
+        if found >= groups.count || writes[groups[found][0]].key != row.key {
+          found = groups.firstIndex { writes[$0[0]].key == row.key }!
         }
         for (steps, place) in groups[found].reversed().enumerated() {
-          let outcome = BulkWrites.outcome(rows, row, of: writes[place], steps: Int64(steps))
+          let outcome = row.outcome(of: writes[place], steps: Int64(steps))
           results[place] = .success(WriteReceipt(outcome: outcome, outbox: id))
         }
         found += 1
@@ -130,7 +136,8 @@ extension PostgresDatabase {
         groups.removeAll { results[$0[0]] != nil }
       }
       if groups.isEmpty { return }
-      // They came too late for the database: its clock was set. Or a row has changed since.
+      // The writes came too late for the database, because its clock was set, or a row has changed
+      // since.
       await pool.readClocks()
       try await pause(
         &retrying,
@@ -138,8 +145,7 @@ extension PostgresDatabase {
     }
   }
 
-  /// Finds out why writes were not carried out; leaves alone those for which nothing speaks
-  /// against it now.
+  /// Finds out why writes were not made. Those whose condition holds now get no result.
   private func explain(
     _ places: [Int], of writes: [Write], _ results: inout [WriteResult?]
   ) async {
@@ -162,17 +168,17 @@ extension PostgresDatabase {
     }
   }
 
-  /// What a statement that commits by itself is given.
-  struct Ticket {
+  /// What an attempt at a statement that commits by itself depends on.
+  private struct Ticket {
     /// Until when it may take effect, by the database's clock.
     let validUntil: Int64
     let outbox: OutboxID
   }
 
-  /// Sends a statement that commits by itself until it is carried out, or the deadline has passed.
-  private func persist(
-    _ make: (Ticket) -> Statement
-  ) async throws(StoreError) -> (ResultSet, OutboxID) {
+  /// Sends a statement that commits by itself until it succeeds, or the deadline has passed.
+  private func commit(
+    _ make: (Ticket) -> Query<BulkWrites.Written>
+  ) async throws(StoreError) -> (Rows<BulkWrites.Written>, OutboxID) {
     var retrying = Retrying(within: configuration.deadline)
     while true {
       let start = ContinuousClock.now
@@ -180,24 +186,24 @@ extension PostgresDatabase {
       do throws(ExchangeError) {
         let (connection, clock) = try await pool.writer()
         let ticket = Ticket(
-          validUntil: clock + configuration.writeValidity / .microseconds(1),
+          validUntil: clock + configuration.writeValidity.microseconds,
           outbox: Outbox.makeID(at: clock))
         commit = ticket.outbox
         let least = pool.clock.now
-        let results = try await pool.exchange(on: connection, [make(ticket)])
+        let rows = try await pool.exchange(on: connection, make(ticket))
         noteWriting(trouble: nil)
-        if let time = BulkWrites.time(results[0]) {
+        if let time = rows.first?.updatedAt.microseconds {
           pool.clock.hear(time, least: least)
           pool.writersClock.hear(time, least: clock)
         }
         if bulkMax < Self.bulkMost { bulkMax = min(bulkMax * 2, Self.bulkMost) }
-        return (results[0], ticket.outbox)
+        return (rows, ticket.outbox)
       } catch {
         guard error.isConflict(inTransaction: false) else {
           if error.isOverrun { bulkMax = max(bulkMax / 2, Self.bulkMin) }
           throw await failure(error, mayBeCommitted: true, as: commit, since: start)
         }
-        // To wait for a lock is for the patient: see `write`.
+        // Only a patient call waits for a lock: see `write(each:isPatient:)`.
         if error.isLockTimeout { throw unwritten(error) }
         try await pause(&retrying, after: unwritten(error))
       }
@@ -206,7 +212,7 @@ extension PostgresDatabase {
 }
 
 extension StoreError {
-  /// Whether one of several writes may be to blame, and nothing was written.
+  /// Whether nothing was written, and one of several writes may be at fault.
   var isOfOne: Bool {
     switch self {
     case .rejected, .tooSlow: true
@@ -215,19 +221,19 @@ extension StoreError {
   }
 }
 
-/// The writes of a call by how they are carried out, as places in it.
-struct WriteParts {
+/// The writes of a call, as places in it, by the way in which they are made.
+private struct WriteParts {
   /// Writes that share a statement or a transaction.
   struct Part: Sendable {
-    /// Nil: it takes `Decisions`.
+    /// Nil: they take `Decisions`.
     let kind: BulkWrites.Kind?
     var places: [Int]
   }
 
   private(set) var all: [Part] = []
 
-  /// A write goes into a statement where that can decide it and the key's others of the call, if
-  /// there are any: that is, if all of them are puts without a condition.
+  /// A write goes into a statement if that can decide it. If the call has several writes of a key,
+  /// a statement decides them only if all of them are puts without a condition.
   init(_ writes: [Write]) {
     var kinds: [Key: BulkWrites.Kind?] = [:]
     kinds.reserveCapacity(writes.count)
@@ -246,6 +252,6 @@ struct WriteParts {
     }
   }
 
-  /// The only part; nil: there are several.
+  /// The part, if there is only one.
   var only: Part? { all.count == 1 ? all[0] : nil }
 }

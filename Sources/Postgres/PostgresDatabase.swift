@@ -1,11 +1,13 @@
+internal import Basics
 public import EventLoop
 public import KeyValueStore
 public import Logging
+internal import Observability
 
 /// Entries in CockroachDB or PostgreSQL, through the connections of one event loop.
 ///
-/// Most writes are decided by the statement that carries them out, which commits by itself. What no
-/// statement can decide is read under lock, decided here and written back: see `Decisions`.
+/// Most writes are decided by the statement that makes them, which commits by itself. For what no
+/// statement can decide, rows are read under lock, decided here and written back: see `Decisions`.
 public actor PostgresDatabase: SharedDatabase {
   /// The loop that everything here runs on.
   public nonisolated let loop: EventLoop
@@ -15,34 +17,35 @@ public actor PostgresDatabase: SharedDatabase {
   let configuration: PostgresConfiguration
   let pool: Pool
   let published: PublishedChanges
-  nonisolated let counters = PostgresCounters()
+  nonisolated let metrics: PostgresMetrics
   /// Why the server takes no writes, as far as is known.
-  var writingTrouble: String?
-  /// Writes in one statement. Halved whenever one takes too long, and doubled again by and by.
+  private(set) var writingTrouble: String?
+  /// The most writes in one statement. Halved whenever a statement takes too long, and doubled
+  /// again step by step.
   var bulkMax = PostgresDatabase.bulkMost
-  /// From when on the outbox is searched.
+  /// From which time on the outbox is searched.
   var outboxFloor = OutboxFloor()
-  /// From when on repairs of the cache are searched.
+  /// From which time on the requests to repair the cache are searched.
   var repairFloor = OutboxFloor()
 
   static let bulkMost = 1_000
-  static let bulkMin = 16
 
-  /// A database that connects once it runs. `published` is the process's. Throws when the URL can't
-  /// be read.
+  /// A database that connects once it runs. `published` is shared by the loops of the process.
+  /// Throws if the URL can't be read.
   public init(
     _ configuration: PostgresConfiguration, loop: EventLoop, published: PublishedChanges,
-    logger: Logger
+    metrics: PostgresMetrics, logger: Logger
   ) throws(PostgresURLError) {
     try configuration.check()
     self.configuration = configuration
     self.loop = loop
     self.published = published
-    pool = Pool(configuration, loop: loop, counters: counters, logger: logger)
+    self.metrics = metrics
+    pool = Pool(configuration, loop: loop, metrics: metrics, logger: logger)
   }
 
   /// Keeps connections, on the loop, until the task is cancelled; then closes them. Tables are
-  /// brought up to date first. While the database is away, calls fail and connecting goes on.
+  /// brought up to date first. While the database is away, calls fail and connecting continues.
   public func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.pool.run() }
@@ -51,15 +54,17 @@ public actor PostgresDatabase: SharedDatabase {
     }
   }
 
-  /// What the database's clock says now, as far as it is known here: it may be a little later
-  /// there, but not earlier. Nil: nothing was heard of it yet. For any thread; costs no exchange.
+  /// What the database's clock says now, as far as it is known here: the clock itself may be a
+  /// little ahead of it, but not behind. Nil: no reading has arrived yet. For any thread; costs no
+  /// exchange.
   public nonisolated var clock: Timestamp? {
     pool.clock.now.map { Timestamp(microseconds: $0) }
   }
+}
 
-  /// What the connections have done; for any thread.
-  public nonisolated var statistics: PostgresStatistics { counters.snapshot }
+// MARK: - Migrating
 
+extension PostgresDatabase {
   /// Brings the tables up to date, waiting `duration` for a database that is away; returns how many
   /// migrations were missing. The loop must be running.
   public static func migrate(
@@ -86,17 +91,18 @@ public actor PostgresDatabase: SharedDatabase {
     } catch {
       throw .rejected(cause: "KV_DATABASE_URL: \(error)")
     }
-    let end = ContinuousClock.now + duration
-    var backoff = Backoff()
+    var retrying = Retrying(within: duration)
     while true {
+      let failure: ExchangeError
       do throws(ExchangeError) {
         return try await migrate(configuration, &connector, loop: loop)
       } catch {
-        guard ContinuousClock.now < end else {
-          throw .unavailable(cause: error.cause, retryAfter: 1)
-        }
+        failure = error
       }
-      try? await Task.sleep(for: backoff.next())
+      guard let pause = retrying.next() else {
+        throw .unavailable(cause: failure.cause, retryAfter: 1)
+      }
+      try? await Task.sleep(for: pause)
     }
   }
 
@@ -123,21 +129,15 @@ public actor PostgresDatabase: SharedDatabase {
 // MARK: - Failures
 
 extension PostgresDatabase {
-  /// Counts a call that fails.
-  func failed(_ error: StoreError) -> StoreError {
-    counters.count { $0.failures += 1 }
-    return error
-  }
-
-  /// Waits before a call's next attempt; throws `failure` when there is no time for one.
+  /// Waits before the next attempt of a call; throws `failure` if there is no time for one.
   func pause(
     _ retrying: inout Retrying, after failure: StoreError
   ) async throws(StoreError) {
-    guard let wait = retrying.next() else { throw failed(failure) }
+    guard let wait = retrying.next() else { throw failure }
     await loop.pause(for: wait)
   }
 
-  /// What an error means to somebody for whom nothing was written.
+  /// What an error means to a caller for whom nothing was written.
   func unwritten(_ error: ExchangeError) -> StoreError {
     if error.isOverrun || error.isLockTimeout {
       return .tooSlow(cause: "database: \(error.cause)")
@@ -151,18 +151,15 @@ extension PostgresDatabase {
   /// What a failed write that was sent at `start` means. `mayBeCommitted`: its last statement
   /// commits, as `commit`.
   ///
-  /// That the outcome is unknown is told only when the write can't take effect any more: then it is
-  /// sure to come before whatever is written instead.
+  /// An unknown outcome is reported only when the write can no longer take effect: then it is sure
+  /// to come before any write that replaces it.
   func failure(
     _ error: ExchangeError, mayBeCommitted: Bool, as commit: OutboxID? = nil,
     since start: ContinuousClock.Instant
   ) async -> StoreError {
     noteWriting(trouble: error)
-    guard mayBeCommitted, error.leavesOutcomeUnknown else { return failed(unwritten(error)) }
-    counters.count {
-      $0.failures += 1
-      $0.unknownOutcomes += 1
-    }
+    guard mayBeCommitted, error.leavesOutcomeUnknown else { return unwritten(error) }
+    metrics.unknownOutcomes.add()
     if case .lost = error {
       let end = start + configuration.writeValidity + configuration.clockSkewMax
       let left = end - ContinuousClock.now
@@ -178,4 +175,27 @@ extension PostgresDatabase {
       writingTrouble = message
     }
   }
+}
+
+/// The pauses between attempts: none before the second one, then those of a `Backoff`.
+struct Pauses {
+  private var backoff: Backoff?
+
+  mutating func next() -> Duration {
+    if let pause = backoff?.next() { return pause }
+    backoff = Backoff(first: .milliseconds(50), longest: .seconds(1))
+    return .zero
+  }
+}
+
+/// The attempts of one call.
+struct Retrying {
+  private let end: ContinuousClock.Instant
+  private var pauses = Pauses()
+
+  /// Attempts begin within `duration` from now.
+  init(within duration: Duration) { end = .now + duration }
+
+  /// How long to wait before the next attempt; nil: there is no time for one.
+  mutating func next() -> Duration? { ContinuousClock.now < end ? pauses.next() : nil }
 }

@@ -1,11 +1,12 @@
 import KeyValueStore
-import Postgres
 import StoreContracts
 import TestServices
 import Testing
 
+@testable import Postgres
+
 extension OnAnyDatabase {
-  /// Whose clock may be set, while this machine's stays as it is.
+  /// The database's clock may be set, while the clock of this machine stays as it is.
   @Suite("Clocks")
   struct ClockTests {
     private func onClock(
@@ -22,7 +23,7 @@ extension OnAnyDatabase {
       try target.drop()
     }
 
-    @Test("A node knows the database's clock by every answer, and is never ahead of it")
+    @Test("A node learns the database's clock with every answer, and is never ahead of it")
     func heard() async throws {
       try await onClock { target, database in
         for step in [0, 3_600, -600] as [Int64] {
@@ -30,7 +31,7 @@ extension OnAnyDatabase {
           let receipt = try await database.write([.put("k")])[0]
           let known = try #require(database.clock)
           guard case .stored(let metadata) = receipt.outcome else { continue }
-          // What is accepted now comes after what was written before.
+          // A write that is accepted now comes after those that were made before.
           let time = try target.now()
           #expect(metadata.updatedAt <= known && known <= time)
           try target.advance(seconds: step)
@@ -44,7 +45,7 @@ extension OnAnyDatabase {
       }
     }
 
-    @Test("A node that has nothing to do hears of the database's clock all the same")
+    @Test("An idle node follows the database's clock, too")
     func idle() async throws {
       try await onClock { target, database in
         _ = try await database.write([.put("k")])
@@ -58,5 +59,42 @@ extension OnAnyDatabase {
         }
       }
     }
+  }
+}
+
+@Suite("The database's clock, as a node knows it")
+struct DatabaseClockTests {
+  private static let hour: Int64 = 3_600_000_000
+  private let clock = DatabaseClock()
+
+  /// Whether it says `time`, give or take the time that the test itself takes.
+  private func says(_ time: Int64) -> Bool {
+    guard let now = clock.now else { return false }
+    return now >= time && now < time + Self.hour
+  }
+
+  @Test("It says nothing before the first reading")
+  func nothing() {
+    #expect(clock.now == nil && clock.isSilent(for: .seconds(1)))
+    clock.hear(5 * Self.hour, least: nil)
+    #expect(says(5 * Self.hour) && !clock.isSilent(for: .seconds(3_600)))
+  }
+
+  @Test("Of several readings, the one that was on its way for the shortest time counts")
+  func shortest() {
+    clock.hear(10 * Self.hour, least: nil)
+    // Sent when the clock said ten, and answered two hours later: both readings are correct.
+    clock.hear(12 * Self.hour, least: 10 * Self.hour)
+    #expect(says(12 * Self.hour))
+    // Sent at ten, too, and answered before the last one, but it arrives only now.
+    clock.hear(11 * Self.hour, least: 10 * Self.hour)
+    #expect(says(12 * Self.hour))
+  }
+
+  @Test("A clock that was set back is followed")
+  func setBack() {
+    clock.hear(10 * Self.hour, least: nil)
+    clock.hear(4 * Self.hour, least: 10 * Self.hour)
+    #expect(says(4 * Self.hour))
   }
 }

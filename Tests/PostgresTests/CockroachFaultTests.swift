@@ -1,21 +1,23 @@
 import KeyValueStore
-import Postgres
+import Observability
 import StoreContracts
 import Synchronization
 import TestServices
 import Testing
 
+@testable import Postgres
+
 extension OnCockroach {
-  /// What CockroachDB does to transactions and statements that PostgreSQL seldom does.
+  /// What CockroachDB does to transactions and statements, and PostgreSQL seldom does.
   @Suite("Faults of CockroachDB")
   struct CockroachFaultTests {
-    /// What was told of each key: stored, refused, or unknown (nil).
+    /// What clients were told of each key: stored, refused, or unknown (nil).
     private final class Ledger: Sendable {
       let outcomes = Mutex<[String: Bool?]>([:])
       let cancelled = Atomic(0)
     }
 
-    @Test("What is deleted of tables that are used as queues is collected after ten minutes")
+    @Test("Deleted rows of tables that are used as queues are collected after ten minutes")
     func collection() async throws {
       let target = try TestDatabase(on: try #require(SharedServer.current), isFresh: true)
       let node = try Node(target.url)
@@ -46,7 +48,7 @@ extension OnCockroach {
       ]
       #expect(failures.allSatisfy { $0?.isUnavailable == true }, "\(failures)")
       #expect(ContinuousClock.now - start < .seconds(10))
-      #expect(node.database.statistics.retries > 4)
+      #expect(node.database.metrics.conflicts.value > 4)
       let lookups = try await calm.database.read(["a", "b", "c"].map { Key($0) })
       #expect(lookups.allSatisfy { $0.entry == nil })
       #expect(try await calm.database.operation(queued.id) == nil)
@@ -57,7 +59,7 @@ extension OnCockroach {
       try target.drop()
     }
 
-    @Test("Whatever is cancelled meanwhile, the acknowledged is there and the refused is not")
+    @Test("Whatever is cancelled meanwhile, acknowledged writes are there and refused ones are not")
     func cancelledQueries() async throws {
       let target = try TestDatabase(on: try #require(SharedServer.current), isFresh: true)
       let node = try Node(target.url, loops: 2)
@@ -87,7 +89,7 @@ extension OnCockroach {
         }
         group.addTask {
           while !Task.isCancelled {
-            // One that has ended meanwhile can't be cancelled: that is no failure here.
+            // A statement that has ended meanwhile can't be cancelled: that is no failure here.
             let count = try? target.admin.run(
               """
               CANCEL QUERIES IF EXISTS SELECT query_id FROM [SHOW CLUSTER QUERIES]

@@ -1,6 +1,7 @@
 import EventLoop
 import Foundation
 import KeyValueStore
+import Observability
 import StoreContracts
 import TestServices
 import Testing
@@ -26,7 +27,7 @@ extension OnAnyDatabase {
       try target.drop()
     }
 
-    @Test("Tables of release 0.1 are brought along, with what it has left to be published")
+    @Test("Tables of release 0.1 are migrated, with the changes that it has left to be published")
     func oldTables() async throws {
       let target = try TestDatabase(on: try #require(SharedServer.current), isFresh: true)
       for statement in [Migrations.table] + Migrations.steps[0] { try target.admin.run(statement) }
@@ -63,7 +64,7 @@ extension OnAnyDatabase {
       try target.drop()
     }
 
-    @Test("Connections whose time is over are replaced, and nobody notices")
+    @Test("Connections at the end of their lifetime are replaced, and no call fails")
     func lifetimes() async throws {
       let target = try TestDatabase(on: try #require(SharedServer.current))
       let node = try Node(target.url) { $0.lifetime = .milliseconds(10)...(.milliseconds(50)) }
@@ -78,11 +79,100 @@ extension OnAnyDatabase {
             Batch(operations: [.get(Key(key)), .write(.put(key))], isAtomic: true))
         }
       }
-      #expect(database.statistics.failures == 0)
-      #expect(database.statistics.connectionsOpened > 10)
-      #expect(database.statistics.connectionsOpen <= 7)
+      #expect(database.metrics.connects.value > 10)
+      #expect(database.metrics.connections.value <= 7)
       await node.close()
       try target.drop()
     }
+
+    @Test("The metrics of all loops are exported, and add up")
+    func metrics() async throws {
+      let target = try TestDatabase(on: try #require(SharedServer.current))
+      let node = try Node(target.url, loops: 2)
+      _ = try await node.database.write([.put("k")])
+      func text() -> String { String(decoding: node.registry.text(), as: UTF8.self) }
+      for metric in PostgresMetrics.catalogue {
+        #expect(text().contains("# TYPE \(metric.name) \(metric.kind.rawValue)\n"))
+      }
+      try Polling.wait(for: "all connections of both loops") {
+        text().contains("\nkv_database_connections 14\n")
+      }
+      #expect(!text().contains("\nkv_database_connects_total 0\n"))
+      await node.close()
+      #expect(text().contains("\nkv_database_connections 0\n"))
+      try target.drop()
+    }
+  }
+}
+
+@Suite("No call waits for a connection for ever")
+struct LaneTests {
+  @Test("Calls that wait for a lane get it in the order of arrival, or fail in time")
+  @MainActor
+  func group() async throws {
+    let lanes = LaneGroup(count: 1, waitingMax: 2)
+    #expect(try await lanes.take() == 0)
+    let first = Task { @MainActor in try? await lanes.take() }
+    let second = Task { @MainActor in try? await lanes.take() }
+    while lanes.waitingCount < 2 { await Task.yield() }
+    // There is no room for a third.
+    await #expect(throws: ExchangeError.self) { try await lanes.take() }
+    lanes.dismissWaiters(since: .now - .seconds(600))
+    #expect(lanes.waitingCount == 2)
+    lanes.giveBack(0)
+    #expect(await first.value == 0)
+    lanes.dismissWaiters(since: .now)
+    #expect(await second.value == nil)
+  }
+
+  @Test("A call that waits for a connection that is not made fails in time")
+  @MainActor
+  func connecting() async throws {
+    let lane = Lane()
+    let waiter = Task { @MainActor in (try? await lane.wait()) == nil }
+    while lane.waitingCount == 0 { await Task.yield() }
+    lane.dismissWaiters(since: .now)
+    #expect(await waiter.value)
+  }
+}
+
+@Suite("Repeated statements are prepared")
+struct PreparedStatementsTests {
+  @Test("The second time, under a name of its own, and by the name from then on")
+  func repeated() {
+    var statements = PreparedStatements()
+    statements.isAllowed = true
+    #expect(statements.way(of: "a") == .unnamed)
+    #expect(statements.way(of: "b") == .unnamed)
+    #expect(statements.way(of: "a") == .prepare("kv0"))
+    #expect(statements.way(of: "a") == .unnamed, "it may fail yet")
+    statements.ended("a", isPrepared: true)
+    #expect(statements.way(of: "a") == .named("kv0"))
+    #expect(statements.way(of: "b") == .prepare("kv1"))
+  }
+
+  @Test("Preparing that failed is tried again")
+  func failed() {
+    var statements = PreparedStatements()
+    statements.isAllowed = true
+    _ = statements.way(of: "a")
+    #expect(statements.way(of: "a") == .prepare("kv0"))
+    statements.ended("a", isPrepared: false)
+    #expect(statements.way(of: "a") == .prepare("kv0"))
+  }
+
+  @Test("Behind a pooler nothing is prepared")
+  func pooled() {
+    var statements = PreparedStatements()
+    for _ in 0..<3 { #expect(statements.way(of: "a") == .unnamed) }
+  }
+
+  @Test("The number of texts that are remembered is bounded")
+  func bounded() {
+    var statements = PreparedStatements()
+    statements.isAllowed = true
+    for number in 0..<1_000 { _ = statements.way(of: "\(number)") }
+    #expect(statements.way(of: "999") == .unnamed)
+    #expect(statements.way(of: "0") == .prepare("kv0"))
   }
 }

@@ -1,20 +1,23 @@
 import KeyValueStore
-import Postgres
+import Observability
 import StoreContracts
 import Synchronization
 import TestServices
 import Testing
 
+@testable import Postgres
+
 extension OnPostgres {
   /// Servers that die, hang and come back.
   @Suite("Faults")
   struct FaultTests {
-    /// What is acknowledged reaches the operating system, which outlives the server here.
+    /// What this server acknowledges has reached the operating system, which outlives the server
+    /// here.
     private func makeServer() throws -> PostgresServer {
       try PostgresServer(settings: ["synchronous_commit": "on"])
     }
 
-    /// What a client was told of each key.
+    /// What clients were told of each key.
     private final class Ledger: Sendable {
       let stored = Mutex<Set<String>>([])
       let refused = Mutex<Set<String>>([])
@@ -22,7 +25,7 @@ extension OnPostgres {
       let isOver = Atomic<Bool>(false)
     }
 
-    /// Writes keys of its own on each loop until told to stop.
+    /// Writes new keys on each loop until `isOver`.
     private func load(
       _ node: Node, ledger: Ledger
     ) async throws {
@@ -45,7 +48,7 @@ extension OnPostgres {
             switch error {
             case .unavailable:
               ledger.refused.withLock { $0.formUnion(keys) }
-              // Fails at once: asking all the time would only fill the ledger.
+              // Such calls fail at once: without a pause they would only fill the ledger.
               Polling.pause()
             case .outcomeUnknown: ledger.unknown.withLock { $0.formUnion(keys) }
             default: Issue.record("\(error)")
@@ -56,7 +59,7 @@ extension OnPostgres {
     }
 
     @Test(
-      "Under faults the acknowledged is there, the refused is not",
+      "Under faults acknowledged writes are there, and refused ones are not",
       arguments: ["kill", "stop", "pause"])
     func outcomes(_ fault: String) async throws {
       let server = try makeServer()
@@ -77,7 +80,7 @@ extension OnPostgres {
             try server.start()
           default:
             server.pause()
-            // Until somebody has noticed.
+            // Until a client has noticed.
             try Polling.wait(for: "refusal") {
               ledger.unknown.withLock { !$0.isEmpty }
             }
@@ -104,7 +107,7 @@ extension OnPostgres {
       await node.close()
     }
 
-    /// Waits until more has been acknowledged than now.
+    /// Waits until 100 more keys have been acknowledged.
     private func progress(of ledger: Ledger) async throws {
       let count = ledger.stored.withLock { $0.count }
       try Polling.wait(for: "progress") { ledger.stored.withLock { $0.count } > count + 100 }
@@ -133,11 +136,11 @@ extension OnPostgres {
       #expect(ContinuousClock.now - second < .milliseconds(500))
       server.resume()
       try await recovered(database)
-      #expect(node.database.statistics.timeouts >= 1)
+      #expect(node.database.metrics.connectionFailures.value >= 1)
       await node.close()
     }
 
-    @Test("A node starts while its database is away, refuses meanwhile, and finds it by itself")
+    @Test("A node starts without its database, refuses calls meanwhile, and connects by itself")
     func lateDatabase() async throws {
       let server = try makeServer()
       defer { server.remove() }
@@ -152,22 +155,22 @@ extension OnPostgres {
       await node.close()
     }
 
-    @Test("An idle connection that the server ends is replaced before anybody needs it")
+    @Test("An idle connection that the server ends is replaced before a call needs it")
     func idle() async throws {
       let server = try makeServer()
       defer { server.remove() }
       let node = try Node(server.url())
       _ = try await node.database.write([.put("k")])
-      // To write, to look keys up, for transactions, for what may take long.
+      // One that writes, one that looks keys up, those for transactions, those for long queries.
       let all = 2 + 3 + 2
-      try Polling.wait(for: "connections") { node.database.statistics.connectionsOpen == all }
-      let opened = node.database.statistics.connectionsOpened
+      try Polling.wait(for: "connections") { node.database.metrics.connections.value == all }
+      let opened = node.database.metrics.connects.value
       let admin = try AdminConnection(server.url())
       try admin.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
       try Polling.wait(for: "new connections") {
-        node.database.statistics.connectionsOpened >= opened + all
-          && node.database.statistics.connectionsOpen == all
+        node.database.metrics.connects.value >= opened + UInt64(all)
+          && node.database.metrics.connections.value == all
       }
       _ = try await node.database.write([.put("k")])
       await node.close()

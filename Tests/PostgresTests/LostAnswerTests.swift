@@ -6,10 +6,10 @@ import TestServices
 import Testing
 
 extension OnAnyDatabase {
-  /// What was committed, and nobody was told so.
+  /// Commits whose answer was lost.
   @Suite("Lost answers")
   struct LostAnswerTests {
-    /// A database behind a relay, and a node that reaches it only so.
+    /// A database behind a relay, and a node that reaches it only through the relay.
     private func onLossyDatabase(
       _ body: (TestDatabase, LossyRelay, PostgresDatabase) async throws -> Void
     ) async throws {
@@ -45,7 +45,7 @@ extension OnAnyDatabase {
       return try #require(commit)
     }
 
-    /// Tries until the database has been found again, on whichever connection.
+    /// Tries until the database is connected again.
     private func served<Result>(
       _ call: () async throws(StoreError) -> Result
     ) async throws -> Result {
@@ -89,7 +89,7 @@ extension OnAnyDatabase {
       }
     }
 
-    @Test("What was written after a write whose answer was lost is not undone by it")
+    @Test("A write whose answer was lost does not undo a later one when it is queued again")
     func notUndone() async throws {
       try await onLossyDatabase { target, relay, database in
         let start = try #require(database.clock)
@@ -104,7 +104,7 @@ extension OnAnyDatabase {
           let applied = try await served { () async throws(StoreError) in
             try await database.apply([copy])[0]
           }
-          // Without the name of the commit nobody knows that it was this one.
+          // Without the name of the commit it can't be known that it was this write.
           #expect(applied.record.state == (attempt == nil ? .superseded : .applied))
         }
         let entry = try #require(

@@ -24,7 +24,7 @@ extension OnAnyDatabase {
       try target.drop()
     }
 
-    @Test("A key that somebody else holds fails alone and soon; then it waits by itself")
+    @Test("A write of a held key fails alone and soon; a patient call waits for it by itself")
     func heldKey() async throws {
       try await holding("k50") { database, holder, _ in
         let start = ContinuousClock.now
@@ -37,11 +37,11 @@ extension OnAnyDatabase {
           case .failure(let error): Issue.record("\(number): \(error)")
           }
         }
-        // Far from the deadline of each write, had all of them waited for the key.
+        // Far less than if each write had waited for the key until its deadline.
         #expect(ContinuousClock.now - start < .seconds(5))
         async let patient = database.write(
           each: [.put("k50", "2"), .put("k51", "3")], isPatient: true)
-        // Behind the patient ones, were they on one connection.
+        // It would wait behind the patient ones if they shared a connection.
         _ = try await database.write(each: [.put("k52", "3")], isPatient: false)[0].get()
         try holder.run("COMMIT")
         for result in await patient { _ = try result.get() }
@@ -51,7 +51,7 @@ extension OnAnyDatabase {
       }
     }
 
-    @Test("However many keys somebody else holds, nobody waits for each of them in turn")
+    @Test("However many keys are held, no call waits for each of them in turn")
     func manyHeldKeys() async throws {
       try await holding("k50") { database, holder, _ in
         try holder.run("UPDATE entries SET version = version")
@@ -60,7 +60,7 @@ extension OnAnyDatabase {
           let writes = (0..<100).map { Write.put("k\($0)", "2") }
           let results = await database.write(each: writes, isPatient: isPatient)
           #expect(results.allSatisfy { (try? $0.get()) == nil })
-          // A quarter of a second for each would be 25.
+          // A quarter of a second for each would be 25 s.
           #expect(ContinuousClock.now - start < .seconds(12))
         }
         let start = ContinuousClock.now
@@ -71,7 +71,7 @@ extension OnAnyDatabase {
       }
     }
 
-    @Test("Of a batch all is applied but the writes of a held key; they are when it is free again")
+    @Test("All queued writes are applied but those of a held key, which are once it is free")
     func heldWhileApplying() async throws {
       try await holding("k50") { database, holder, held in
         let queued = (0..<100).map {
@@ -94,7 +94,7 @@ extension OnAnyDatabase {
       }
     }
 
-    @Test("Expired entries are purged though somebody else holds one of them")
+    @Test("Expired entries are purged though another session holds one of them")
     func heldWhilePurging() async throws {
       let target = try TestDatabase(on: try #require(SharedServer.current))
       let node = try Node(target.url)
@@ -118,7 +118,7 @@ extension OnAnyDatabase {
       try target.drop()
     }
 
-    @Test("What is being written by somebody else holds up no reader of other keys")
+    @Test("A key that another session is writing delays no reader of other keys")
     func heldWhileReading() async throws {
       try await holding("k50") { database, holder, _ in
         try holder.run("UPDATE entries SET version = 7 WHERE key = 'k50'::BYTEA")
@@ -196,7 +196,7 @@ extension OnPostgres {
       }
     }
 
-    @Test("What is not known of one statement is known of the others")
+    @Test("If the outcome of one statement is unknown, those of the others are known")
     func unknown() async throws {
       try await refusingBad("40003") { database in
         let results = await database.write(

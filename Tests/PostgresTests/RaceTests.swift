@@ -1,8 +1,11 @@
 import KeyValueStore
-import Postgres
+import Observability
 import StoreContracts
 import TestServices
+import TestSupport
 import Testing
+
+@testable import Postgres
 
 extension OnAnyDatabase {
   @Suite("Nodes that write at once")
@@ -12,7 +15,7 @@ extension OnAnyDatabase {
       _ body: (TestDatabase, [PostgresDatabase]) async throws -> Void
     ) async throws {
       let target = try TestDatabase(on: try #require(SharedServer.current))
-      // Who gets through is asked here, not how soon.
+      // These tests are about who gets through, not about how soon.
       let nodes = try (0..<2).map { _ in
         try Node(target.url, loops: 2) {
           $0.deadline = .seconds(20)
@@ -52,7 +55,7 @@ extension OnAnyDatabase {
       }
     }
 
-    @Test("A request that arrives at several nodes at once is carried out once")
+    @Test("A request that arrives at several nodes at once is executed once")
     func idempotency() async throws {
       try await onTwoNodes { _, databases in
         for round in 0..<10 {
@@ -71,7 +74,7 @@ extension OnAnyDatabase {
       }
     }
 
-    @Test("Different requests under one name, at once on several nodes: one is carried out")
+    @Test("Of different requests under one name, at once on several nodes, one is executed")
     func idempotencyMismatch() async throws {
       try await onTwoNodes { _, databases in
         let stored = Tally()
@@ -92,7 +95,7 @@ extension OnAnyDatabase {
         let now = try target.now()
         let seed = UInt64.random(in: 0...UInt64.max)
         try await concurrently(8) { number in
-          var random = Xorshift(seed: seed &+ UInt64(number))
+          var random = SeededGenerator(seed: seed &+ UInt64(number))
           let database = databases[number % 4]
           for round in 0..<25 {
             let keys = (0..<40).map { "k\($0)" }.shuffled(using: &random).prefix(20)
@@ -122,12 +125,12 @@ extension OnAnyDatabase {
       }
     }
 
-    @Test("Batches of keys that have nothing to do with each other are not in each other's way")
+    @Test("Batches of different keys do not conflict")
     func disjointBatches() async throws {
       try await onTwoNodes { _, databases in
         try await concurrently(8) { number in
           for round in 0..<5 {
-            // Neighbours in the index, as those of clients who share a prefix are.
+            // Neighbours in the index, as keys that share a prefix are.
             let operations = (0..<200).map {
               Batch.Operation.write(.put("\($0)-\(number)-\(round)"))
             }
@@ -139,9 +142,9 @@ extension OnAnyDatabase {
             }
           }
         }
-        // CockroachDB may push a transaction behind others, and begin it anew.
+        // CockroachDB may push a transaction behind others and restart it.
         guard SharedServer.current is PostgresServer else { return }
-        #expect(databases.map(\.statistics.retries) == [0, 0, 0, 0])
+        #expect(databases.map { $0.metrics.conflicts.value } == [0, 0, 0, 0])
       }
     }
 
@@ -191,25 +194,11 @@ extension OnAnyDatabase {
 }
 
 /// A write of any kind.
-private func randomWrite(_ key: String, using random: inout Xorshift) -> Write {
+private func randomWrite(_ key: String, using random: inout SeededGenerator) -> Write {
   switch Int.random(in: 0..<6, using: &random) {
   case 0: .delete(key)
   case 1: .put(key, condition: Condition(ifNoneMatch: .any))
   case 2: .put(key, condition: Condition(ifMatch: .any))
   default: .put(key, timeToLive: Bool.random(using: &random) ? 1 : nil)
-  }
-}
-
-/// Random numbers that a seed brings back.
-private struct Xorshift: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed | 1 }
-
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
   }
 }

@@ -1,14 +1,16 @@
 import KeyValueStore
-import Postgres
+import Observability
 import StoreContracts
 import TestServices
 import Testing
 
+@testable import Postgres
+
 extension OnPostgres {
   @Suite("What the server refuses")
   struct RefusalTests {
-    /// A database whose table refuses the first writes with an error of `state`. What a sequence
-    /// has counted stays counted when the transaction is undone.
+    /// A database whose table refuses the first writes with an error of `state`. They are counted
+    /// by a sequence, whose value stays when a transaction is rolled back.
     private func refusing(
       _ state: String, times: Int, on table: String = "outbox_batches",
       when event: String = "INSERT",
@@ -51,12 +53,12 @@ extension OnPostgres {
         }
         let entry = try await database.read([Key("k")])[0].entry
         #expect(entry?.metadata.version == 1)
-        #expect(node.database.statistics.retries == 3)
+        #expect(node.database.metrics.conflicts.value == 3)
         #expect(try target.admin.number("SELECT count(*) FROM outbox_batches") == 2)
       }
     }
 
-    @Test("One that never ends is given up within the deadline, and nothing was written")
+    @Test("A conflict that never ends is given up within the deadline, and nothing was written")
     func contention() async throws {
       try await refusing("40001", times: 1_000_000) { _, node async throws in
         let start = ContinuousClock.now
@@ -80,7 +82,7 @@ extension OnPostgres {
       }
     }
 
-    @Test("What the server can never hold is rejected, and the connection goes on")
+    @Test("A value that the server can never hold is rejected, and the connection stays open")
     func rejected() async throws {
       try await refusing("40001", times: 0) { _, node async throws in
         let error = await failure { () async throws(StoreError) in
@@ -88,7 +90,7 @@ extension OnPostgres {
         }
         #expect(error?.isRejected == true)
         #expect(try await node.database.write([.put("k")]).count == 1)
-        #expect(node.database.statistics.connectionsOpened <= 7)
+        #expect(node.database.metrics.connects.value <= 7)
       }
     }
 
@@ -103,14 +105,14 @@ extension OnPostgres {
         }
         #expect(error?.isRejected == true)
         #expect(ContinuousClock.now - start < .seconds(2))
-        #expect(node.database.statistics.rejections == 1)
+        #expect(node.database.metrics.rejections.value == 1)
         #expect(try target.admin.number("SELECT last_value FROM attempts") == 1)
-        // The connection goes on, as it is not to blame.
+        // The connection stays open: it is not at fault.
         #expect(try await node.database.read([Key("first")])[0].entry != nil)
       }
     }
 
-    @Test("What is to be settled is given back when that fails")
+    @Test("Commits are settled later when settling them fails")
     func givenBack() async throws {
       try await refusing("22000", times: 2, on: "outbox_batches", when: "DELETE") {
         target, node async throws in
@@ -123,7 +125,7 @@ extension OnPostgres {
       }
     }
 
-    @Test("A server without room to write is not healthy, and is again once there is room")
+    @Test("A server without room to write is unhealthy until there is room again")
     func noRoom() async throws {
       try await refusing("53100", times: 2) { _, node async throws in
         let database = node.database
@@ -133,14 +135,14 @@ extension OnPostgres {
         #expect(error?.isUnavailable == true)
         let sick = await failure { () async throws(StoreError) in try await database.checkHealth() }
         #expect(sick?.cause.contains("takes no writes") == true, "\(String(describing: sick))")
-        // The next probe is let through, and leaves nothing.
+        // The next probe succeeds, and leaves nothing.
         try await database.checkHealth()
         #expect(try await database.read([Key("k")])[0].entry == nil)
         #expect(try await database.write([.put("k")]).count == 1)
       }
     }
 
-    @Test("A server that only reads is not healthy, and serves reads")
+    @Test("A read-only server is not healthy, and serves reads")
     func readOnly() async throws {
       try await refusing("40001", times: 0) { target, node async throws in
         let database = node.database
@@ -163,14 +165,14 @@ extension OnPostgres {
       }
     }
 
-    @Test("What takes too long is cancelled and fails alone; those behind it have their turn")
+    @Test("A statement that takes too long is cancelled and fails alone; those behind it continue")
     func cancelled() async throws {
       let target = try TestDatabase(on: try #require(SharedPostgres.current))
-      // Less than the server waits for a lock.
+      // Shorter than the server's lock timeout.
       let node = try Node(target.url) { $0.deadline = .milliseconds(200) }
       let database = node.database
       _ = try await database.write([.put("held"), .put("free")])
-      let opened = database.statistics.connectionsOpened
+      let opened = database.metrics.connects.value
       let holder = try AdminConnection(target.url)
       try holder.run("BEGIN; SELECT 1 FROM entries WHERE key = 'held' FOR UPDATE")
       async let held = database.write(each: [.put("held", "2")], isPatient: false)
@@ -181,8 +183,8 @@ extension OnPostgres {
         Issue.record("\(await held)")
         return
       }
-      // A page that can't be had becomes shorter once, and is given up: within twice the deadline.
-      let cancellations = database.statistics.cancellations
+      // A page that takes too long is tried once more, shorter, and then given up.
+      let cancellations = database.metrics.cancellations.value
       try holder.run("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")
       let list = await failure { () async throws(StoreError) in
         _ = try await database.list(PageRequest())
@@ -194,8 +196,8 @@ extension OnPostgres {
       try holder.run("ROLLBACK")
       #expect(try await database.list(PageRequest()).items.count == 2)
       #expect(cancellations >= 1)
-      #expect(database.statistics.cancellations == cancellations + 2)
-      #expect(database.statistics.connectionsOpened == opened)
+      #expect(database.metrics.cancellations.value == cancellations + 2)
+      #expect(database.metrics.connects.value == opened)
       await node.close()
       try target.drop()
     }

@@ -1,19 +1,19 @@
 import Foundation
 
-/// Stands between clients and a server, and loses the server's answers when a test wants it: what
-/// was asked is done, and nobody is told so.
+/// Relays between clients and a server, and loses the server's answers when a test asks for it: the
+/// server executes the requests, and the clients do not learn it.
 public final class LossyRelay: @unchecked Sendable {
-  // `@unchecked`: the flags are behind the lock; the rest is constant, or the thread's alone.
+  // `@unchecked`: the flags are behind the lock; the rest is constant, or only the thread uses it.
   private let lock = NSLock()
   private var isLosing = false
   private var isOver = false
   private let listener: Int32
   private let server: UInt16
   private var peers: [Int32: (other: Int32, isServer: Bool)] = [:]
-  /// Where clients connect to.
+  /// Where clients connect, on 127.0.0.1.
   public let port: UInt16
 
-  /// Stands in front of the server on a port of the loopback address.
+  /// Relays to the server on a port of the loopback address.
   public init(before server: UInt16) throws {
     self.server = server
     port = try Ports.free()
@@ -24,7 +24,7 @@ public final class LossyRelay: @unchecked Sendable {
     Thread.detachNewThread { [self] in work() }
   }
 
-  /// From now on a connection ends as soon as the server has answered anything on it.
+  /// From now on a connection ends as soon as the server answers anything on it.
   public func loseAnswers() { lock.withLock { isLosing = true } }
 
   /// Answers arrive again.

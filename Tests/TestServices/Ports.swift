@@ -1,9 +1,8 @@
 import Foundation
 
-/// Ports of the loopback address that nobody listens on.
+/// Ports of the loopback address.
 public enum Ports {
-  /// A free port, as the system hands it out. It stays free until somebody takes it: start the
-  /// server at once.
+  /// A port on which no program listens. Another program may take it: start the server at once.
   public static func free() throws -> UInt16 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { throw ServiceFailure("no socket") }
@@ -21,20 +20,20 @@ public enum Ports {
     return UInt16(bigEndian: address.sin_port)
   }
 
-  /// Waits until somebody accepts connections there.
+  /// Waits until the port accepts connections.
   public static func wait(
     for port: UInt16, of process: ServiceProcess, seconds: Double = 30
   ) throws {
     let end = Date(timeIntervalSinceNow: seconds)
     while !accepts(port) {
       guard process.isRunning, Date() < end else {
-        throw ServiceFailure("nobody listens on port \(port): \(process.output.suffix(2_000))")
+        throw ServiceFailure("port \(port) accepts no connections: \(process.output.suffix(2_000))")
       }
       Polling.pause()
     }
   }
 
-  /// Whether somebody accepts connections there.
+  /// Whether the port accepts connections.
   public static func accepts(_ port: UInt16) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { return false }
@@ -47,6 +46,23 @@ public enum Ports {
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
       }
+    }
+  }
+}
+
+/// Waiting for other programs, which do not report when they are ready, or when they have ended.
+public enum Polling {
+  /// Waits for the time between two checks: 5 ms.
+  public static func pause() { _ = poll(nil, 0, 5) }
+
+  /// Checks until `isTrue`, or fails with the name of what was waited for.
+  public static func wait(
+    for what: String, seconds: Double = 30, until isTrue: () throws -> Bool
+  ) throws {
+    let end = Date(timeIntervalSinceNow: seconds)
+    while try !isTrue() {
+      guard Date() < end else { throw ServiceFailure("no \(what) after \(seconds) s") }
+      pause()
     }
   }
 }

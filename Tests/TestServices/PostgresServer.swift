@@ -1,7 +1,7 @@
 public import Foundation
 
-/// A PostgreSQL server in a folder of its own. User `kv`, who may do everything; no password unless
-/// the access rules ask for one.
+/// A PostgreSQL server in a folder of its own. The user `kv` is a superuser, and needs no password
+/// unless the access rules require one.
 public final class PostgresServer: @unchecked Sendable {
   // `@unchecked`: `process` is behind the lock, all else is constant.
   private let lock = NSLock()
@@ -13,7 +13,8 @@ public final class PostgresServer: @unchecked Sendable {
 
   /// Makes a database cluster and starts a server on it.
   /// - Parameters:
-  ///   - settings: of `postgresql.conf`, over those that suit tests: nothing waits for the disk.
+  ///   - settings: of `postgresql.conf`. They override those that suit tests, with which nothing
+  ///     waits for the disk.
   ///   - access: the lines of `pg_hba.conf`.
   ///   - password: of the user `kv`.
   ///   - files: more files of the data folder, readable by the server alone: certificates.
@@ -48,11 +49,11 @@ public final class PostgresServer: @unchecked Sendable {
     "postgresql://kv:secret@127.0.0.1:\(port)/\(database)\(parameters)"
   }
 
-  // MARK: Its life
+  // MARK: Running
 
-  /// Starts it, also again, and waits until it accepts connections.
+  /// Starts it, for the first time or again, and waits until it accepts connections.
   public func start() throws {
-    // Sessions of a server that was killed may still be leaving; it refuses to start before.
+    // It refuses to start while sessions of a server that was killed are still ending.
     try Polling.wait(for: "a PostgreSQL server") {
       let process = try ServiceProcess(
         command, user: "postgres", outputPath: folder + "/server.log")
@@ -73,20 +74,20 @@ public final class PostgresServer: @unchecked Sendable {
     for session in sessions { _ = Foundation.kill(session, SIGKILL) }
   }
 
-  /// Ends it as an administrator does who does not wait for sessions.
+  /// Ends it without waiting for sessions, as an administrator would (a fast shutdown).
   public func stop() {
     let process = lock.withLock { self.process }
     process?.signal(SIGINT)
     while process?.isRunning ?? false { Polling.pause() }
   }
 
-  /// Stops it and all its sessions where they stand.
+  /// Freezes it and all its sessions: a server that hangs.
   public func pause() {
     lock.withLock { process }?.pause()
     for session in sessions { _ = Foundation.kill(session, SIGSTOP) }
   }
 
-  /// Lets them go on.
+  /// Lets them continue.
   public func resume() {
     lock.withLock { process }?.resume()
     for session in sessions { _ = Foundation.kill(session, SIGCONT) }
@@ -105,7 +106,7 @@ public final class PostgresServer: @unchecked Sendable {
     return (children ?? "").split(separator: " ").compactMap { pid_t($0) }
   }
 
-  // MARK: Making it
+  // MARK: Files and programs
 
   private var data: String { folder + "/data" }
 
@@ -114,7 +115,7 @@ public final class PostgresServer: @unchecked Sendable {
       "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "300",
       "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
       "shared_buffers": "64MB", "autovacuum": "off",
-      // Which database a complaint is about.
+      // Each line names its database.
       "log_line_prefix": "%d ",
     ]
     let options = defaults.merging(settings) { $1 }.sorted { $0.key < $1.key }
@@ -152,11 +153,9 @@ public final class PostgresServer: @unchecked Sendable {
     try PostgresServer.makeFile(data + "/" + name, content)
   }
 
-  /// The server refuses to run as root, and wants files of its own.
+  /// A temporary folder of the server's user: it refuses to run as root.
   static func makeFolder() throws -> String {
-    var template = Array("/tmp/kv-postgres-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw ServiceFailure("no temporary folder") }
-    let folder = String(decoding: template.dropLast().map { UInt8($0) }, as: UTF8.self)
+    let folder = try TemporaryFolder.make("postgres")
     try giveAway(folder)
     return folder
   }
@@ -180,5 +179,77 @@ public final class PostgresServer: @unchecked Sendable {
     let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
     let newest = versions.compactMap { Int($0) }.max()
     return newest.map { "\(root)/\($0)/bin/\(name)" } ?? name
+  }
+}
+
+/// A PgBouncer in transaction mode: a client has a session of the server for one transaction at a
+/// time.
+public final class PgBouncer: Sendable {
+  private let process: ServiceProcess
+  private let folder: String
+  /// Where it listens, on 127.0.0.1.
+  public let port: UInt16
+
+  /// Starts one in front of a server. `sessions`: how many it opens there for each database.
+  public init(before server: PostgresServer, sessions: Int) throws {
+    folder = try PostgresServer.makeFolder()
+    port = try Ports.free()
+    let settings = """
+      [databases]
+      * = host=127.0.0.1 port=\(server.port)
+      [pgbouncer]
+      listen_addr = 127.0.0.1
+      listen_port = \(port)
+      unix_socket_dir =
+      auth_type = trust
+      auth_file = \(folder)/users
+      pool_mode = transaction
+      default_pool_size = \(sessions)
+      """
+    try PostgresServer.makeFile(folder + "/users", Data(#""kv" "secret"\#n"#.utf8))
+    try PostgresServer.makeFile(folder + "/pgbouncer.ini", Data((settings + "\n").utf8))
+    let place = "/usr/sbin/pgbouncer"
+    let program = FileManager.default.isExecutableFile(atPath: place) ? place : "pgbouncer"
+    process = try ServiceProcess(
+      [program, folder + "/pgbouncer.ini"], user: "postgres",
+      outputPath: folder + "/pgbouncer.log")
+    try Ports.wait(for: port, of: process)
+  }
+
+  deinit { remove() }
+
+  /// Ends it and removes its folder.
+  public func remove() {
+    process.kill()
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  /// The URL of a database through this pooler.
+  public func url(database: String) -> String {
+    "postgresql://kv:secret@127.0.0.1:\(port)/\(database)"
+  }
+}
+
+/// A self-signed certificate for 127.0.0.1, with its key.
+public struct SelfSignedCertificate: Sendable {
+  /// PEM.
+  public let certificate: Data
+  /// PEM, without a passphrase.
+  public let key: Data
+
+  /// Makes one, with the `openssl` command.
+  public init() throws {
+    let folder = try TemporaryFolder.make("certificate")
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let process = try ServiceProcess(
+      [
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+        "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+        "subjectAltName=IP:127.0.0.1", "-keyout", folder + "/key", "-out",
+        folder + "/certificate",
+      ], outputPath: folder + "/log")
+    guard try process.waitForExit() == 0 else { throw ServiceFailure(process.output) }
+    certificate = try Data(contentsOf: URL(fileURLWithPath: folder + "/certificate"))
+    key = try Data(contentsOf: URL(fileURLWithPath: folder + "/key"))
   }
 }

@@ -1,15 +1,15 @@
 import Foundation
 
-/// A Prometheus that measures itself.
+/// A Prometheus that scrapes itself.
 public final class PrometheusServer: Sendable {
   private let process: ServiceProcess
   private let folder: String
   /// Where it listens, on 127.0.0.1.
   public let port: UInt16
-  /// What it calls itself as a target.
+  /// The job of its only target.
   public let job = "prometheus"
 
-  /// Starts one that looks at itself every second.
+  /// Starts one that scrapes itself every second.
   public init() throws {
     folder = try PostgresServer.makeFolder()
     port = try Ports.free()
@@ -40,10 +40,10 @@ public final class PrometheusServer: Sendable {
     try? FileManager.default.removeItem(atPath: folder)
   }
 
-  /// Lets it hang.
+  /// Freezes it: a server that hangs.
   public func pause() { process.pause() }
 
-  /// Lets it go on.
+  /// Lets it continue.
   public func resume() { process.resume() }
 
   /// Its address.

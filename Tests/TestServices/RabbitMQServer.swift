@@ -1,7 +1,7 @@
 import Foundation
 
-/// A RabbitMQ broker of one node, with a port mapper of its own, in a temporary folder that goes
-/// with it. The user is `guest`, with that password.
+/// A RabbitMQ broker of one node, with a port mapper of its own, in a temporary folder that is
+/// removed with it. The user and the password are `guest`.
 public final class RabbitMQServer: @unchecked Sendable {
   // `@unchecked`: `process` is behind the lock, all else is constant.
   private let lock = NSLock()
@@ -60,15 +60,15 @@ public final class RabbitMQServer: @unchecked Sendable {
       "RABBITMQ_CONF_ENV_FILE": "/dev/null",
       "RABBITMQ_CONFIG_FILE": path + "/rabbitmq.conf",
       "RABBITMQ_ENABLED_PLUGINS_FILE": path + "/plugins",
-      // Nobody but this machine; no spinning while there is nothing to do; and no dumps of what it
-      // held when it was killed, which would lie where the tests were started.
+      // Only this machine may connect; idle schedulers do not spin; and a broker that is killed
+      // leaves no dumps in the folder where the tests were started.
       "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS":
         "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none -mnesia core_dir false",
       "ERL_CRASH_DUMP": path + "/crash.dump",
-      // The server then takes the place of the script that starts it, and dies with the tests.
+      // The server then replaces the script that starts it, and so ends with the tests.
       "RUNNING_UNDER_SYSTEMD": "1",
     ]
-    // A server that finds no port mapper starts one that outlives it.
+    // A server that finds no port mapper starts one, which would outlive it.
     mapper = try ServiceProcess(
       ["epmd", "-port", "\(mapperPort)", "-address", "127.0.0.1"], outputPath: path + "/epmd.log")
     try Ports.wait(for: mapperPort, of: mapper)
@@ -77,14 +77,14 @@ public final class RabbitMQServer: @unchecked Sendable {
 
   deinit { remove() }
 
-  /// Ends it for good, and removes what it kept.
+  /// Ends it for good, and removes its files.
   public func remove() {
     running?.kill()
     mapper.kill()
     try? FileManager.default.removeItem(at: folder)
   }
 
-  /// Starts it again where it was, with what it kept.
+  /// Starts it again on the same port, with its data.
   public func start() throws {
     let started = try ServiceProcess(
       [RabbitMQServer.programs + "/rabbitmq-server"], environment: environment,
@@ -96,10 +96,10 @@ public final class RabbitMQServer: @unchecked Sendable {
   /// Ends it as a power cut does.
   public func kill() { running?.kill() }
 
-  /// Stops it where it stands: a broker that hangs.
+  /// Freezes it: a broker that hangs.
   public func pause() { running?.pause() }
 
-  /// Lets it go on.
+  /// Lets it continue.
   public func resume() { running?.resume() }
 
   /// Runs `rabbitmqctl`, which takes a second or two.

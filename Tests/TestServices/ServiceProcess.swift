@@ -1,7 +1,7 @@
 public import Foundation
 
-/// A real server that tests talk to, in a process of its own that ends with the tests: by itself if
-/// they crash.
+/// A real server that tests use, in a process of its own. It ends with the tests, even if they
+/// crash.
 public final class ServiceProcess: @unchecked Sendable {
   // `@unchecked`: `isReaped` and `status` are behind the lock, all else is constant.
   private let lock = NSLock()
@@ -14,10 +14,10 @@ public final class ServiceProcess: @unchecked Sendable {
 
   /// Starts a program.
   /// - Parameters:
-  ///   - command: the program and its arguments; it is looked for on the PATH.
-  ///   - environment: variables besides those of the tests.
-  ///   - user: who runs it, if the tests run as root; servers like PostgreSQL refuse root.
-  ///   - outputPath: where its output is appended.
+  ///   - command: the program, which is searched on the PATH, and its arguments.
+  ///   - environment: variables in addition to those of the tests.
+  ///   - user: runs it if the tests run as root, which servers like PostgreSQL refuse.
+  ///   - outputPath: the file that its output is appended to.
   public init(
     _ command: [String], environment: [String: String] = [:], user: String? = nil,
     outputPath: String
@@ -38,7 +38,7 @@ public final class ServiceProcess: @unchecked Sendable {
     identifier = result
   }
 
-  /// Returns the process id, or the error's number made negative.
+  /// Returns the process id, or the negative number of the error.
   private static func spawn(
     _ words: [String], _ variables: [String], _ outputPath: String
   ) -> Int32 {
@@ -68,10 +68,10 @@ public final class ServiceProcess: @unchecked Sendable {
     }
   }
 
-  /// Stops it where it stands: a server that hangs.
+  /// Freezes it: a server that hangs.
   public func pause() { signal(SIGSTOP) }
 
-  /// Lets it go on.
+  /// Lets it continue.
   public func resume() { signal(SIGCONT) }
 
   /// Ends it at once, and waits until it has gone.
@@ -80,7 +80,7 @@ public final class ServiceProcess: @unchecked Sendable {
     reap(options: 0)
   }
 
-  /// Ends it with SIGTERM, or SIGKILL when it does not leave in time.
+  /// Ends it with SIGTERM, or with SIGKILL if it does not end in time.
   public func stop(within seconds: Double = 10) {
     signal(SIGTERM)
     let end = Date(timeIntervalSinceNow: seconds)
@@ -115,11 +115,71 @@ public final class ServiceProcess: @unchecked Sendable {
   }
 }
 
-/// A server that tests need did not start, or said no.
+/// A server that tests need did not start, or refused a command.
 public struct ServiceFailure: Error, CustomStringConvertible {
-  /// What went wrong.
   public let description: String
 
-  /// A failure.
   public init(_ description: String) { self.description = description }
+}
+
+/// A thread that never ends, from which servers are started.
+///
+/// For PR_SET_PDEATHSIG the parent of a process is the thread that started it (prctl(2)): a server
+/// that was started on a thread of a pool would be killed when the pool ends that thread.
+private enum SpawningThread {
+  private static let jobs = Jobs()
+
+  /// Runs `body` on the thread and returns its result.
+  static func run(_ body: @escaping @Sendable () -> Int32) -> Int32 { jobs.run(body) }
+
+  /// A queue of jobs, which run one after the other.
+  private final class Jobs: @unchecked Sendable {
+    // `@unchecked`: `waiting` and `results` are behind the condition's lock.
+    private let condition = NSCondition()
+    private var waiting: [(number: Int, body: @Sendable () -> Int32)] = []
+    private var results: [Int: Int32] = [:]
+    private var count = 0
+
+    init() {
+      Thread.detachNewThread { [unowned self] in work() }
+    }
+
+    func run(_ body: @escaping @Sendable () -> Int32) -> Int32 {
+      condition.lock()
+      defer { condition.unlock() }
+      count += 1
+      let number = count
+      waiting.append((number, body))
+      condition.broadcast()
+      while true {
+        if let result = results.removeValue(forKey: number) { return result }
+        condition.wait()
+      }
+    }
+
+    private func work() {
+      condition.lock()
+      while true {
+        guard !waiting.isEmpty else {
+          condition.wait()
+          continue
+        }
+        let job = waiting.removeFirst()
+        condition.unlock()
+        let result = job.body()
+        condition.lock()
+        results[job.number] = result
+        condition.broadcast()
+      }
+    }
+  }
+}
+
+enum TemporaryFolder {
+  /// Makes a folder whose name begins with `kv-` and `name`; returns its path.
+  static func make(_ name: String) throws -> String {
+    var template = Array("/tmp/kv-\(name)-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw ServiceFailure("no temporary folder") }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
 }

@@ -32,7 +32,8 @@ package struct ClusterBackend: Backend {
     let published = PublishedChanges()
     databases = try loops.map {
       try PostgresDatabase(
-        configuration.database, loop: $0, published: published, logger: logger)
+        configuration.database, loop: $0, published: published,
+        metrics: PostgresMetrics(in: registry), logger: logger)
     }
     let master = RedisMaster(configuration.cache)
     self.master = master
@@ -95,7 +96,6 @@ package struct ClusterBackend: Backend {
 
   package func samples() async -> [MetricSample] {
     var samples = await ClusterMetrics.samples(of: watch, master: master)
-    for database in databases { samples += ClusterMetrics.samples(of: database.statistics) }
     samples += ClusterMetrics.samples(unconfirmed: publisher.outstanding.writes)
     samples.append(ClusterMetrics.sample(stalls: publisher.stalls, of: "publisher"))
     samples.append(ClusterMetrics.sample(stalls: watcher.stalls, of: "watcher"))

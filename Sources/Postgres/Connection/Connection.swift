@@ -1,13 +1,16 @@
 import CPostgres
+import Dispatch
 import EventLoop
+import Synchronization
 
-/// One connection in pipeline mode, on its loop. Whatever is sent in a turn of the loop leaves in
-/// one write, and exchanges are answered in their order.
+/// One connection in pipeline mode, on its loop. What is sent in one turn of the loop leaves in one
+/// write, and exchanges are answered in order.
 actor Connection {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
 
-  // libpq (§34.18): a PGconn is for one thread at a time. It is the loop's, from here to `close`.
+  // libpq (§34.18): only one thread at a time may use a PGconn. It is the loop's, from here to
+  // `close`.
   private let handle: OpaquePointer
   private var socket: Socket?
   private var pending: [Exchange] = []
@@ -18,31 +21,27 @@ actor Connection {
   private var timer: LoopTimer?
   private let canceller: Canceller
   private var prepared = PreparedStatements()
-  /// Why it can't be used any more; nil while it can.
+  /// Why the connection can no longer be used; nil while it can.
   private(set) var failure: String?
-
   /// Whether the server has not answered in time: another connection would not help.
   private(set) var isHung = false
 
   /// How many exchanges may wait for their answer.
   private static let pendingMax = 256
 
-  /// Takes over a connection that is established, does not block and is in pipeline mode.
+  /// Takes over a connection that is established, non-blocking and in pipeline mode.
   init(adopting handle: sending OpaquePointer, on loop: EventLoop) {
     canceller = Canceller(of: handle)
     self.handle = handle
     self.loop = loop
   }
 
-  /// Whether nobody waits for an answer.
+  /// Whether no exchange waits for an answer.
   var isIdle: Bool { pending.count == answered }
-
-  /// Exchanges that wait for their answer.
-  var waiting: Int { pending.count - answered }
 
   // MARK: Life
 
-  /// Reads answers until the connection breaks or its task is cancelled, and then lets it go.
+  /// Reads answers until the connection breaks or its task is cancelled, and then closes it.
   func run() async {
     guard startWatching() else {
       fail("no descriptor is left to watch a connection")
@@ -75,7 +74,7 @@ actor Connection {
     return socket != nil
   }
 
-  /// Gives the connection up; everybody who waits is told that it was lost.
+  /// Gives the connection up. Exchanges that wait for an answer fail as lost.
   func fail(_ cause: String) {
     guard failure == nil else { return }
     failure = cause
@@ -101,12 +100,13 @@ actor Connection {
 // MARK: - Exchanges
 
 extension Connection {
-  /// Sends statements, and a sync behind them, and waits for the answer to all of them.
+  /// Sends statements followed by a sync, and waits for the answers to all of them: one result for
+  /// each statement.
   func exchange(
     _ statements: [Statement], within duration: Duration
   ) async throws(ExchangeError) -> [ResultSet] {
-    // All of it inside: a task that does not prefer the loop's executor may give way to others
-    // here, and whoever comes between sending and waiting would get this one's answer.
+    // Sending and waiting stand in one closure: a task that does not prefer the loop's executor may
+    // suspend before the closure, and an exchange sent in between would get this one's answer.
     let result = await withCheckedContinuation { continuation in
       do throws(ExchangeError) {
         let commands = try send(statements)
@@ -120,26 +120,35 @@ extension Connection {
     return try result.get()
   }
 
-  /// Queues statements and a sync. Returns what will be answered.
+  /// Sends one query, as above.
+  func exchange<Row>(
+    _ query: Query<Row>, within duration: Duration
+  ) async throws(ExchangeError) -> Rows<Row> {
+    query.rows(of: try await exchange([query.statement], within: duration)[0])
+  }
+
+  /// Queues statements and a sync. Returns the commands that the server will answer.
   private func send(_ statements: [Statement]) throws(ExchangeError) -> [Exchange.Command] {
     if let failure { throw .closed(failure) }
-    guard waiting < Self.pendingMax else { throw .notSent("too many calls wait for an answer") }
+    guard pending.count - answered < Self.pendingMax else {
+      throw .notSent("too many calls wait for an answer")
+    }
     var commands: [Exchange.Command] = []
     for statement in statements where !send(statement, &commands) { throw broken() }
     guard PQpipelineSync(handle) == 1 else { throw broken() }
     return commands
   }
 
-  /// Libpq has refused something: the connection is of no use any more.
+  /// libpq has refused a command: the connection can no longer be used.
   private func broken() -> ExchangeError {
     let cause = message
     fail(cause)
     return .lost(cause)
   }
 
-  /// From now on statements may be prepared, if the session is this connection's own: `backend` is
-  /// the process that carries it out. A pooler tells its clients of a process of its own invention;
-  /// CockroachDB, which has no processes, says -1.
+  /// Permits preparing statements if the session is this connection's own. `backend` is the server
+  /// process that runs the session. A pooler reports an invented process to its clients;
+  /// CockroachDB, which has no processes, reports -1.
   func allowPreparing(onBackend backend: Int64) {
     prepared.isAllowed = backend == Int64(PQbackendPID(handle)) || backend == -1
   }
@@ -147,7 +156,7 @@ extension Connection {
   /// Whether statements may be prepared.
   var mayPrepare: Bool { prepared.isAllowed }
 
-  /// Queues a statement; false: libpq says why not.
+  /// Queues a statement; false: libpq has refused it, and `message` says why.
   private func send(_ statement: Statement, _ commands: inout [Exchange.Command]) -> Bool {
     let way = prepared.way(of: statement.text)
     if case .prepare(let name) = way {
@@ -164,12 +173,12 @@ extension Connection {
   private func send(_ statement: Statement, _ way: PreparedStatements.Way) -> Bool {
     let slots = statement.parameters.slots
     let count = Int32(slots.count)
-    // libpq copies all of this into its own buffer before it returns.
+    // libpq copies the text and the parameters into its own buffer before it returns.
     return statement.parameters.buffer.withUnsafeBytes { buffer in
       let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
       let lengths = slots.map { Int32($0.range?.count ?? 0) }
       let formats = [Int32](repeating: 1, count: slots.count)
-      // An empty value is no NULL: it needs an address all the same.
+      // An empty value differs from NULL by having an address.
       let values = slots.map { slot -> UnsafePointer<CChar>? in
         slot.range.map { range in
           base.map { UnsafePointer($0 + range.lowerBound) } ?? Self.nothing
@@ -190,7 +199,7 @@ extension Connection {
     UnsafeRawPointer(bitPattern: 1)!.assumingMemoryBound(to: CChar.self)
   }
 
-  private var message: String { Text.line(PQerrorMessage(handle)) }
+  private var message: String { String(firstLineOf: PQerrorMessage(handle)) }
 }
 
 // MARK: - Writing
@@ -202,7 +211,7 @@ extension Connection: TurnEnding {
     loop.endTurn(of: self)
   }
 
-  /// Writes all that was sent during the turn.
+  /// Writes everything that was sent during the turn.
   nonisolated func endTurn() {
     assumeIsolated { connection in
       connection.flushIsDue = false
@@ -221,7 +230,7 @@ extension Connection: TurnEnding {
     }
   }
 
-  /// Goes on writing whenever the socket had no room.
+  /// Continues writing whenever the socket had no room.
   private func writeOn() async {
     while failure == nil, let socket {
       if isBlocked {
@@ -255,8 +264,8 @@ extension Connection {
     }
   }
 
-  /// Takes what has arrived. In pipeline mode each statement's results end with a null pointer, and
-  /// a sync is a result of its own without one (libpq, §34.5.1.2).
+  /// Takes the results that have arrived. In pipeline mode the results of each statement end with a
+  /// null pointer; a sync is a result of its own, without one (libpq, §34.5.1.2).
   private func takeResults() {
     while answered < pending.count, PQisBusy(handle) == 0 {
       guard let result = PQgetResult(handle) else { continue }
@@ -294,9 +303,9 @@ extension Connection {
 
   private static func refusal(_ result: OpaquePointer, of exchange: Exchange) -> ExchangeError {
     let code = PQresultErrorField(result, Int32(UInt8(ascii: "C")))  // PG_DIAG_SQLSTATE
-    // The primary message alone: the details may quote keys and values.
-    let message = Text.line(PQresultErrorField(result, Int32(UInt8(ascii: "M"))))
-    guard let code else { return .lost(Text.line(PQresultErrorMessage(result))) }
+    // Only the primary message: the details may quote keys and values.
+    let message = String(firstLineOf: PQresultErrorField(result, Int32(UInt8(ascii: "M"))))
+    guard let code else { return .lost(String(firstLineOf: PQresultErrorMessage(result))) }
     let state = SQLState(code: String(cString: code), message: message)
     if state.code == "57014", exchange.isCancelled {
       return .overran(isLast: exchange.isAtLast)
@@ -304,8 +313,8 @@ extension Connection {
     return .refused(state: state, message: message, isLast: exchange.isAtLast)
   }
 
-  /// What takes too long is cancelled: it fails alone, and those behind it have their turn. Where
-  /// not even that is answered, the server hangs.
+  /// Cancels an exchange that takes too long: it fails alone, and the exchanges behind it continue.
+  /// If the server does not answer the cancellation either, it hangs.
   private func checkDeadline() {
     guard answered < pending.count else { return }
     let first = pending[answered]
@@ -319,4 +328,39 @@ extension Connection {
 
   /// How long the server may take to cancel a statement.
   private static let cancelTime = Duration.milliseconds(500)
+}
+
+// MARK: - Cancelling
+
+/// Asks a server to cancel what a connection's session is doing.
+///
+/// `@unchecked Sendable`: "PQcancel … is thread-safe, since it does not look at the PGconn" (libpq,
+/// §34.7), and nothing else uses the handle.
+private final class Canceller: @unchecked Sendable {
+  private let handle: OpaquePointer?
+
+  /// For a connection that is established.
+  init(of connection: OpaquePointer) { handle = PQgetCancel(connection) }
+
+  deinit { PQfreeCancel(handle) }
+
+  /// Requests of the whole process that wait for their server. A server that hangs keeps them for
+  /// as long as it hangs.
+  private static let waiting = Atomic(0)
+  private static let waitingMax = 8
+  private static let queue = DispatchQueue(label: "database-cancel", attributes: .concurrent)
+
+  /// Sends a request from a thread that may block. False: too many requests wait already.
+  func cancel() -> Bool {
+    guard handle != nil, Self.waiting.load(ordering: .relaxed) < Self.waitingMax else {
+      return false
+    }
+    Self.waiting.add(1, ordering: .relaxed)
+    Self.queue.async { [self] in
+      var message = [CChar](repeating: 0, count: 256)
+      _ = PQcancel(handle, &message, Int32(message.count))
+      Self.waiting.subtract(1, ordering: .relaxed)
+    }
+    return true
+  }
 }

@@ -2,7 +2,7 @@ import CPostgres
 import EventLoop
 import Foundation
 
-/// Makes connections, to one host after the other in random order.
+/// Makes connections, trying the hosts one after the other in random order.
 struct Connector {
   private struct Host {
     let name: String
@@ -11,21 +11,21 @@ struct Connector {
 
   private let url: String
   private let hosts: [Host]
-  /// Whether the certificate of a server is verified before it is told anything.
+  /// Whether a server's certificate is verified before anything is sent to it.
   private let isVerifying: Bool
-  /// Whether the URL leaves open what kind of server will do.
+  /// Whether to connect only to a server that takes writes: there are several hosts, and the URL
+  /// does not say which kind of server to use.
   private let wantsPrimary: Bool
   private let timeout: Duration
   private var next: Int
 
-  /// Reads the hosts out of the URL. Throws a description of what is wrong with it, without its
-  /// secrets.
+  /// Reads the hosts out of the URL. Throws if the URL is malformed.
   init(_ configuration: PostgresConfiguration) throws(PostgresURLError) {
     url = configuration.url
     timeout = configuration.connectTimeout
     var error: UnsafeMutablePointer<CChar>?
     guard let options = PQconninfoParse(url, &error) else {
-      // libpq's message may quote the URL, and so the password.
+      // libpq's message may quote the URL, which holds the password.
       PQfreemem(error)
       throw PostgresURLError()
     }
@@ -59,7 +59,7 @@ struct Connector {
   /// Whether connections with these values verify the server's certificate (libpq, "SSL Support").
   private static func isVerifying(_ given: [String: String]) -> Bool {
     var defaults: [String: String] = [:]
-    // Those of the environment, too (PGSSLMODE); the mode is `prefer` without any.
+    // Also from the environment (PGSSLMODE); without any, the mode is `prefer`.
     if let options = PQconndefaults() {
       defaults = values(of: options)
       PQconninfoFree(options)
@@ -80,23 +80,23 @@ struct Connector {
     text.split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
   }
 
-  /// Who is asked next, for the log.
+  /// The host that is tried next, for the log.
   var nextHost: String {
     let host = hosts[next % hosts.count]
     return "\(host.name.isEmpty ? "local socket" : host.name):\(host.port)"
   }
 
-  /// Whether every host was asked since this was last true.
+  /// Whether every host was tried since this was last true.
   var hasTriedAll: Bool { next % hosts.count == 0 }
 
   /// Connects to the next host.
   mutating func connect(on loop: EventLoop) async throws(ExchangeError) -> Connection {
     let host = hosts[next % hosts.count]
     next += 1
-    var options: KeyValuePairs<String, String?> = [:]
-    options = [
+    let address = try await Self.address(of: host.name, within: timeout)
+    let options: KeyValuePairs<String, String?> = [
       "dbname": url, "host": host.name, "port": host.port.isEmpty ? nil : host.port,
-      "hostaddr": try await Self.address(of: host.name, within: timeout),
+      "hostaddr": address,
       "target_session_attrs": wantsPrimary ? "read-write" : nil,
       "fallback_application_name": "kv", "client_encoding": "UTF8",
     ]
@@ -105,7 +105,7 @@ struct Connector {
     do throws(ExchangeError) {
       try await Self.finish(handle, on: loop, by: deadline)
       guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else {
-        throw ExchangeError.notSent(Text.line(PQerrorMessage(handle)))
+        throw ExchangeError.notSent(String(firstLineOf: PQerrorMessage(handle)))
       }
     } catch {
       PQfinish(handle)
@@ -136,10 +136,10 @@ struct Connector {
       }
     }
     guard let handle else { throw .notSent("there is no memory for a connection") }
-    // libpq writes what is no error ("already exists, skipping") to the standard error otherwise.
+    // By default libpq writes notices ("already exists, skipping") to the standard error.
     PQsetNoticeProcessor(handle, { _, _ in }, nil)
     if PQstatus(handle) == CONNECTION_BAD {
-      let cause = Text.line(PQerrorMessage(handle))
+      let cause = String(firstLineOf: PQerrorMessage(handle))
       PQfinish(handle)
       throw .notSent(cause)
     }
@@ -147,14 +147,14 @@ struct Connector {
   }
 
   /// Polls until the connection is made. "Do not assume that the socket remains the same across
-  /// PQconnectPoll calls" (libpq): each wait watches it anew.
+  /// PQconnectPoll calls" (libpq): each wait watches the socket anew.
   private static func finish(
     _ handle: OpaquePointer, on loop: EventLoop, by deadline: ContinuousClock.Instant
   ) async throws(ExchangeError) {
     var state = PGRES_POLLING_WRITING
     while state != PGRES_POLLING_OK {
       guard state != PGRES_POLLING_FAILED else {
-        throw .notSent(Text.line(PQerrorMessage(handle)))
+        throw .notSent(String(firstLineOf: PQerrorMessage(handle)))
       }
       guard let socket = try? Socket(watching: PQsocket(handle), on: loop) else {
         throw .notSent("no descriptor is left for a connection")
@@ -170,8 +170,8 @@ struct Connector {
     }
   }
 
-  /// The address of a host: libpq would block the loop with looking it up. Nil if it is an address
-  /// already, a path, or this machine.
+  /// The address of a host, because libpq would block the loop while resolving it. Nil if the name
+  /// is an address already, a path, or this machine.
   private static func address(
     of name: String, within duration: Duration
   ) async throws(ExchangeError) -> String? {
@@ -181,23 +181,5 @@ struct Connector {
       throw .notSent("the address of \(name) can't be found")
     }
     return address
-  }
-}
-
-extension PostgresConfiguration {
-  /// Throws unless the URL can be read.
-  public func check() throws(PostgresURLError) { _ = try Connector(self) }
-
-  /// The hosts that are spoken to without verifying their certificate: by names, addresses or paths
-  /// of sockets, or empty for the local one. Empty where the URL can't be read.
-  public var unverifiedHosts: [String] { (try? Connector(self))?.unverifiedHosts ?? [] }
-}
-
-/// The URL of the database can't be read. What is wrong is not told: it could be the password.
-public struct PostgresURLError: Error, CustomStringConvertible {
-  /// What a URL looks like.
-  public var description: String {
-    "it must look like "
-      + "postgresql://user:password@host:port,host:port/database?sslmode=verify-full"
   }
 }

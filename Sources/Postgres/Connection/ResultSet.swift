@@ -1,11 +1,12 @@
 import CPostgres
+import KeyValueStore
 
-/// The rows that a statement returned, in binary. Freed with the last reference to it.
+/// The result of a statement, in binary. Freed with the last reference to it.
 ///
 /// `@unchecked Sendable`: "PGresult objects are normally read-only after creation, and so can be
 /// passed around freely between threads" (libpq, §34.20), and nothing here changes one.
 final class ResultSet: @unchecked Sendable {
-  private let handle: OpaquePointer
+  fileprivate let handle: OpaquePointer
 
   /// Takes over a result: "every PGresult should be freed via PQclear when it is no longer needed"
   /// (libpq, §34.3.1).
@@ -15,87 +16,127 @@ final class ResultSet: @unchecked Sendable {
 
   /// How many rows there are.
   var count: Int { Int(PQntuples(handle)) }
+}
+
+/// The rows of a query. A row is decoded each time that it is accessed.
+struct Rows<Row>: RandomAccessCollection, Sendable {
+  var startIndex: Int { 0 }
+  let endIndex: Int
+  private let result: ResultSet
+  private let read: @Sendable (Columns) -> Row
+
+  init(of result: ResultSet, read: @escaping @Sendable (Columns) -> Row) {
+    self.result = result
+    self.read = read
+    endIndex = result.count
+  }
+
+  subscript(place: Int) -> Row { read(Columns(of: result, row: place)) }
+}
+
+/// The columns of one row, by their number from 0.
+struct Columns {
+  private let result: ResultSet
+  private let row: Int32
+
+  init(of result: ResultSet, row: Int) {
+    self.result = result
+    self.row = Int32(row)
+  }
+
+  // MARK: Scalars
 
   /// Whether a value is NULL.
-  func isNull(_ row: Int, _ column: Int) -> Bool {
-    PQgetisnull(handle, Int32(row), Int32(column)) == 1
-  }
+  func isNull(_ column: Int32) -> Bool { PQgetisnull(result.handle, row, column) == 1 }
 
   /// A BYTEA or TEXT; empty for NULL.
-  func bytes(_ row: Int, _ column: Int) -> [UInt8] {
-    let count = Int(PQgetlength(handle, Int32(row), Int32(column)))
-    guard count > 0, let value = PQgetvalue(handle, Int32(row), Int32(column)) else { return [] }
-    return [UInt8](UnsafeRawBufferPointer(start: value, count: count))
-  }
+  func bytes(_ column: Int32) -> [UInt8] { withBytes(of: column) { [UInt8]($0) } ?? [] }
 
-  /// A TEXT.
-  func text(_ row: Int, _ column: Int) -> String {
-    String(decoding: bytes(row, column), as: UTF8.self)
+  /// A TEXT; empty for NULL.
+  func text(_ column: Int32) -> String {
+    withBytes(of: column) { String(decoding: $0, as: UTF8.self) } ?? ""
   }
 
   /// An INT8 or INT4; 0 for NULL.
-  func number(_ row: Int, _ column: Int) -> Int64 {
-    let count = Int(PQgetlength(handle, Int32(row), Int32(column)))
-    guard let value = PQgetvalue(handle, Int32(row), Int32(column)) else { return 0 }
-    // In network byte order (PostgreSQL §55.3); libpq promises no alignment.
-    let raw = UnsafeRawPointer(value)
-    switch count {
-    case 8: return Int64(bigEndian: raw.loadUnaligned(as: Int64.self))
-    case 4: return Int64(Int32(bigEndian: raw.loadUnaligned(as: Int32.self)))
-    default: return 0
+  func number(_ column: Int32) -> Int64 { optionalNumber(column) ?? 0 }
+
+  /// An INT8 or INT4; nil for NULL.
+  func optionalNumber(_ column: Int32) -> Int64? {
+    withBytes(of: column) { bytes in
+      // In network byte order (PostgreSQL §55.3); libpq promises no alignment.
+      switch bytes.count {
+      case 8: Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
+      case 4: Int64(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))
+      default: 0
+      }
     }
   }
 
-  /// An INT8; nil for NULL.
-  func optionalNumber(_ row: Int, _ column: Int) -> Int64? {
-    isNull(row, column) ? nil : number(row, column)
-  }
-
   /// A BOOL; false for NULL.
-  func flag(_ row: Int, _ column: Int) -> Bool {
-    guard PQgetlength(handle, Int32(row), Int32(column)) == 1,
-      let value = PQgetvalue(handle, Int32(row), Int32(column))
-    else { return false }
-    return value.pointee != 0
-  }
+  func flag(_ column: Int32) -> Bool { withBytes(of: column) { $0.first == 1 } ?? false }
 
   // MARK: Arrays
 
   /// A BYTEA[] or TEXT[] of one dimension, with NULL as nil; empty for NULL.
-  func array(_ row: Int, _ column: Int) -> [[UInt8]?] {
-    elements(row, column) { [UInt8]($0) }
-  }
+  func array(_ column: Int32) -> [[UInt8]?] { elements(of: column) { [UInt8]($0) } }
 
   /// An INT8[] of one dimension, with NULL as nil; empty for NULL.
-  func numbers(_ row: Int, _ column: Int) -> [Int64?] {
-    elements(row, column) { bytes in
+  func numbers(_ column: Int32) -> [Int64?] {
+    elements(of: column) { bytes in
       bytes.count == 8 ? Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)) : 0
     }
   }
 
   /// The binary format of arrays: see `Parameters`.
   private func elements<Element>(
-    _ row: Int, _ column: Int, _ read: (UnsafeRawBufferPointer) -> Element
+    of column: Int32, _ read: (UnsafeRawBufferPointer) -> Element
   ) -> [Element?] {
-    let count = Int(PQgetlength(handle, Int32(row), Int32(column)))
-    guard let value = PQgetvalue(handle, Int32(row), Int32(column)), count >= 20 else { return [] }
-    let raw = UnsafeRawBufferPointer(start: value, count: count)
-    func number(at place: Int) -> Int {
-      Int(Int32(bigEndian: raw.loadUnaligned(fromByteOffset: place, as: Int32.self)))
-    }
-    var elements: [Element?] = []
-    var place = 20
-    for _ in 0..<number(at: 12) where place + 4 <= count {
-      let length = number(at: place)
-      place += 4
-      guard length >= 0 else {
-        elements.append(nil)
-        continue
+    withBytes(of: column) { bytes in
+      guard bytes.count >= 20 else { return [] }
+      func number(at place: Int) -> Int {
+        Int(Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: place, as: Int32.self)))
       }
-      guard place + length <= count else { break }
-      elements.append(read(UnsafeRawBufferPointer(rebasing: raw[place..<place + length])))
-      place += length
+      var elements: [Element?] = []
+      var place = 20
+      for _ in 0..<number(at: 12) where place + 4 <= bytes.count {
+        let length = number(at: place)
+        place += 4
+        guard length >= 0 else {
+          elements.append(nil)
+          continue
+        }
+        guard place + length <= bytes.count else { break }
+        elements.append(read(UnsafeRawBufferPointer(rebasing: bytes[place..<place + length])))
+        place += length
+      }
+      return elements
+    } ?? []
+  }
+
+  /// Lends the bytes of a value; nil for NULL.
+  private func withBytes<Value>(
+    of column: Int32, _ body: (UnsafeRawBufferPointer) -> Value
+  ) -> Value? {
+    withExtendedLifetime(result) {
+      guard !isNull(column), let value = PQgetvalue(result.handle, row, column) else { return nil }
+      let count = Int(PQgetlength(result.handle, row, column))
+      return body(UnsafeRawBufferPointer(start: value, count: count))
     }
-    return elements
+  }
+
+  // MARK: Values of the store
+
+  /// A BYTEA that holds a key.
+  func key(_ column: Int32) -> Key { Key(trusted: bytes(column)) }
+
+  /// An INT8 that holds a revision.
+  func revision(_ column: Int32) -> Revision { Revision(number(column)) }
+
+  /// An INT8 that holds a time in µs.
+  func timestamp(_ column: Int32) -> Timestamp { Timestamp(microseconds: number(column)) }
+
+  /// An INT8 that holds a time in µs; nil for NULL.
+  func optionalTimestamp(_ column: Int32) -> Timestamp? {
+    optionalNumber(column).map { Timestamp(microseconds: $0) }
   }
 }

@@ -1,17 +1,18 @@
+import Basics
 import Synchronization
 
-/// The database's clock, as far as it is known here: what it said, and how long ago that was heard.
-/// Any thread may read it.
+/// The database's clock, as far as it is known here: its last reading, and how long ago that
+/// arrived. Any thread may read it.
 ///
-/// What it says has been on its way by the time it is heard, so that this clock is behind the
-/// database's, never ahead of it, by the shortest time that any answer took.
+/// A reading ages on its way here. So this clock is behind the database's, never ahead of it, by
+/// the shortest time that any answer took.
 final class DatabaseClock: Sendable {
   private struct Reading {
     let time: Int64
     let heard: ContinuousClock.Instant
 
     func now(at instant: ContinuousClock.Instant) -> Int64 {
-      time + (instant - heard) / .microseconds(1)
+      time + (instant - heard).microseconds
     }
   }
 
@@ -22,23 +23,23 @@ final class DatabaseClock: Sendable {
 
   private let state = Mutex(State())
 
-  /// What it says now, in µs since 1970; nil: nothing was heard of it yet.
+  /// What it says now, in µs since 1970; nil: no reading has arrived yet.
   var now: Int64? {
     let instant = ContinuousClock.now
     return state.withLock { $0.reading?.now(at: instant) }
   }
 
-  /// Whether nothing was heard of it for `duration`.
+  /// Whether no reading has arrived for `duration`.
   func isSilent(for duration: Duration) -> Bool {
     let instant = ContinuousClock.now
     return state.withLock { state in state.lastHeard.map { instant - $0 >= duration } ?? true }
   }
 
-  /// The database said `time` in an exchange at whose beginning this clock said `least`.
+  /// Takes a reading of an exchange at whose beginning this clock said `least`.
   ///
-  /// Something later than what is known was on its way for a shorter time. Something earlier was
-  /// not, unless it is even before `least`: then the database's clock was set back, or this is that
-  /// of another server, and it is followed.
+  /// A reading later than this clock was on its way for a shorter time, and replaces it. An earlier
+  /// one was not, and is ignored, unless it is even before `least`: then the database's clock was
+  /// set back, or this is the clock of another server, and this clock follows it.
   func hear(_ time: Int64, least: Int64?) {
     let instant = ContinuousClock.now
     state.withLock { state in
@@ -48,15 +49,5 @@ final class DatabaseClock: Sendable {
       }
       state.reading = Reading(time: time, heard: instant)
     }
-  }
-}
-
-extension Duration {
-  /// How many of `unit` it holds, rounded down.
-  static func / (duration: Duration, unit: Duration) -> Int64 {
-    let (seconds, attoseconds) = duration.components
-    let (unitSeconds, unitAttoseconds) = unit.components
-    let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-    return nanoseconds / (unitSeconds * 1_000_000_000 + unitAttoseconds / 1_000_000_000)
   }
 }

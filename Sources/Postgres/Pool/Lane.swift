@@ -1,5 +1,3 @@
-import EventLoop
-
 /// Lanes of which a call takes one for itself. Not Sendable: it belongs to the pool.
 final class LaneGroup {
   let lanes: [Lane]
@@ -11,8 +9,8 @@ final class LaneGroup {
     self.waitingMax = waitingMax
   }
 
-  /// Takes a lane, waiting for one that is free, but no more than `extra` beyond `dismissWaiters`.
-  /// Returns its place.
+  /// Takes a lane, waiting for one that is free; `dismissWaiters` ends the wait, `extra` later than
+  /// it does others'. Returns the place of the lane.
   func take(waiting extra: Duration = .zero) async throws(ExchangeError) -> Int {
     while true {
       if let place = lanes.firstIndex(where: { !$0.isTaken }) {
@@ -23,7 +21,7 @@ final class LaneGroup {
         throw .notSent("too many calls wait for a connection")
       }
       let isStillWanted = await withCheckedContinuation { waiter in
-        // Looked at again: others may have come between.
+        // Checked again: other calls may have run in between.
         if lanes.allSatisfy(\.isTaken) {
           waiting.add(waiter, extra: extra)
         } else {
@@ -34,7 +32,7 @@ final class LaneGroup {
     }
   }
 
-  /// Calls that wait.
+  /// How many calls wait.
   var waitingCount: Int { waiting.count }
 
   func giveBack(_ place: Int) {
@@ -42,18 +40,18 @@ final class LaneGroup {
     waiting.wakeFirst()
   }
 
-  /// Tells those who have waited since before `time` that they need not wait any more.
+  /// Ends the waits that began before `time`.
   func dismissWaiters(since time: ContinuousClock.Instant) { waiting.dismiss(since: time) }
 }
 
-/// Calls that wait, in the order in which they came. They are told whether to look again; false: it
-/// has taken too long.
+/// Calls that wait, in the order of their arrival. They are resumed with whether to try again;
+/// false: they have waited too long.
 private struct Waiters {
   private var all: [(since: ContinuousClock.Instant, call: CheckedContinuation<Bool, Never>)] = []
 
   var count: Int { all.count }
 
-  /// `extra`: it counts as having come so much later.
+  /// `extra`: the call counts as having arrived so much later.
   mutating func add(_ call: CheckedContinuation<Bool, Never>, extra: Duration = .zero) {
     all.append((since: .now + extra, call: call))
   }
@@ -76,27 +74,27 @@ private struct Waiters {
   }
 }
 
-/// A place for one connection, which is made anew whenever it ends. Not Sendable: it belongs to the
+/// A place for one connection, which is replaced whenever it ends. Not Sendable: it belongs to the
 /// pool.
 final class Lane {
   /// The connection, while it can be used.
   private(set) var connection: Connection?
-  /// Why there is no connection; nil while one is being made that may well work.
+  /// Why there is no connection; nil while connecting may still succeed.
   private var cause: String?
   private var waiters = Waiters()
-  /// Whether there was a connection since the process began.
+  /// Whether there has been a connection since the process began.
   private(set) var wasOpened = false
   /// Whether a call has the lane for itself.
   var isTaken = false
 
-  /// The connection, or the next one if it is being made: but nobody waits for a database that is
-  /// known to be away, nor beyond `dismissWaiters`.
+  /// The connection, or the next one if it is being made. Throws at once if the database is known
+  /// to be away, and when `dismissWaiters` ends the wait.
   func wait() async throws(ExchangeError) -> Connection {
     while true {
       if let connection { return connection }
       if let cause { throw .notSent(cause) }
       let isStillWanted = await withCheckedContinuation { waiter in
-        // Looked at again: others may have come between.
+        // Checked again: other calls may have run in between.
         if connection == nil, cause == nil {
           waiters.add(waiter)
         } else {
@@ -107,10 +105,10 @@ final class Lane {
     }
   }
 
-  /// Tells those who have waited since before `time` that they need not wait any more.
+  /// Ends the waits that began before `time`.
   func dismissWaiters(since time: ContinuousClock.Instant) { waiters.dismiss(since: time) }
 
-  /// Calls that wait.
+  /// How many calls wait.
   var waitingCount: Int { waiters.count }
 
   /// A connection can be used.
@@ -124,7 +122,7 @@ final class Lane {
   /// The connection can't be used any more; the next one is being made.
   func close() { connection = nil }
 
-  /// The database is away: whoever waits is told.
+  /// The database is away: the waiting calls fail.
   func fail(_ cause: String) {
     connection = nil
     self.cause = cause

@@ -1,11 +1,11 @@
 import EventLoop
-import KeyValueStore
 import Logging
+import Observability
 
-/// The connections of one loop. One that writes and one that looks keys up carry statements behind
-/// each other; those for transactions, and those for what may take long, belong to one call at a
-/// time. All are made at the start and again whenever they end: a burst of requests never opens
-/// more.
+/// The connections of one loop. One that writes and one that looks keys up are shared: they carry
+/// the statements of all calls behind each other. The connections for transactions, and those for
+/// statements that may take long, belong to one call at a time. All are made at the start and
+/// replaced whenever they end: a burst of requests never opens more.
 actor Pool {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
@@ -16,22 +16,22 @@ actor Pool {
   private let reader = Lane()
   private let transactions: LaneGroup
   private let queries: LaneGroup
-  /// Whose turn it is to bring the tables up to date.
+  /// Taken while a connection brings the tables up to date.
   private let migration = LaneGroup(count: 1, waitingMax: .max)
   private var isMigrated = false
   private var isAway = false
   private var lastRejectionLog: ContinuousClock.Instant?
-  private let counters: PostgresCounters
-  /// The database's clock, as any of the connections has heard it last.
+  private let metrics: PostgresMetrics
+  /// The database's clock, by the last reading of any connection.
   nonisolated let clock = DatabaseClock()
-  /// The clock of the server that the writing connection leads to: those of several may differ.
+  /// The clock of the server of the writing connection: the clocks of several servers may differ.
   nonisolated let writersClock = DatabaseClock()
 
   init(
-    _ configuration: PostgresConfiguration, loop: EventLoop, counters: PostgresCounters,
+    _ configuration: PostgresConfiguration, loop: EventLoop, metrics: PostgresMetrics,
     logger: Logger
   ) {
-    self.counters = counters
+    self.metrics = metrics
     self.configuration = configuration
     self.loop = loop
     self.logger = logger
@@ -41,7 +41,7 @@ actor Pool {
       count: max(1, configuration.queryConnections), waitingMax: configuration.waitingMax)
   }
 
-  /// Names a lane; the lane itself stays in here.
+  /// Names a lane; the lane itself never leaves the pool.
   fileprivate enum Place: Sendable {
     case writer, reader
     case transactions(Int)
@@ -75,15 +75,15 @@ actor Pool {
 // MARK: - Waiting
 
 extension Pool {
-  /// How often to see who has waited for too long.
-  private static let look = Duration.milliseconds(100)
+  /// How often to check for calls that have waited too long.
+  private static let waitCheckInterval = Duration.milliseconds(100)
 
   /// How long calls wait while the tables may still have to be brought up to date.
   private static let patienceAtStart = Duration.seconds(15)
 
-  /// Has nobody wait longer for a connection than an exchange may take.
+  /// Ends the waits for a connection that last longer than an exchange may take.
   private func dismissWaiters() async {
-    while (try? await Task.sleep(for: Self.look)) != nil {
+    while (try? await Task.sleep(for: Self.waitCheckInterval)) != nil {
       let now = ContinuousClock.now
       transactions.dismissWaiters(since: now - configuration.deadline)
       queries.dismissWaiters(since: now - configuration.deadline)
@@ -99,8 +99,8 @@ extension Pool {
 // MARK: - Using connections
 
 extension Pool {
-  /// The connection for statements that write and commit by themselves, and what the database's
-  /// clock says now, in µs since 1970.
+  /// The connection for statements that write and commit by themselves, and the time by its
+  /// server's clock, in µs since 1970.
   func writer() async throws(ExchangeError) -> (connection: Connection, clock: Int64) {
     let connection = try await writer.wait()
     return (connection, writersClock.now ?? 0)
@@ -109,30 +109,37 @@ extension Pool {
   /// The connection for look-ups.
   func reader() async throws(ExchangeError) -> Connection { try await reader.wait() }
 
-  /// Sends statements on a connection that was lent.
+  /// Sends one query on a connection.
+  func exchange<Row>(
+    on connection: Connection, _ query: Query<Row>
+  ) async throws(ExchangeError) -> Rows<Row> {
+    query.rows(of: try await exchange(on: connection, [query.statement])[0])
+  }
+
+  /// Sends statements on a connection. Returns the result of each.
   func exchange(
     on connection: Connection, _ statements: [Statement], within limit: Duration? = nil
   ) async throws(ExchangeError) -> [ResultSet] {
-    counters.count { $0.exchanges += 1 }
+    metrics.exchanges.add()
     do throws(ExchangeError) {
       return try await connection.exchange(
         statements.map { $0.reading(configuration.clock) },
         within: limit ?? configuration.deadline)
     } catch {
       if case .refused(let state, _, _) = error {
-        if state.isConflict { counters.count { $0.retries += 1 } }
+        if state.isConflict { metrics.conflicts.add() }
         if state.isRejection { rejected(state, error.cause) }
         if state.endsConnection { await connection.fail(error.cause) }
       }
-      if error.isOverrun { counters.count { $0.cancellations += 1 } }
+      if error.isOverrun { metrics.cancellations.add() }
       throw error
     }
   }
 
-  /// A statement that the server will never carry out. Where the statement is at fault, and not
-  /// what a client has sent, somebody must know, but not at every request.
+  /// The server will never execute a statement. If the statement is at fault, and not the data that
+  /// a client has sent, operators need to know, but not at every request.
   private func rejected(_ state: SQLState, _ cause: String) {
-    counters.count { $0.rejections += 1 }
+    metrics.rejections.add()
     let now = ContinuousClock.now
     guard state.isStatementsFault, lastRejectionLog.map({ now - $0 > .seconds(10) }) ?? true else {
       return
@@ -143,15 +150,15 @@ extension Pool {
       metadata: ["cause": "\(cause)"])
   }
 
-  /// The database found a write too late, although it came at once: its clock was set. Reads it
-  /// again where it is told to statements; what others do with their connections is left alone.
+  /// Reads the clocks again after the database found a write too late although it arrived at once:
+  /// its clock was set. Only the writing connection is read: its clock limits writes.
   func readClocks() async {
     guard let connection = writer.connection else { return }
     try? await readClocks([clock, writersClock], on: connection)
   }
 
-  /// Reads the clock whenever nothing was heard of it for a while, for as long as the task lives:
-  /// this machine's may run at another speed, or stand still with it.
+  /// Reads the clock whenever no reading has arrived for a while, until the task is cancelled: the
+  /// clock of this machine may run at another speed, or stand still together with it.
   func keepTime() async {
     while !Task.isCancelled {
       try? await Task.sleep(for: Self.silenceMax)
@@ -168,22 +175,20 @@ extension Pool {
     _ clocks: [DatabaseClock], on connection: Connection
   ) async throws(ExchangeError) {
     let least = clocks.map(\.now)
+    let reading = SQL.clockReading
     let results = try await connection.exchange(
-      [Statement("SELECT \(SQL.now)").reading(configuration.clock)],
-      within: configuration.deadline)
-    guard let time = results.first?.number(0, 0) else { return }
+      [reading.statement.reading(configuration.clock)], within: configuration.deadline)
+    guard let time = reading.rows(of: results[0]).first else { return }
     for (clock, least) in zip(clocks, least) { clock.hear(time, least: least) }
   }
 
-  /// Finds out whether the session is the connection's own, and then sets it up: see `settings`.
-  private func setUp(
-    _ connection: Connection, sharesTurns: Bool
-  ) async throws(ExchangeError) {
-    let backend = try await connection.exchange(
-      [Statement("SELECT pg_backend_pid()::INT8")], within: configuration.deadline)
-    await connection.allowPreparing(onBackend: backend.first.map { $0.number(0, 0) } ?? 0)
+  /// Finds out whether the session is the connection's own; if so, sets it up: see `settings`.
+  private func setUp(_ connection: Connection, isShared: Bool) async throws(ExchangeError) {
+    let backend = Query("SELECT pg_backend_pid()::INT8") { $0.number(0) }
+    let answer = try await connection.exchange(backend, within: configuration.deadline)
+    await connection.allowPreparing(onBackend: answer.first ?? 0)
     guard await connection.mayPrepare else { return }
-    for setting in Self.settings + [sharesTurns ? Self.lockTimeoutOfShared : Self.lockTimeout] {
+    for setting in Self.settings + [isShared ? Self.lockTimeoutOfShared : Self.lockTimeout] {
       do throws(ExchangeError) {
         _ = try await connection.exchange(
           [Statement("SET \(setting)")], within: configuration.deadline)
@@ -193,34 +198,34 @@ extension Pool {
     }
   }
 
-  /// What each session is told; a server that does not know a setting needs none.
+  /// The settings of each session. A server that does not know one of them does not need it.
   private static let settings = [
     // Statements are planned once, while a table may still be small, and have to find their rows by
     // an index when it has grown.
     "enable_seqscan = off", "jit = off",
-    // A process that hangs in the middle must not hold its locks for ever.
+    // A process that hangs in the middle of a transaction must not hold its locks for ever.
     "idle_in_transaction_session_timeout = '5s'",
   ]
-  /// A transaction that has locked a row and adds another one can wait in a circle with a statement
-  /// that has added that one. One of them gives way, and is tried again, before PostgreSQL looks
-  /// for deadlocks.
+  /// A transaction that has locked one row and inserts another can deadlock with a statement that
+  /// has inserted the latter. With this timeout one of them gives way, and is tried again, before
+  /// PostgreSQL checks for deadlocks.
   private static let lockTimeout = "lock_timeout = '500ms'"
-  /// Statements stand behind each other there.
+  /// Shorter, because on a shared connection statements wait behind each other.
   private static let lockTimeoutOfShared = "lock_timeout = '250ms'"
 
-  /// A connection that a call has for itself, until it gives it back.
+  /// A connection that belongs to one call until `takeBack`.
   struct Loan {
     fileprivate let place: Place
     let connection: Connection
   }
 
-  /// Lends a connection for a transaction of several exchanges; waits for one that is free, for
-  /// `extra` longer than an exchange may take.
+  /// Lends a connection for a transaction of several exchanges. Waits for a free one, for `extra`
+  /// longer than an exchange may take.
   func lendForTransaction(waiting extra: Duration = .zero) async throws(ExchangeError) -> Loan {
     try await lend(.transactions(try await transactions.take(waiting: extra)))
   }
 
-  /// Lends a connection for statements that may take long; waits for one that is free.
+  /// Lends a connection for statements that may take long. Waits for a free one.
   func lendForQuery() async throws(ExchangeError) -> Loan {
     try await lend(.queries(try await queries.take()))
   }
@@ -242,7 +247,7 @@ extension Pool {
     }
   }
 
-  /// Takes a connection back. One that was left in the middle of a transaction is cleaned first.
+  /// Takes a connection back. If it is in the middle of a transaction, that is rolled back first.
   func takeBack(_ loan: Loan, isClean: Bool) async {
     if !isClean, await loan.connection.failure == nil {
       _ = try? await exchange(on: loan.connection, [Statement("ROLLBACK")])
@@ -254,7 +259,7 @@ extension Pool {
 // MARK: - Keeping connections
 
 extension Pool {
-  /// Makes one connection after the other.
+  /// Makes one connection after the other for a lane, until the task is cancelled.
   private func keep(_ place: Place) async {
     let lane = lane(at: place)
     var connector: Connector
@@ -263,28 +268,26 @@ extension Pool {
     } catch {
       return lane.fail("KV_DATABASE_URL: \(error)")
     }
-    var backoff = Backoff()
+    var pauses = Pauses()
     while !Task.isCancelled {
       let host = connector.nextHost
       do throws(ExchangeError) {
         let connection = try await connector.connect(on: loop)
-        if await use(connection, at: place, host: host) { backoff = Backoff() }
+        if await use(connection, at: place, host: host) { pauses = Pauses() }
       } catch {
         became(away: error.cause, host: host)
-        // Another host may be well: nobody is told before all were tried.
+        // Another host may work: calls go on waiting until all were tried.
         if connector.hasTriedAll { lane.fail(error.cause) }
       }
-      if !Task.isCancelled { try? await Task.sleep(for: backoff.next()) }
+      if !Task.isCancelled { try? await Task.sleep(for: pauses.next()) }
     }
   }
 
-  /// Has a connection used until it breaks; false: it never was of use.
+  /// Puts a connection to use until it breaks; false: it never could be used.
   private func use(_ connection: Connection, at place: Place, host: String) async -> Bool {
     let lane = lane(at: place)
-    counters.count {
-      $0.connectionsOpen += 1
-      $0.connectionsOpened += 1
-    }
+    metrics.connections.add(1)
+    metrics.connects.add()
     let wasUseful = await withTaskGroup(of: Bool.self) { group in
       group.addTask {
         await connection.run()
@@ -302,46 +305,45 @@ extension Pool {
       return isReady
     }
     if await connection.isHung {
-      counters.count { $0.timeouts += 1 }
       became(away: "no answer in time", host: host)
       lane.fail("the database did not answer in time")
     } else if lane.connection === connection {
       lane.close()
     }
-    counters.count { $0.connectionsOpen -= 1 }
+    metrics.connections.add(-1)
     if let failure = await connection.failure, wasUseful, !Task.isCancelled {
       logger.debug("a connection to the database ended", metadata: ["cause": "\(failure)"])
     }
     return wasUseful
   }
 
-  /// Ends a connection when its time is over, between two uses. So the load spreads again over
-  /// servers that have come back or are new, and a server's process never grows old.
+  /// Ends a connection at the end of its lifetime, between two uses. So the load spreads again over
+  /// servers that have come back or are new, and no process of a server grows old.
   private func retire(_ connection: Connection, at place: Place) async {
     let lane = lane(at: place)
     let (least, most) = (configuration.lifetime.lowerBound, configuration.lifetime.upperBound)
     let lifetime = least + (most - least) * Double.random(in: 0...1)
     guard (try? await Task.sleep(for: lifetime)) != nil else { return }
     while lane.isTaken {
-      guard (try? await Task.sleep(for: Self.retireLook)) != nil else { return }
+      guard (try? await Task.sleep(for: Self.retireCheckInterval)) != nil else { return }
     }
     guard lane.connection === connection else { return }
-    // Whoever comes now waits for the next one.
+    // From now on calls wait for the next connection.
     lane.close()
     while await !connection.isIdle {
-      guard (try? await Task.sleep(for: Self.retireLook)) != nil else { return }
+      guard (try? await Task.sleep(for: Self.retireCheckInterval)) != nil else { return }
     }
-    await connection.fail("its time is over")
+    await connection.fail("its lifetime has ended")
   }
 
-  /// How often to see whether a connection that is to end is still needed.
-  private static let retireLook = Duration.milliseconds(5)
+  /// How often to check whether a connection at the end of its lifetime is still in use.
+  private static let retireCheckInterval = Duration.milliseconds(5)
 
   /// Brings the tables up to date before the first use, and reads the clock.
   private func prepare(_ connection: Connection, for lane: Lane, host: String) async -> Bool {
     do throws(ExchangeError) {
       try await migrateOnce(connection)
-      try await setUp(connection, sharesTurns: lane === writer || lane === reader)
+      try await setUp(connection, isShared: lane === writer || lane === reader)
       try await readClocks(lane === writer ? [clock, writersClock] : [clock], on: connection)
       lane.open(connection)
       if isAway {
@@ -366,7 +368,7 @@ extension Pool {
   }
 
   private func became(away cause: String, host: String) {
-    counters.count { $0.connectFailures += 1 }
+    metrics.connectionFailures.add()
     guard !isAway, !Task.isCancelled else { return }
     isAway = true
     logger.warning(

@@ -1,18 +1,19 @@
 import KeyValueStore
 
-/// Writes that one statement decides and carries out, commits by itself, and puts into the outbox:
-/// a row for each key. Several puts of a key are one change of its row, which counts each of them.
+/// Statements that decide writes and make them, commit by themselves, and put the changes into the
+/// outbox: a row for each key. Several puts of a key are one change of its row, which counts each
+/// of them.
 enum BulkWrites {
   /// What a statement can decide.
   enum Kind {
     /// Puts without a condition.
     case puts
-    /// Puts where there is no entry.
+    /// Puts on condition that there is no entry.
     case creations
-    /// Puts and deletes where there is an entry, any or of one revision.
+    /// Puts and deletes on condition that there is an entry, of any or of one given revision.
     case replacements
 
-    /// How a write is carried out in bulk; nil: it takes `Decisions`.
+    /// The kind of a write; nil: no statement can decide it, and it takes `Decisions`.
     init?(_ write: Write) {
       if write.idempotency != nil { return nil }
       switch (write.condition.ifMatch, write.condition.ifNoneMatch, write.stored != nil) {
@@ -25,14 +26,46 @@ enum BulkWrites {
     }
   }
 
-  /// One statement for writes of keys in byte order, so that no two wait for each other in a
-  /// circle; those of a key in their order: several only of `puts`. What begins after `validUntil`,
-  /// by the database's clock, is not carried out.
+  /// A row that was written.
+  struct Written {
+    let key: Key
+    /// When the writes took place, by the database's clock.
+    let updatedAt: Timestamp
+    private let revision: Int64
+    private let version: Int64
+    private let createdAt: Timestamp
+
+    fileprivate init(_ columns: Columns) {
+      key = columns.key(0)
+      revision = columns.number(1)
+      version = columns.number(2)
+      createdAt = columns.timestamp(3)
+      updatedAt = columns.timestamp(4)
+    }
+
+    /// The outcome of a write of this key that was followed by `steps` others in the same
+    /// statement.
+    func outcome(of write: Write, steps: Int64) -> WriteOutcome {
+      let revision = Revision(revision - steps)
+      guard let stored = write.stored else { return .deleted(revision) }
+      return .stored(
+        Metadata(
+          key: write.key, revision: revision, version: version - steps,
+          size: stored.value.count, contentType: stored.contentType, createdAt: createdAt,
+          updatedAt: updatedAt,
+          expiresAt: stored.microsecondsToLive.map { updatedAt.adding(microseconds: $0) }))
+    }
+  }
+
+  /// One statement for writes that are grouped by key: the keys in byte order, so that no two
+  /// statements wait for each other in a circle; the writes of a key in their order, several of
+  /// them only for `puts`. A write that begins after `validUntil`, by the database's clock, is not
+  /// made.
   ///
-  /// Rows: see `outcome`; none for keys that nothing was carried out of.
-  static func statement(
+  /// Returns a row for each key that was written.
+  static func query(
     _ kind: Kind, _ writes: [[Write]], validUntil: Int64, as id: OutboxID
-  ) -> Statement {
+  ) -> Query<Written> {
     let last = writes.compactMap(\.last)
     var parameters = Parameters(reserving: last.reduce(256) { $0 + $1.weight + 64 })
     parameters.add(array: last.map { $0.key.bytes })
@@ -41,23 +74,25 @@ enum BulkWrites {
     parameters.add(numbers: last.map { $0.stored?.microsecondsToLive })
     parameters.add(timestamp: validUntil)
     Outbox.add(id, to: &parameters)
+    let text: String
     switch kind {
     case .puts:
+      text = putting
       parameters.add(numbers: writes.map { Int64($0.count) })
       Outbox.add(earlier: writes, to: &parameters)
-      return Statement(putting, parameters)
-    case .creations: return Statement(creating, parameters)
+    case .creations: text = creating
     case .replacements:
+      text = replacing
       parameters.add(numbers: last.map { $0.condition.ifMatch?.revision })
-      return Statement(replacing, parameters)
     }
+    return Query(text, parameters) { Written($0) }
   }
 
-  /// `excluded.version` is the number of puts, and `excluded.revision` that of the last of them, if
-  /// the first one is written now.
+  /// `excluded.version` is the number of puts, and `excluded.revision` is the revision of the last
+  /// of them, if the first one is written now.
   private static let putting = """
     WITH \(SQL.clock), written AS (
-      INSERT INTO entries \(SQL.insertedColumns)
+      INSERT INTO entries \(Entries.insertedColumns)
       SELECT u.key, u.value, u.content_type, clock.now + u.count - 1, u.count, clock.now, clock.now,
         clock.now + u.life
       FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[], $9::INT8[])
@@ -77,7 +112,7 @@ enum BulkWrites {
 
   private static let creating = """
     WITH \(SQL.clock), written AS (
-      INSERT INTO entries \(SQL.insertedColumns)
+      INSERT INTO entries \(Entries.insertedColumns)
       SELECT u.key, u.value, u.content_type, clock.now, 1, clock.now, clock.now, clock.now + u.life
       FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[])
         AS u(key, value, content_type, life), clock
@@ -93,7 +128,7 @@ enum BulkWrites {
     \(written)
     """
 
-  /// PostgreSQL locks rows in the order in which an UPDATE's plan meets them: they are locked
+  /// PostgreSQL locks rows in the order in which an UPDATE's plan meets them: so they are locked
   /// before, in the order of their keys.
   private static let replacing = """
     WITH \(SQL.clock), locked AS (
@@ -108,7 +143,7 @@ enum BulkWrites {
         version = CASE WHEN locked.value IS NULL THEN 0 ELSE entries.version + 1 END,
         updated_at = clock.now, expires_at = clock.now + locked.life
       FROM locked, clock
-      WHERE entries.key = locked.key AND NOT \(SQL.isDead(at: "clock.now"))
+      WHERE entries.key = locked.key AND NOT \(Entries.isDead(at: "clock.now"))
         AND entries.revision = coalesce(locked.expected, entries.revision)
         AND clock_timestamp() <= $5
       \(Outbox.returning)),
@@ -116,32 +151,10 @@ enum BulkWrites {
     \(written)
     """
 
-  private static let isDead = SQL.isDead(at: "excluded.updated_at")
+  private static let isDead = Entries.isDead(at: "excluded.updated_at")
 
   private static let written =
     "SELECT key, revision, version, created_at, updated_at FROM written"
-
-  /// The key of a row.
-  static func key(_ rows: ResultSet, _ row: Int) -> Key { Key(trusted: rows.bytes(row, 0)) }
-
-  /// When the writes were carried out, by the database's clock; nil: none was.
-  static func time(_ rows: ResultSet) -> Int64? { rows.count == 0 ? nil : rows.number(0, 4) }
-
-  /// What a row says of a write that has made it; `steps`: so many others of its key came after it.
-  static func outcome(
-    _ rows: ResultSet, _ row: Int, of write: Write, steps: Int64 = 0
-  ) -> WriteOutcome {
-    let revision = Revision(rows.number(row, 1) - steps)
-    guard let stored = write.stored else { return .deleted(revision) }
-    let updatedAt = rows.number(row, 4)
-    return .stored(
-      Metadata(
-        key: write.key, revision: revision, version: rows.number(row, 2) - steps,
-        size: stored.value.count, contentType: stored.contentType,
-        createdAt: Timestamp(microseconds: rows.number(row, 3)),
-        updatedAt: Timestamp(microseconds: updatedAt),
-        expiresAt: stored.microsecondsToLive.map { Timestamp(microseconds: updatedAt + $0) }))
-  }
 }
 
 extension Write {
@@ -153,7 +166,7 @@ extension Write {
 }
 
 extension Condition.Match {
-  /// The one revision that is named; nil: any.
+  /// The one revision that is required; nil: any.
   fileprivate var revision: Int64? {
     if case .revisions(let revisions) = self { revisions.first?.number } else { nil }
   }

@@ -1,7 +1,8 @@
 import KeyValueStore
 
-/// What a transaction has read under lock, and what it has decided: writes in, outcomes and the
-/// statements that carry them out. No I/O, no clock. A copy is a snapshot to go back to.
+/// What a transaction has read under lock, and what it has decided: writes go in, and outcomes and
+/// the statements that write them back come out. No I/O, no clock. A copy is a snapshot to go back
+/// to.
 struct Decisions {
   /// When everything takes effect, by the database's clock.
   let now: Timestamp
@@ -9,36 +10,35 @@ struct Decisions {
   let retentionSeconds: Int64
 
   private let before: [Key: KeyState]
-  private let kept: [String: Idempotency.Kept]
+  private let kept: [String: Records.KeptOutcome]
   private var states: [Key: KeyState]
-  /// What was put, and what was read.
+  /// The values that were put, and those that were read.
   private var values: [Key: [UInt8]] = [:]
   private var records: [OperationID: OperationRecord]
-  /// What commits that may have carried out queued writes have written: last revisions.
+  /// The commits that may have applied queued writes already: the last revisions of their keys.
   private let commits: [OutboxID: [Key: Revision]]
   private var newRecords: [OperationRecord] = []
-  private var outcomes: [Idempotency.Row] = []
+  private var outcomes: [Records.NewOutcome] = []
   /// What was changed, in order.
   private(set) var changes: [Change] = []
 
   init(
-    now: Timestamp, retentionSeconds: Int64, states: [KeyState],
-    kept: [(name: String, kept: Idempotency.Kept)], records: [OperationRecord],
-    commits: [(id: OutboxID, revisions: [Key: Revision])] = []
+    now: Timestamp, retentionSeconds: Int64, states: [KeyState], kept: [Records.KeptOutcome],
+    records: [OperationRecord], commits: [Outbox.Commit]
   ) {
     self.now = now
     self.retentionSeconds = retentionSeconds
     before = Dictionary(uniqueKeysWithValues: states.map { ($0.key, $0) })
     self.states = before
-    self.kept = Dictionary(uniqueKeysWithValues: kept.map { ($0.name, $0.kept) })
+    self.kept = Dictionary(uniqueKeysWithValues: kept.map { ($0.name, $0) })
     self.records = Dictionary(uniqueKeysWithValues: records.map { ($0.id, $0) })
     self.commits = Dictionary(uniqueKeysWithValues: commits.map { ($0.id, $0.revisions) })
   }
 
-  /// Whether there is something to be written.
+  /// Whether there is nothing to write back.
   var isEmpty: Bool { changes.isEmpty && newRecords.isEmpty && outcomes.isEmpty }
 
-  /// Whether something was decided by one of these keys having no row, and it still has none.
+  /// Whether a decision rests on one of these keys having no row, and it still has none.
   func restOnAbsence(of keys: Set<Key>) -> Bool {
     keys.contains { key in
       before[key] == nil && states[key].map { $0.revision == .none } ?? true
@@ -47,14 +47,14 @@ struct Decisions {
 
   // MARK: Deciding
 
-  /// Carries out a write, unless the outcome of the same request is kept already.
+  /// Decides a write, unless the outcome of the same request is kept already.
   mutating func writeOnce(_ write: Write) -> WriteReceipt {
     if let key = write.idempotency {
       switch find(key) {
       case .mismatch: return WriteReceipt(outcome: .idempotencyMismatch)
       case .replay(let bytes):
-        // One that can't be read any more is taken for another request's, which is safer than to
-        // write twice.
+        // An outcome that can no longer be read is treated as that of another request, which is
+        // safer than writing twice.
         guard let outcome = WriteOutcome(encoded: bytes, of: write) else {
           return WriteReceipt(outcome: .idempotencyMismatch)
         }
@@ -62,13 +62,13 @@ struct Decisions {
       case .new: break
       }
     }
-    let outcome = carryOut(write)
+    let outcome = decide(write)
     if let change = outcome.change(of: write.key) { changes.append(change) }
     if let key = write.idempotency { outcomes.append((key, outcome.encoded())) }
     return WriteReceipt(outcome: outcome)
   }
 
-  /// Carries out a batch, unless the outcome of the same request is kept already.
+  /// Executes a batch, unless the outcome of the same request is kept already.
   mutating func executeOnce(_ batch: Batch) -> BatchReceipt {
     guard let key = batch.idempotency else { return BatchReceipt(outcome: execute(batch)) }
     switch find(key) {
@@ -85,8 +85,7 @@ struct Decisions {
     }
   }
 
-  /// Applies a queued write, unless it is on record already, or has taken effect before it was
-  /// queued.
+  /// Applies a queued write, unless it is on record already, or took effect before it was queued.
   mutating func apply(_ queued: QueuedWrite) -> AppliedWrite {
     if let record = records[queued.id] { return AppliedWrite(record: record, outcome: nil) }
     let applied: AppliedWrite
@@ -105,23 +104,23 @@ struct Decisions {
     return applied
   }
 
-  /// Turns an entry whose time is over into a tombstone.
+  /// Turns an expired entry into a tombstone.
   mutating func expire(_ key: Key) -> Change? {
     guard let change = states[key]?.expire(at: now) else { return nil }
     changes.append(change)
     return change
   }
 
-  private mutating func carryOut(_ write: Write) -> WriteOutcome {
+  private mutating func decide(_ write: Write) -> WriteOutcome {
     withState(of: write) { [now] in $0.write(write, at: now) }
   }
 
   private mutating func withState<Result>(
-    of write: Write, _ decide: (inout KeyState) -> Result
+    of write: Write, _ body: (inout KeyState) -> Result
   ) -> Result {
     var state = states[write.key] ?? KeyState(key: write.key)
     let revision = state.revision
-    let result = decide(&state)
+    let result = body(&state)
     if state.revision != revision, let stored = write.stored, state.entry != nil {
       values[write.key] = stored.value
     }
@@ -131,14 +130,14 @@ struct Decisions {
 
   // MARK: Batches
 
-  /// The keys whose present values the gets of a batch will return, as many as it may return.
+  /// The keys whose present values the gets of a batch will return, within its limit.
   func keysToRead(for batch: Batch) -> [Key] {
     var trial = self
     var keys: Set<Key> = []
     var bytesLeft = batch.readBytesMax
     for operation in batch.operations {
       switch operation {
-      case .write(let write): _ = trial.carryOut(write)
+      case .write(let write): _ = trial.decide(write)
       case .get(let key):
         guard let entry = trial.states[key]?.live(at: now), entry.size <= bytesLeft else {
           continue
@@ -150,7 +149,7 @@ struct Decisions {
     return keys.sorted()
   }
 
-  /// Values that were read for a batch.
+  /// Adds values that were read for a batch.
   mutating func add(_ read: [(key: Key, value: [UInt8])]) {
     for (key, value) in read { values[key] = value }
   }
@@ -165,7 +164,7 @@ struct Decisions {
       case .get(let key):
         outcomes.append(read(key, &bytesLeft))
       case .write(let write):
-        let outcome = carryOut(write)
+        let outcome = decide(write)
         if batch.isAtomic, case .preconditionFailed(let current) = outcome {
           self = snapshot
           return .preconditionFailed(index: index, current: current)
@@ -173,7 +172,7 @@ struct Decisions {
         outcomes.append(.write(outcome))
       }
     }
-    // The states in between were never visible: nobody is to hear of them.
+    // The states in between were never visible, so that no change tells of them.
     changes += batch.lastWrites(outcomes).compactMap { $0.outcome.change(of: $0.write.key) }
     return .completed(outcomes)
   }
@@ -205,9 +204,9 @@ struct Decisions {
 
   // MARK: Writing back
 
-  /// What carries out all that was decided: a handful of statements, whatever it was.
+  /// The statements that write back everything that was decided: a handful, however much it is.
   func statements(outbox id: OutboxID) -> [Statement] {
-    var (inserted, updated): ([LockedEntries.Row], [LockedEntries.Row]) = ([], [])
+    var (inserted, updated): ([Entries.NewRow], [Entries.NewRow]) = ([], [])
     var advanced: [KeyState] = []
     for state in states.values.sorted(by: { $0.key < $1.key }) where state != before[state.key] {
       if state.revision == .none { continue }
@@ -221,14 +220,14 @@ struct Decisions {
       }
     }
     var statements: [Statement] = []
-    if !inserted.isEmpty { statements.append(LockedEntries.insert(inserted, at: now)) }
-    if !updated.isEmpty { statements.append(LockedEntries.update(updated, at: now)) }
-    if !advanced.isEmpty { statements.append(LockedEntries.advance(advanced)) }
-    if !newRecords.isEmpty { statements.append(Operations.insert(newRecords)) }
+    if !inserted.isEmpty { statements.append(Entries.insert(inserted, at: now)) }
+    if !updated.isEmpty { statements.append(Entries.update(updated, at: now)) }
+    if !advanced.isEmpty { statements.append(Entries.advance(advanced)) }
+    if !newRecords.isEmpty { statements.append(Records.insert(newRecords)) }
     let outdated = outcomes.filter { kept[$0.key.name] != nil }
     let fresh = outcomes.filter { kept[$0.key.name] == nil }
-    if !fresh.isEmpty { statements.append(Idempotency.insert(fresh, at: now)) }
-    if !outdated.isEmpty { statements.append(Idempotency.update(outdated, at: now)) }
+    if !fresh.isEmpty { statements.append(Records.insert(fresh, at: now)) }
+    if !outdated.isEmpty { statements.append(Records.update(outdated, at: now)) }
     if !changes.isEmpty { statements.append(Outbox.insertion(changes, as: id, at: now)) }
     return statements
   }

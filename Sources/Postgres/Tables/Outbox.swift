@@ -1,11 +1,10 @@
 import KeyValueStore
 
-/// The outbox: a row for each commit, with its changes as arrays, until these are settled.
+/// The outbox: a row for each commit, with its changes as arrays, until they are settled.
 enum Outbox {
-  /// A name for the changes of a commit that begins now, by the database's clock.
+  /// A name for a commit that begins now, by the database's clock.
   static func makeID(at now: Int64) -> OutboxID {
-    OutboxID(
-      committedAt: Timestamp(microseconds: now), number: Int64.random(in: 0...Int64.max))
+    OutboxID(committedAt: Timestamp(microseconds: now), number: .random(in: 0...Int64.max))
   }
 
   private static let columns = """
@@ -15,10 +14,10 @@ enum Outbox {
 
   // MARK: Adding
 
-  /// The end of a statement that writes entries, `written AS (… RETURNING …)`: puts what it holds
-  /// into the outbox, in the same commit, named by the parameters from `first` on (see `add`), with
-  /// the puts that were overwritten at once by those from `earlier` on. CockroachDB wants a
-  /// data-modifying WITH to return something.
+  /// The end of a statement that writes entries, `written AS (… RETURNING …)`: puts the rows that
+  /// it returns into the outbox, in the same commit. The parameters from `first` on name the commit
+  /// (see `add`), and those from `earlier` on hold the puts that were overwritten at once.
+  /// CockroachDB requires a data-modifying WITH to return something.
   static func boxed(parametersFrom first: Int, earlierFrom earlier: Int? = nil) -> String {
     let added = earlier.map { from in
       (from..<from + 5).map { ", $\($0)" }.joined()
@@ -37,8 +36,8 @@ enum Outbox {
     String(columns.dropLast())
     + ", earlier_keys, earlier_steps, earlier_sizes, earlier_types, earlier_lives)"
 
-  /// The puts that others of their key have overwritten at once: the row of the outbox has them
-  /// beside what became of the key. Nobody was to read them, but their events are to be published.
+  /// Adds the puts that later puts of their key overwrite in the same statement. No read sees them,
+  /// but their events are published: the row of the outbox holds them beside the key's last change.
   static func add(earlier writes: [[Write]], to parameters: inout Parameters) {
     let earlier = writes.flatMap { ofKey in
       ofKey.dropLast().enumerated().map { (write: $1, steps: Int64(ofKey.count - 1 - $0)) }
@@ -50,26 +49,26 @@ enum Outbox {
     parameters.add(numbers: earlier.map { $0.write.stored?.microsecondsToLive })
   }
 
-  /// The columns that `boxed` needs and a writer is told.
+  /// The columns that `boxed` needs, and that `BulkWrites` returns.
   static let returning =
-    "RETURNING \(SQL.columns), coalesce(octet_length(entries.value), 0)::INT8 AS size"
+    "RETURNING \(Entries.columns), coalesce(octet_length(entries.value), 0)::INT8 AS size"
 
-  /// The parameters that name a row.
+  /// Adds the parameters that name a row.
   static func add(_ id: OutboxID, to parameters: inout Parameters) {
     parameters.add(bucket(of: id))
     parameters.add(id.committedAt.microseconds)
     parameters.add(id.number)
   }
 
-  /// The bucket of commits after which other processes are to repair the cache, beside the usual
-  /// ones: they look at it much more often.
+  /// The bucket of commits after which other processes have to repair the cache. It is apart from
+  /// the usual buckets because it is searched much more often.
   private static let repairBucket = 2 * SQL.buckets
 
   private static func bucket(of id: OutboxID) -> Int64 {
     id.awaitsRepair ? repairBucket : id.number % SQL.buckets
   }
 
-  /// The bucket of a commit that was found settled: nobody looks there for what is to be published.
+  /// The bucket of a settled commit that is kept: it is not searched for changes to publish.
   private static func settledBucket(of id: OutboxID) -> Int64 {
     SQL.buckets + id.number % SQL.buckets
   }
@@ -77,7 +76,7 @@ enum Outbox {
   /// All such buckets.
   static let settledBuckets = SQL.buckets..<(2 * SQL.buckets)
 
-  /// Adds changes that were decided here.
+  /// Adds the changes that `Decisions` has made.
   static func insertion(_ changes: [Change], as id: OutboxID, at now: Timestamp) -> Statement {
     var parameters = Parameters(reserving: changes.reduce(256) { $0 + $1.key.bytes.count + 128 })
     add(id, to: &parameters)
@@ -99,28 +98,31 @@ enum Outbox {
 
   // MARK: Reading
 
-  /// The oldest rows of each bucket that were committed within a span of time. CockroachDB scans
-  /// the deleted rows of a queue until they are collected: without the lower bound, all of a day's.
-  static func oldest(after least: Int64, until most: Int64, limit: Int) -> [Statement] {
+  /// The oldest rows of each bucket that were committed within a span of time. The lower bound
+  /// matters on CockroachDB, which scans the deleted rows of a queue until they are collected:
+  /// without it, those of a whole day.
+  static func oldest(after least: Int64, until most: Int64, limit: Int) -> [Query<OutboxBatch>] {
     ([repairBucket] + (0..<SQL.buckets)).map {
       oldest(of: $0, after: least, until: most, limit: limit)
     }
   }
 
-  /// The oldest rows of those after which the cache is to be repaired.
-  static func repairs(after least: Int64, until most: Int64, limit: Int) -> Statement {
+  /// The oldest rows of the commits after which the cache has to be repaired.
+  static func repairs(
+    after least: Int64, until most: Int64, limit: Int
+  ) -> Query<OutboxBatch> {
     oldest(of: repairBucket, after: least, until: most, limit: limit)
   }
 
   private static func oldest(
     of bucket: Int64, after least: Int64, until most: Int64, limit: Int
-  ) -> Statement {
+  ) -> Query<OutboxBatch> {
     var parameters = Parameters()
     parameters.add(bucket)
     parameters.add(least)
     parameters.add(most)
     parameters.add(Int64(limit))
-    return Statement(reading, parameters)
+    return Query(reading, parameters) { batch($0) }
   }
 
   private static let reading = """
@@ -131,37 +133,40 @@ enum Outbox {
     ORDER BY committed_at LIMIT $4
     """
 
-  /// A row of `oldest`. Whatever it holds, it must not end the process: of arrays of unequal length
-  /// only what all have is taken.
-  static func batch(_ rows: ResultSet, _ row: Int) -> OutboxBatch {
+  /// Reads a row. Whatever it holds must not end the process: of arrays of unequal length only the
+  /// elements that all of them have are read.
+  private static func batch(_ columns: Columns) -> OutboxBatch {
     let id = OutboxID(
-      committedAt: Timestamp(microseconds: rows.number(row, 0)), number: rows.number(row, 1),
-      awaitsRepair: rows.number(row, 15) == repairBucket)
-    let (keys, types) = (rows.array(row, 2), rows.array(row, 6))
-    let numbers = [3, 4, 5, 7, 8, 9].map { rows.numbers(row, $0) }
+      committedAt: columns.timestamp(0), number: columns.number(1),
+      awaitsRepair: columns.number(15) == repairBucket)
+    let (keys, revisions, versions) = (columns.array(2), columns.numbers(3), columns.numbers(4))
+    let (sizes, types) = (columns.numbers(5), columns.array(6))
+    let (created, updated) = (columns.numbers(7), columns.numbers(8))
+    let expiring = columns.numbers(9)
+    let numbers = [revisions, versions, sizes, created, updated, expiring]
     let count = min(keys.count, types.count, numbers.map(\.count).min() ?? 0)
-    let earlier = earlierPuts(rows, row)
+    let earlier = earlierPuts(columns)
     let changes = (0..<count).flatMap { place in
       let key = Key(trusted: keys[place] ?? [])
-      let revision = Revision(numbers[0][place] ?? 0)
+      let revision = Revision(revisions[place] ?? 0)
       let last = Change(
         key: key, revision: revision,
-        kind: kind(version: numbers[1][place] ?? 0) { version in
+        kind: kind(version: versions[place] ?? 0) { version in
           Metadata(
-            key: key, revision: revision, version: version, size: Int(numbers[2][place] ?? 0),
+            key: key, revision: revision, version: version, size: Int(sizes[place] ?? 0),
             contentType: String(decoding: types[place] ?? [], as: UTF8.self),
-            createdAt: Timestamp(microseconds: numbers[3][place] ?? 0),
-            updatedAt: Timestamp(microseconds: numbers[4][place] ?? 0),
-            expiresAt: numbers[5][place].map { Timestamp(microseconds: $0) })
+            createdAt: Timestamp(microseconds: created[place] ?? 0),
+            updatedAt: Timestamp(microseconds: updated[place] ?? 0),
+            expiresAt: expiring[place].map { Timestamp(microseconds: $0) })
         })
       return (earlier[key] ?? []).compactMap { $0.change(before: last) } + [last]
     }
     return OutboxBatch(id: id, changes: changes)
   }
 
-  /// A put that was overwritten at once.
+  /// A put that a later put overwrote in the same statement.
   private struct EarlierPut {
-    /// So many others of its key came after it.
+    /// How many other puts of its key came after it.
     let steps: Int64
     let size: Int64
     let contentType: String
@@ -176,17 +181,14 @@ enum Outbox {
           Metadata(
             key: last.key, revision: revision, version: metadata.version - steps, size: Int(size),
             contentType: contentType, createdAt: metadata.createdAt, updatedAt: metadata.updatedAt,
-            expiresAt: microsecondsToLive.map {
-              Timestamp(microseconds: metadata.updatedAt.microseconds + $0)
-            })))
+            expiresAt: microsecondsToLive.map { metadata.updatedAt.adding(microseconds: $0) })))
     }
   }
 
-  /// Those of each key, in their order.
-  private static func earlierPuts(_ rows: ResultSet, _ row: Int) -> [Key: [EarlierPut]] {
-    let (keys, types) = (rows.array(row, 10), rows.array(row, 13))
-    let (steps, sizes) = (rows.numbers(row, 11), rows.numbers(row, 12))
-    let lives = rows.numbers(row, 14)
+  /// The earlier puts of each key, in their order.
+  private static func earlierPuts(_ columns: Columns) -> [Key: [EarlierPut]] {
+    let (keys, steps, sizes) = (columns.array(10), columns.numbers(11), columns.numbers(12))
+    let (types, lives) = (columns.array(13), columns.numbers(14))
     var puts: [Key: [EarlierPut]] = [:]
     for place in 0..<min(keys.count, types.count, steps.count, sizes.count, lives.count) {
       puts[Key(trusted: keys[place] ?? []), default: []].append(
@@ -209,13 +211,13 @@ enum Outbox {
 
   // MARK: Settling
 
-  /// Forgets commits whose writers know that they took place.
+  /// Removes commits whose writers know that they took place.
   static func removal(_ ids: [OutboxID]) -> Statement {
     Statement("DELETE FROM outbox_batches WHERE \(isNamed)", names(ids, in: ids.map(bucket)))
   }
 
-  /// Settles commits whose writers may not know that they took place, and have queued their writes
-  /// again: these are to find out. Keeps what was written, and no more than that.
+  /// Settles commits whose writers may not know that they took place, and may have queued their
+  /// writes again: applying these finds out (see `commits`). Keeps the keys and revisions only.
   static func settlement(_ ids: [OutboxID]) -> Statement {
     Statement(
       """
@@ -227,22 +229,26 @@ enum Outbox {
       """, names(ids, in: ids.map(bucket)))
   }
 
-  /// What took place of some commits, settled or not, as far as it is kept. Rows: see `commit`.
-  static func commits(_ ids: [OutboxID]) -> Statement {
-    let buckets = ids.map(bucket) + ids.map(settledBucket) + ids.map { _ in repairBucket }
-    return Statement(
-      "SELECT committed_at, number, keys, revisions FROM outbox_batches WHERE \(isNamed)",
-      names(ids + ids + ids, in: buckets))
+  /// A commit that took place, and the last revision that it gave each key.
+  struct Commit {
+    let id: OutboxID
+    let revisions: [Key: Revision]
   }
 
-  /// A row of `commits`: the last revision that was written of each key.
-  static func commit(_ rows: ResultSet, _ row: Int) -> (id: OutboxID, revisions: [Key: Revision]) {
-    let id = OutboxID(
-      committedAt: Timestamp(microseconds: rows.number(row, 0)), number: rows.number(row, 1))
-    let written = zip(rows.array(row, 2), rows.numbers(row, 3)).map { key, revision in
-      (Key(trusted: key ?? []), Revision(revision ?? 0))
+  /// Those of some commits that took place, settled or not, as far as they are kept.
+  static func commits(_ ids: [OutboxID]) -> Query<Commit> {
+    let buckets = ids.map(bucket) + ids.map(settledBucket) + ids.map { _ in repairBucket }
+    return Query(
+      "SELECT committed_at, number, keys, revisions FROM outbox_batches WHERE \(isNamed)",
+      names(ids + ids + ids, in: buckets)
+    ) { columns in
+      let revisions = zip(columns.array(2), columns.numbers(3)).map { key, revision in
+        (Key(trusted: key ?? []), Revision(revision ?? 0))
+      }
+      return Commit(
+        id: OutboxID(committedAt: columns.timestamp(0), number: columns.number(1)),
+        revisions: Dictionary(revisions) { max($0, $1) })
     }
-    return (id, Dictionary(written) { max($0, $1) })
   }
 
   /// Whether a row is one of `names`.
@@ -262,31 +268,32 @@ enum Outbox {
 
   // MARK: Repairing the cache
 
-  /// Puts commits where other processes look for what they have to repair.
+  /// Moves commits into the bucket where other processes find what they have to repair.
   static func repairRequest(_ ids: [OutboxID]) -> Statement {
     Statement(
       "UPDATE outbox_batches SET bucket = \(repairBucket) WHERE \(isNamed)",
       names(ids, in: ids.map { $0.number % SQL.buckets }))
   }
 
-  /// Puts them back.
+  /// Moves them back.
   static func repairEnd(_ ids: [OutboxID]) -> Statement {
     Statement(
       "UPDATE outbox_batches SET bucket = number % \(SQL.buckets) WHERE \(isNamed)",
       names(ids, in: ids.map { _ in repairBucket }))
   }
 
-  /// Those of these commits after which the cache is still to be repaired. Rows: one for each.
-  static func openRepairs(_ ids: [OutboxID]) -> Statement {
-    Statement(
+  /// Those of some commits after which the cache still has to be repaired, by their number.
+  static func openRepairs(_ ids: [OutboxID]) -> Query<Int64> {
+    Query(
       "SELECT number FROM outbox_batches WHERE \(isNamed)",
-      names(ids, in: ids.map { _ in repairBucket }))
+      names(ids, in: ids.map { _ in repairBucket })
+    ) { $0.number(0) }
   }
 
   // MARK: Release 0.1
 
-  /// Takes over what a process of release 0.1 has left in its outbox, which had a row for each
-  /// change. Rows: one for each that was taken.
+  /// Moves the rows that a process of release 0.1 has left in its outbox, which had a row for each
+  /// change, into today's. Returns a row for each that was moved.
   static func adoption(until most: Int64, as id: OutboxID) -> Statement {
     var parameters = Parameters()
     parameters.add(most)
@@ -307,7 +314,7 @@ enum Outbox {
 }
 
 extension Change {
-  /// What stands for the version of a put where it was none.
+  /// What the outbox holds in place of a put's version.
   fileprivate static let deletedVersion: Int64 = 0
   fileprivate static let expiredVersion: Int64 = -1
 

@@ -7,10 +7,10 @@ import Testing
 @testable import Postgres
 
 extension OnAnyDatabase {
-  /// How statements find their rows in large tables: none walks through all of one.
+  /// How statements find their rows in large tables: none may scan all of one.
   @Suite("Plans", .serialized)
   struct PlanTests {
-    @Test("No statement scans a whole table or compares each with each, whatever it is given")
+    @Test("No statement scans a whole table or compares all rows with all, for any parameters")
     func plans() async throws {
       let target = try await LargeTables.make()
       var faults: [String] = []
@@ -31,13 +31,13 @@ extension OnAnyDatabase {
 }
 
 extension OnCockroach {
-  /// That the plans would be found wrong.
+  /// Proves that a wrong plan would be found.
   @Suite("Plans of CockroachDB")
   struct CockroachPlanTests {
     @Test("A bound that is a sub-query is found")
     func subQuery() async throws {
       let target = try await LargeTables.make()
-      let oldest = Outbox.oldest(after: 0, until: 1, limit: 1)[0]
+      let oldest = Outbox.oldest(after: 0, until: 1, limit: 1)[0].statement
       var lines = try target.admin.explain(oldest)
       #expect(Plan.cockroachFault(lines) == nil, "\(lines.joined(separator: "\n"))")
       let text = oldest.text.replacing(
@@ -60,10 +60,10 @@ enum LargeTables {
     return target
   }
 
-  /// The rows, and what the planner knows of them.
+  /// Adds the rows, and the statistics for the planner.
   private static func fill(_ target: TestDatabase) throws {
     let count = StatementCatalogue.rows
-    // In pieces: CockroachDB bounds the size of a transaction.
+    // In pieces, because CockroachDB bounds the size of a transaction.
     for start in stride(from: 0, to: count, by: 20_000) {
       let numbers = "generate_series(\(start), \(start + 19_999)) AS g(n)"
       for sql in [
@@ -107,12 +107,12 @@ enum LargeTables {
 
 /// Reads plans.
 enum Plan {
-  /// CockroachDB says of each scan which part of an index it reads.
+  /// CockroachDB reports for each scan which part of an index it reads.
   static func cockroachFault(_ lines: [String]) -> String? {
     var table = ""
     for line in lines {
       if line.contains("table: ") { table = line }
-      // The old outbox is empty but for the minutes of an upgrade.
+      // The old outbox is empty except during an upgrade.
       if line.contains("FULL SCAN"), !table.contains("outbox@"), !table.contains("migrations") {
         return "a full scan of \(table.drop { $0 == " " || $0 == "│" })"
       }
@@ -120,8 +120,8 @@ enum Plan {
     return nil
   }
 
-  /// PostgreSQL takes an array for ten rows, whatever is in it: what is compared with each of its
-  /// elements in turn is slow when there are a thousand.
+  /// PostgreSQL expects ten rows in any array. A plan that compares rows with each of its elements
+  /// in turn is slow when there are a thousand.
   static func postgresFault(_ lines: [String]) -> String? {
     guard let data = lines.joined().data(using: .utf8),
       let root = try? JSONSerialization.jsonObject(with: data) as? [[String: Any]],
@@ -143,12 +143,12 @@ enum Plan {
     return parts.lazy.compactMap { fault($0) }.first
   }
 
-  /// Whether a node may return many rows: all but the clock, which is one.
+  /// Whether a node may return many rows: all but the clock, which is one row.
   private static func isLong(_ node: [String: Any]) -> Bool {
     node["CTE Name"] as? String != "clock"
   }
 
-  /// Whether each look at a node walks through an array, or through what was made of one.
+  /// Whether each scan of a node reads an array, or rows that were made from one.
   private static func isArray(_ node: [String: Any]) -> Bool {
     switch node["Node Type"] as? String {
     case "Function Scan": return true

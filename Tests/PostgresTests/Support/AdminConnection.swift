@@ -4,9 +4,9 @@ import TestServices
 
 @testable import Postgres
 
-/// Asks the server directly, and waits for its answer: for what tests prepare and check.
+/// A blocking connection with which tests prepare and check a database.
 final class AdminConnection: @unchecked Sendable {
-  // `@unchecked`: the handle is used behind the lock only.
+  // `@unchecked`: the handle is used only behind the lock.
   private let lock = NSLock()
   private let handle: OpaquePointer
 
@@ -47,7 +47,7 @@ final class AdminConnection: @unchecked Sendable {
 }
 
 extension AdminConnection {
-  /// CockroachDB's plan of a statement, for the parameters that it has.
+  /// CockroachDB's plan of a statement for its parameters.
   func explain(_ statement: Statement) throws -> [String] {
     try lock.withLock {
       let slots = statement.parameters.slots
@@ -65,7 +65,7 @@ extension AdminConnection {
     }
   }
 
-  /// PostgreSQL's plan of a statement for whatever parameters, as JSON.
+  /// PostgreSQL's generic plan of a statement, for any parameters, as JSON.
   func explainGenericPlan(of statement: Statement) throws -> [String] {
     let types = try statement.parameters.slots.map { slot in
       try run("SELECT format_type(\(slot.type), NULL)")[0]
@@ -77,8 +77,8 @@ extension AdminConnection {
     let arguments =
       types.isEmpty
       ? ("", "") : ("(\(types.joined(separator: ", ")))", "(\(nothing.joined(separator: ", ")))")
-    try run("PREPARE looked_at\(arguments.0) AS \(statement.text)")
-    defer { _ = try? run("DEALLOCATE looked_at") }
-    return try run("EXPLAIN (FORMAT JSON) EXECUTE looked_at\(arguments.1)")
+    try run("PREPARE explained\(arguments.0) AS \(statement.text)")
+    defer { _ = try? run("DEALLOCATE explained") }
+    return try run("EXPLAIN (FORMAT JSON) EXECUTE explained\(arguments.1)")
   }
 }

@@ -38,7 +38,7 @@ actor Tally {
   func add() { count += 1 }
 }
 
-/// Runs `body` as often as told, at once.
+/// Runs `body` for each number below `count`, concurrently.
 func concurrently(
   _ count: Int, _ body: @escaping @Sendable (Int) async throws -> Void
 ) async throws {
@@ -48,7 +48,7 @@ func concurrently(
   }
 }
 
-/// What a call threw; nil: nothing.
+/// The error that a call threw, if any.
 func failure(
   of call: () async throws(StoreError) -> Void
 ) async -> StoreError? {

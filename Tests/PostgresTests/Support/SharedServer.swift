@@ -2,9 +2,9 @@ import Foundation
 import TestServices
 import Testing
 
-/// The server that all tests of a suite share, each with a database of its own.
+/// The server that all tests of a suite share; each test has a database of its own.
 struct SharedServer: SuiteTrait, TestScoping {
-  /// `KV_TEST_DATABASE=cockroach` has the same tests run on CockroachDB.
+  /// With `KV_TEST_DATABASE=cockroach` the same tests run on CockroachDB.
   static let isCockroach = ProcessInfo.processInfo.environment["KV_TEST_DATABASE"] == "cockroach"
 
   @TaskLocal static var current: (any DatabaseServer)?
@@ -24,11 +24,11 @@ extension Trait where Self == SharedServer {
   static var sharedServer: SharedServer { SharedServer() }
 }
 
-/// All tests that hold on every database.
+/// Tests that pass on every database.
 @Suite("Any database", .serialized, .sharedServer)
 struct OnAnyDatabase {}
 
-/// Tests of what CockroachDB alone does; `scripts/test` runs them where there is one.
+/// Tests of what only CockroachDB does; `scripts/test` runs them where it is installed.
 @Suite(
   "CockroachDB", .serialized, .enabled(if: SharedServer.isCockroach, "KV_TEST_DATABASE=cockroach"),
   .sharedServer)
@@ -52,6 +52,6 @@ extension Trait where Self == SharedPostgres {
   static var sharedPostgres: SharedPostgres { SharedPostgres() }
 }
 
-/// Tests of what PostgreSQL alone has: poolers, triggers, roles, a process for each session.
+/// Tests of what only PostgreSQL has: poolers, triggers, roles, a process for each session.
 @Suite("PostgreSQL", .serialized, .sharedPostgres)
 struct OnPostgres {}

@@ -1,14 +1,17 @@
+import EventLoop
 import Foundation
 import KeyValueStore
+import Logging
+import Observability
 import Postgres
 import StoreContracts
 import Synchronization
 import TestServices
 
-/// A database of its own on a server, with a clock that the test can set.
+/// A test's own database on a server, with a clock that the test can set.
 ///
-/// CockroachDB takes seconds to make the tables: there, tests that only want an empty database have
-/// the same one after the other.
+/// CockroachDB takes seconds to make the tables: there, tests that only need an empty database use
+/// the same one, one after the other.
 final class TestDatabase: Sendable {
   let admin: AdminConnection
   let url: String
@@ -37,7 +40,7 @@ final class TestDatabase: Sendable {
     try admin.run("INSERT INTO test_clock VALUES ('0 s')")
   }
 
-  /// Removes what another test has left.
+  /// Removes the rows that another test has left.
   private func empty() throws {
     let tables = try admin.run(
       "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
@@ -57,14 +60,56 @@ final class TestDatabase: Sendable {
         "SELECT (extract(epoch FROM \(TestDatabase.clock)) * 1000000)::INT8"))
   }
 
-  /// Sets the clock.
+  /// Sets the clock forward, or back.
   func advance(seconds: Int64) throws {
     try admin.run("UPDATE test_clock SET ahead = ahead + '\(seconds) s'::INTERVAL")
   }
 
-  /// Removes the database, whoever still uses it.
+  /// Removes the database, even if it is in use.
   func drop() throws {
     if isKept { return }
     try AdminConnection(server.url(database: server.defaultDatabase)).run(server.dropping(name))
+  }
+}
+
+/// The part of a process that the tests need: event loops, with a database on each.
+final class Node: @unchecked Sendable {
+  // `@unchecked`: constant but for the tasks, which only the test's own task starts and ends.
+  let published = PublishedChanges()
+  let registry = MetricsRegistry()
+  let databases: [PostgresDatabase]
+  private let loops: [EventLoop]
+  private var tasks: [Task<Void, Never>] = []
+
+  init(
+    _ url: String, loops count: Int = 1, _ change: (inout PostgresConfiguration) -> Void = { _ in }
+  ) throws {
+    var configuration = PostgresConfiguration(url: url)
+    change(&configuration)
+    var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    logger.logLevel = .critical
+    var loops: [EventLoop] = []
+    for number in 0..<count { loops.append(try EventLoop(name: "loop-\(number)")) }
+    self.loops = loops
+    databases = try loops.map { [published, registry] loop in
+      try PostgresDatabase(
+        configuration, loop: loop, published: published, metrics: PostgresMetrics(in: registry),
+        logger: logger)
+    }
+    for loop in loops { loop.start() }
+    for (loop, database) in zip(loops, databases) {
+      tasks.append(Task(executorPreference: loop.executor) { await database.run() })
+    }
+  }
+
+  /// The database of the first loop.
+  var database: PostgresDatabase { databases[0] }
+
+  /// Closes the connections and ends the loops.
+  func close() async {
+    for task in tasks { task.cancel() }
+    for task in tasks { await task.value }
+    tasks = []
+    for loop in loops { loop.stop() }
   }
 }
