@@ -1,4 +1,4 @@
-import Node
+import Service
 
 /// The settings of all programs as a table of Markdown, made from their own catalogues.
 enum SettingsTable {

@@ -6,7 +6,7 @@ struct TidyTests {
   @Test("Every import follows an arrow of the layout")
   func imports() { expectTidy(Layers.imports) }
 
-  @Test("Only executables read the environment")
+  @Test("Only programs read the environment")
   func environment() { expectTidy(Layers.environment) }
 
   @Test("Pointers and unchecked promises stay in the event loop and the adapters")

@@ -1,6 +1,6 @@
 internal import Embedded
-internal import Node
 internal import Observability
+internal import Service
 
 /// What metrics tell of the embedded database.
 enum EmbeddedMetrics {

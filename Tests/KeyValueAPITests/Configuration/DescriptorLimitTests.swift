@@ -1,7 +1,7 @@
 import Testing
 
 @testable import KeyValueAPI
-@testable import Node
+@testable import Service
 
 @Suite("The limit on descriptors")
 struct DescriptorLimitTests {

@@ -1,4 +1,4 @@
-import Node
+import Service
 import Testing
 
 @Suite("A container's share of the cores")

@@ -4,7 +4,7 @@ import EventLoop
 import Testing
 
 @testable import KeyValueAPI
-@testable import Node
+@testable import Service
 
 @Suite("The catalogue of settings")
 struct SettingsTests {
@@ -20,7 +20,7 @@ struct SettingsTests {
 
   @Test("--help lists every setting with its default and fits into 80 columns")
   func help() {
-    let help = Command.helpMessage(columns: 80)
+    let help = APICommand.helpMessage(columns: 80)
     for setting in Settings.all {
       #expect(help.contains("\n  \(setting.name)"), "\(setting.name)")
       if !setting.fallback.isEmpty { #expect(help.contains("(default: \(setting.fallback))")) }

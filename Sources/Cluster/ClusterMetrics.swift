@@ -1,0 +1,52 @@
+package import Observability
+internal import Postgres
+internal import Redis
+internal import Service
+
+/// What metrics tell of the services of a cluster, as this process sees them.
+package enum ClusterMetrics {
+  /// The connections of one loop; those of several add up.
+  static func samples(of database: PostgresStatistics) -> [MetricSample] {
+    [
+      MetricSample(MetricsCatalogue.databaseConnections, [], Double(database.connectionsOpen)),
+      MetricSample(MetricsCatalogue.databaseTransactions, [], Double(database.exchanges)),
+      MetricSample(MetricsCatalogue.databaseConflicts, [], Double(database.retries)),
+      MetricSample(MetricsCatalogue.databaseFailures, [], Double(database.connectFailures)),
+      MetricSample(MetricsCatalogue.unknownOutcomes, [], Double(database.unknownOutcomes)),
+      MetricSample(MetricsCatalogue.databaseCancellations, [], Double(database.cancellations)),
+      MetricSample(MetricsCatalogue.databaseRejections, [], Double(database.rejections)),
+    ]
+  }
+
+  /// The caches of all loops.
+  static func samples(of cache: RedisTotals) -> [MetricSample] {
+    [
+      MetricSample(MetricsCatalogue.redisLoops, [], Double(cache.loops)),
+      MetricSample(MetricsCatalogue.redisServing, [], Double(cache.serving)),
+      MetricSample(MetricsCatalogue.redisConnects, [], Double(cache.connects)),
+      MetricSample(MetricsCatalogue.redisTimeouts, [], Double(cache.timeouts)),
+      MetricSample(MetricsCatalogue.redisBypassed, [], Double(cache.bypassed)),
+      MetricSample(MetricsCatalogue.redisRepairs, [], Double(cache.repairs)),
+    ]
+  }
+
+  /// Whether it is known which Redis is the master, and who says so.
+  static func samples(of watch: SentinelWatch, master: RedisMaster) async -> [MetricSample] {
+    [
+      MetricSample(MetricsCatalogue.redisSentinels, [], Double(watch.sentinelCount)),
+      MetricSample(MetricsCatalogue.redisSentinelsAnswering, [], Double(await watch.answering)),
+      MetricSample(MetricsCatalogue.redisMasterCertain, [], master.isCertain ? 1 : 0),
+    ]
+  }
+
+  /// Connections to the broker that were given up because nothing moved on them.
+  package static func sample(stalls: Int, of connection: String) -> MetricSample {
+    MetricSample(
+      MetricsCatalogue.queueStalls, [MetricLabel("connection", connection)], Double(stalls))
+  }
+
+  /// Writes on their way to the queue.
+  static func samples(unconfirmed: Int) -> [MetricSample] {
+    [MetricSample(MetricsCatalogue.queueOutstanding, [], Double(unconfirmed))]
+  }
+}
