@@ -1,3 +1,4 @@
+internal import Basics
 package import EventLoop
 package import KeyValueStore
 package import Logging
@@ -25,7 +26,10 @@ package struct ClusterBackend: Backend {
   private let loops: [EventLoop]
 
   /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
-  package init(_ configuration: ClusterConfiguration, loops: [EventLoop], logger: Logger) throws {
+  package init(
+    _ configuration: ClusterConfiguration, loops: [EventLoop], registry: MetricsRegistry,
+    logger: Logger
+  ) throws {
     self.loops = loops
     let published = PublishedChanges()
     databases = try loops.map {
@@ -103,4 +107,14 @@ package struct ClusterBackend: Backend {
 
   /// Everything is closed by the end of `services`.
   package func close() async {}
+}
+
+/// The time of day in a cluster: that of the database, by which revisions, acceptances and expiries
+/// are compared. This machine's clock may be wrong by hours.
+private enum ClusterClock {
+  /// The clock of a database as one loop's connections know it. Until they have reached the
+  /// database for the first time, it is the system's.
+  static func of(_ database: PostgresDatabase) -> WallClock {
+    { database.clock ?? Timestamp(microseconds: SystemTime.microseconds()) }
+  }
 }

@@ -27,7 +27,8 @@ struct Worker: Sendable {
     self.configuration = configuration
     self.loop = loop
     self.logger = logger
-    backend = try ClusterBackend(configuration.cluster, loops: [loop], logger: logger)
+    backend = try ClusterBackend(
+      configuration.cluster, loops: [loop], registry: registry, logger: logger)
     var queue = configuration.cluster.queue
     queue.prefetch = UInt16(clamping: configuration.prefetch)
     queue.deliveryBytesMax = configuration.heldBytesMax
