@@ -30,13 +30,11 @@ package final class OperatorHandler: HTTPHandler {
 
   package func respond(to request: Request) async -> Response {
     guard let route = OperatorRoute(path: request.head.path) else {
-      return ProblemResponse.make(
+      return problem(
         .notFound, "\(program) answers at /health, /health/live, /health/ready and /metrics.")
     }
     guard [.get, .head].contains(request.head.method) else {
-      var response = ProblemResponse.make(.methodNotAllowed, "This path allows GET, HEAD.")
-      response.fields.append("Allow", "GET, HEAD")
-      return response
+      return problem(.methodNotAllowed, "This path allows GET, HEAD.", ("Allow", "GET, HEAD"))
     }
     switch route {
     case .health: return await health()
@@ -47,14 +45,20 @@ package final class OperatorHandler: HTTPHandler {
   }
 
   package func respond(to problem: HTTPProblem, id: RequestID) -> Response {
-    ProblemResponse.make(problem.status, problem.detail)
+    self.problem(problem.status, problem.detail)
   }
 
   private func readiness() async -> Response {
     guard let obstacle = await obstacle() else { return HealthResponse.make(status: "ready") }
-    var response = ProblemResponse.make(.serviceUnavailable, obstacle)
-    response.fields.append("Retry-After", "1")
-    return response
+    return problem(.serviceUnavailable, obstacle, ("Retry-After", "1"))
+  }
+
+  /// A refusal that its status describes; `detail` holds nothing that a client sent.
+  private func problem(
+    _ status: Status, _ detail: String, _ fields: (name: StaticString, value: String)...
+  ) -> Response {
+    ProblemDocument(type: "about:blank", title: status.reason, status: status, detail: detail)
+      .response(with: fields)
   }
 }
 
@@ -109,25 +113,6 @@ package enum MetricsResponse {
   /// Metrics in Prometheus' text format 0.0.4.
   package static func make(_ text: [UInt8]) -> Response {
     .unstored(.ok, "text/plain; version=0.0.4; charset=utf-8", text)
-  }
-}
-
-/// Refusals, as problem documents (RFC 9457).
-private enum ProblemResponse {
-  /// A problem whose status says what it is about; `detail` holds nothing that a client sent.
-  static func make(_ status: Status, _ detail: String) -> Response {
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.name("type")
-    writer.string("about:blank")
-    writer.name("title")
-    writer.string("\(status.reason)")
-    writer.name("status")
-    writer.number(Int64(status.code))
-    writer.name("detail")
-    writer.string(detail)
-    writer.endObject()
-    return .unstored(status, "application/problem+json", writer.bytes)
   }
 }
 
