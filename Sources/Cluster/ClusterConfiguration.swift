@@ -49,14 +49,14 @@ package struct ClusterConfiguration: Sendable {
     let databases = Self.remote(database.unverifiedHosts)
     if !databases.isEmpty {
       warnings.append(
-        "KV_DATABASE_URL: nobody verifies that \(databases) is the database, and the password may "
-          + "go to somebody else: add sslmode=verify-full and sslrootcert=FILE")
+        "KV_DATABASE_URL: the identity of \(databases) is not verified, so the password may go to "
+          + "another server: add sslmode=verify-full and sslrootcert=FILE")
     }
     let brokers = Self.remote(queue.unverifiedHosts)
     if !brokers.isEmpty {
       warnings.append(
-        "KV_AMQP_URLS: password and values go to \(brokers) in the clear, whoever that is: use "
-          + "amqps:// and KV_AMQP_CA_FILE")
+        "KV_AMQP_URLS: password and values go to \(brokers) without encryption, and the identity "
+          + "of the broker is not verified: use amqps:// and KV_AMQP_CA_FILE")
     }
     return warnings
   }

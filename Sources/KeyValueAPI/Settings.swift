@@ -42,7 +42,7 @@ enum Settings {
 
   static let isAuthenticationDisabled = Setting.choice(
     "KV_AUTH", .authentication, false, among: ["disabled": true], shown: "",
-    "Lets everybody who can connect do everything, on any address and by any host name.")
+    "Lets every client that can connect do everything, on any address and by any host name.")
 
   // MARK: Limits
 

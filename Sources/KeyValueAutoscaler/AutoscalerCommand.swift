@@ -13,12 +13,12 @@ struct AutoscalerCommand: Program {
 
   @OptionGroup var common: CommonOptions
 
-  @Flag(name: .customLong("dry-run"), help: "Decide and tell, but change nothing.")
+  @Flag(name: .customLong("dry-run"), help: "Log decisions, but change nothing.")
   var isDryRun = false
 
   @Flag(
     name: .customLong("once"),
-    help: "One round, and leave. Without a past, nothing is scaled down in it.")
+    help: "Run one round, and leave. Without a history it scales nothing down.")
   var isOnce = false
 
   func readConfiguration(

@@ -11,25 +11,25 @@ enum Settings {
   static let prometheus = Setting(
     description: SettingDescription(
       name: "KV_AUTOSCALER_PROMETHEUS_URL", topic: .watching, fallback: "http://127.0.0.1:9090",
-      allowed: "http:// or https:// with host, port, path, and user:password@ if it wants them",
-      meaning: "The Prometheus that measures everything.", isSecret: true),
+      allowed: "http:// or https:// with host, port, path, and user:password@ if needed",
+      meaning: "The Prometheus that scrapes the services.", isSecret: true),
     fallback: PrometheusAddress.local, parse: { PrometheusAddress($0) })
 
   /// Empty: there is none.
   static let token = Setting(
     description: SettingDescription(
       name: "KV_AUTOSCALER_PROMETHEUS_TOKEN", topic: .watching, fallback: "", allowed: "text",
-      meaning: "A bearer token that Prometheus wants to see.", isSecret: true),
+      meaning: "A bearer token for Prometheus.", isSecret: true),
     fallback: "", parse: { $0.contains(where: \.isWhitespace) ? nil : $0 })
 
   static let timeout = Setting.seconds(
     "KV_AUTOSCALER_PROMETHEUS_TIMEOUT", .watching, 5, 1...300,
-    "How long an answer of Prometheus may take; then what was asked for is missing.")
+    "How long Prometheus may take to answer; after that the metric counts as missing.")
 
   static let window = Setting.seconds(
     "KV_AUTOSCALER_WINDOW", .watching, 60, 5...3_600,
-    "Rates and quantiles are taken over this time, which has to hold at least two looks of "
-      + "Prometheus. Shorter follows load faster, longer is calmer.")
+    "Rates and quantiles are taken over this time, which has to cover at least two scrapes. A "
+      + "shorter one follows load faster, a longer one is calmer.")
 
   static let queue = name(
     "KV_AUTOSCALER_QUEUE", .watching, "kv.writes", "The queue that the workers empty.")
@@ -45,7 +45,7 @@ enum Settings {
     "KV_AUTOSCALER_PRESET", .acting, nil,
     among: ["compose": .compose, "swarm": .swarm, "kubectl": .kubectl, "cluster": .cluster],
     shown: "",
-    "What carries decisions out: docker compose, docker service scale, kubectl scale, or "
+    "The command that sets the number: docker compose, docker service scale, kubectl scale, or "
       + "scripts/cluster of the native cluster.")
 
   /// Empty: the preset's.
@@ -53,19 +53,19 @@ enum Settings {
     description: SettingDescription(
       name: "KV_AUTOSCALER_COMMAND", topic: .acting, fallback: "the preset's",
       allowed: "a command with {service} and {replicas}, and with {other} and {other_replicas} "
-        + "for the service that stays as it is",
+        + "for the service that keeps its number",
       meaning: "A command of your own. Words are split at spaces outside of quotation marks; no "
         + "shell is involved. It has to set the number, not to add to it."),
     fallback: "", parse: { $0 })
 
   static let commandTimeout = Setting.seconds(
     "KV_AUTOSCALER_COMMAND_TIMEOUT", .acting, 120, 1...3_600,
-    "How long a command may take; then it is ended, and tried again if it is still needed.")
+    "How long a command may take; then it is ended, and repeated if it is still needed.")
 
   static let settling = Setting.seconds(
     "KV_AUTOSCALER_SETTLE", .acting, 60, 0...3_600,
-    "How long replicas may take to come or go after a command. Until then only more of them are "
-      + "asked for.")
+    "How long replicas may take to start or stop after a command. Until then only more replicas "
+      + "are asked for.")
 
   // MARK: Pace
 
@@ -78,29 +78,30 @@ enum Settings {
 
   static let stabilization = Setting.seconds(
     "KV_AUTOSCALER_DOWN_WINDOW", .pace, 300, 0...86_400,
-    "Replicas go only if none of the decisions of this time has recommended more.")
+    "Replicas are removed only if no decision within this time has recommended more.")
 
   static let upReplicas = Setting.count(
     "KV_AUTOSCALER_UP_REPLICAS", .pace, 4, 0...1_000,
-    "Replicas that may come within KV_AUTOSCALER_UP_PERIOD, or the percentage if that is more.")
+    "Replicas that may be added within KV_AUTOSCALER_UP_PERIOD, or the percentage if that is more.")
 
   static let upPercent = Setting.count(
     "KV_AUTOSCALER_UP_PERCENT", .pace, 100, 0...1_000,
-    "Percent of the replicas that may come within KV_AUTOSCALER_UP_PERIOD.")
+    "Percent of the replicas that may be added within KV_AUTOSCALER_UP_PERIOD.")
 
   static let upPeriod = Setting.seconds(
-    "KV_AUTOSCALER_UP_PERIOD", .pace, 15, 1...3_600, "The time that these two count for.")
+    "KV_AUTOSCALER_UP_PERIOD", .pace, 15, 1...3_600, "The period of these two limits.")
 
   static let downReplicas = Setting.count(
     "KV_AUTOSCALER_DOWN_REPLICAS", .pace, 1, 0...1_000,
-    "Replicas that may go within KV_AUTOSCALER_DOWN_PERIOD, or the percentage if that is more.")
+    "Replicas that may be removed within KV_AUTOSCALER_DOWN_PERIOD, or the percentage if that is "
+      + "more.")
 
   static let downPercent = Setting.count(
     "KV_AUTOSCALER_DOWN_PERCENT", .pace, 10, 0...100,
-    "Percent of the replicas that may go within KV_AUTOSCALER_DOWN_PERIOD.")
+    "Percent of the replicas that may be removed within KV_AUTOSCALER_DOWN_PERIOD.")
 
   static let downPeriod = Setting.seconds(
-    "KV_AUTOSCALER_DOWN_PERIOD", .pace, 60, 1...3_600, "The time that these two count for.")
+    "KV_AUTOSCALER_DOWN_PERIOD", .pace, 60, 1...3_600, "The period of these two limits.")
 
   /// All of them, in the order of `--help`.
   static let all: [SettingDescription] =
@@ -121,8 +122,8 @@ enum Settings {
       "Every few seconds it asks Prometheus how busy kv-api and kv-worker are, and",
       "has a command change the number of their replicas. It says why in its log and",
       "its metrics, acts on nothing that is not measured, and can be restarted at any",
-      "time. Run one of it. Settings are environment variables; an empty one counts",
-      "as not set. Every setting that is wrong is named at the start.",
+      "time. Run only one instance. Settings are environment variables; an empty one",
+      "counts as not set. Every setting that is wrong is named at the start.",
     ], settings: all)
 
   /// A name without spaces.
@@ -198,7 +199,7 @@ struct ServiceSettings {
         setting: target(
           "KV_AUTOSCALER_WORKER_BACKLOG", .scalingWorker, 30, 86_400,
           "Seconds that the workers should need at most to empty their queue: its depth, divided "
-            + "by what they are done with a second."),
+            + "by the messages that they finish in a second."),
         parts: 1),
       cpu("KV_AUTOSCALER_WORKER", .scalingWorker),
     ], others: [backlogMessagesMin.description])
@@ -209,9 +210,9 @@ struct ServiceSettings {
   ) {
     self.kind = kind
     name = Settings.name(
-      "\(prefix)_SERVICE", topic, kind.rawValue, "What the command calls the service.")
+      "\(prefix)_SERVICE", topic, kind.rawValue, "The name of the service in the command.")
     job = Settings.name(
-      "\(prefix)_JOB", topic, kind.rawValue, "The job of Prometheus that has its replicas.")
+      "\(prefix)_JOB", topic, kind.rawValue, "The job of its replicas in Prometheus.")
     least = .count("\(prefix)_MIN", topic, 2, 1...1_000, "The fewest replicas.")
     most = .count("\(prefix)_MAX", topic, 10, 1...1_000, "The most replicas.")
     self.targets = targets
@@ -231,6 +232,6 @@ struct ServiceSettings {
     _ name: String, _ topic: SettingDescription.Topic, _ fallback: Int, _ most: Int,
     _ meaning: String
   ) -> Setting<Int> {
-    .count(name, topic, fallback, 0...most, meaning + " 0: this is not looked at.")
+    .count(name, topic, fallback, 0...most, meaning + " 0: not used.")
   }
 }

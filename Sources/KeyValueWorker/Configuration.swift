@@ -49,12 +49,13 @@ enum Settings {
 
   static let prefetch = Setting.count(
     "KV_WORKER_PREFETCH", .limits, 2_000, 1...65_535,
-    "Messages that the queue hands out before the first of them is done.")
+    "Messages that RabbitMQ delivers before the first of them is acknowledged.")
 
   static let heldBytesMax = Setting.bytes(
     "KV_WORKER_BYTES", .limits, 64 << 20, 1 << 20...1 << 40,
-    "Memory for messages that were handed out and are not done; one message may exceed it. More "
-      + "wait with RabbitMQ. While they are applied they take about as much once more.")
+    "Memory for messages that were delivered and are not acknowledged; a single message may exceed "
+      + "it. More messages wait in RabbitMQ. While messages are applied they take about the same "
+      + "amount again.")
 
   /// All of them, in the order of `--help`.
   static let all: [SettingDescription] =
