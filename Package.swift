@@ -137,6 +137,7 @@ let package = Package(
     .testTarget(
       name: "ObservabilityTests", dependencies: ["Basics", "Observability", log],
       swiftSettings: settings),
+    .testTarget(name: "ServiceTests", dependencies: ["Service"], swiftSettings: settings),
     .testTarget(
       name: "KeyValueAPITests",
       dependencies: [
