@@ -81,19 +81,23 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "Node",
+      name: "Service",
+      dependencies: [
+        "Basics", "EventLoop", "HTTP", "Observability", arguments, lifecycle, log, signals,
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "Cluster",
       dependencies: [
         "Basics", "EventLoop", "HTTP", "KeyValueStore", "Observability", "Postgres", "RabbitMQ",
-        "Redis",
-        lifecycle, log,
+        "Redis", "Service", lifecycle, log,
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "KeyValueAPI",
       dependencies: [
-        "Basics", "COpenSSL", "Embedded", "EventLoop", "HTTP", "KeyValueStore", "Node",
-        "Observability", "Postgres",
-        arguments, lifecycle, log, signals,
+        "Basics", "COpenSSL", "Cluster", "Embedded", "EventLoop", "HTTP", "KeyValueStore",
+        "Observability", "Postgres", "Service", arguments, lifecycle, log, signals,
       ],
       resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings,
       // The toolchain's own linker: the system's warns of a function in Foundation that nobody
@@ -103,8 +107,8 @@ let package = Package(
     .executableTarget(
       name: "KeyValueWorker",
       dependencies: [
-        "Basics", "EventLoop", "HTTP", "KeyValueStore", "Node", "Observability", "RabbitMQ",
-        arguments, lifecycle, log, signals,
+        "Basics", "Cluster", "EventLoop", "HTTP", "KeyValueStore", "Observability", "RabbitMQ",
+        "Service", arguments, lifecycle, log,
       ],
       swiftSettings: settings,
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
@@ -112,8 +116,8 @@ let package = Package(
     .executableTarget(
       name: "KeyValueAutoscaler",
       dependencies: [
-        "Basics", "EventLoop", "HTTP", "Node", "Observability",
-        arguments, lifecycle, log, signals, subprocess, system,
+        "Basics", "EventLoop", "HTTP", "Observability", "Service", arguments, lifecycle, log,
+        subprocess, system,
       ],
       swiftSettings: settings,
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
@@ -133,24 +137,23 @@ let package = Package(
     .testTarget(
       name: "ObservabilityTests", dependencies: ["Basics", "Observability", "TestSupport", log],
       swiftSettings: settings),
+    .testTarget(name: "ServiceTests", dependencies: ["Service"], swiftSettings: settings),
     .testTarget(
       name: "KeyValueAPITests",
       dependencies: [
-        "Basics", "Embedded", "EventLoop", "HTTP", "KeyValueAPI", "KeyValueStore", "Node",
-        "Observability", "TestSupport",
-        arguments, log,
+        "Basics", "Cluster", "Embedded", "EventLoop", "HTTP", "KeyValueAPI", "KeyValueStore",
+        "Observability", "Service", "TestSupport", arguments, log,
       ],
       swiftSettings: settings),
     .testTarget(
       name: "SetupTests",
-      dependencies: ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueWorker", "Node"],
+      dependencies: ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueWorker", "Service"],
       swiftSettings: settings),
     .testTarget(
       name: "KeyValueAutoscalerTests",
       dependencies: [
-        "EventLoop", "HTTP", "KeyValueAutoscaler", "Node", "Observability", "TestServices",
-        arguments,
-        log,
+        "EventLoop", "HTTP", "KeyValueAutoscaler", "Observability", "Service", "TestServices",
+        arguments, log,
       ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),

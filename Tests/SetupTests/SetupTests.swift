@@ -1,5 +1,5 @@
 import Foundation
-import Node
+import Service
 import Testing
 
 @testable import KeyValueAPI

@@ -12,7 +12,7 @@ struct TidyTests {
   @Test("What Basics has is not made a second time")
   func basics() { expectTidy(Layers.basics(Repository.current.files)) }
 
-  @Test("Only executables read the environment")
+  @Test("Only programs read the environment")
   func environment() { expectTidy(Layers.environment) }
 
   @Test("Pointers and unchecked promises stay in the event loop and the adapters")

@@ -1,7 +1,6 @@
-internal import Dispatch
-internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
+internal import UnixSignals
 
 /// Reads the tokens file again at every SIGHUP. A file with an error changes nothing.
 struct TokensReload: Service {
@@ -10,14 +9,7 @@ struct TokensReload: Service {
   let logger: Logger
 
   func run() async {
-    let (signals, continuation) = AsyncStream.makeStream(
-      of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    // Left alone, SIGHUP ends the process.
-    signal(SIGHUP, SIG_IGN)
-    let source = DispatchSource.makeSignalSource(signal: SIGHUP)
-    source.setEventHandler { continuation.yield() }
-    source.resume()
-    defer { source.cancel() }
+    let signals = await UnixSignalsSequence(trapping: .sighup)
     for await _ in signals.cancelOnGracefulShutdown() { reload() }
   }
 

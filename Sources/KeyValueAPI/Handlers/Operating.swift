@@ -1,7 +1,8 @@
 import Basics
+import Cluster
 import HTTP
 import KeyValueStore
-import Node
+import Service
 
 // What operators ask: health, statistics, metrics.
 extension APIHandler {

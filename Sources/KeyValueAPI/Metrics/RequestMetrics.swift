@@ -1,6 +1,6 @@
 internal import HTTP
-internal import Node
 internal import Observability
+internal import Service
 
 /// Counts the requests of one loop. Not Sendable: it belongs to the loop's handler.
 final class RequestMetrics {

@@ -5,7 +5,7 @@ import Logging
 import Testing
 
 @testable import KeyValueAPI
-@testable import Node
+@testable import Service
 
 @Suite("The configuration")
 struct ConfigurationTests {

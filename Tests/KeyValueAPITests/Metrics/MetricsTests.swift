@@ -5,9 +5,10 @@ import Logging
 import Observability
 import Testing
 
+@testable import Cluster
 @testable import HTTP
 @testable import KeyValueAPI
-@testable import Node
+@testable import Service
 
 @Suite("The metrics of the API")
 struct MetricsTests {
@@ -31,7 +32,7 @@ struct MetricsTests {
 
   @Test("Names are Prometheus' own: a prefix, a base unit, _total for counters only")
   func conventions() {
-    let all = MetricsCatalogue.all + EmbeddedMetrics.catalogue
+    let all = MetricsCatalogue.server + MetricsCatalogue.store + EmbeddedMetrics.catalogue
     #expect(Set(all.map(\.name)).count == all.count)
     for metric in all {
       #expect(metric.name.hasPrefix("kv_"), "\(metric.name)")
@@ -200,7 +201,8 @@ struct MetricsTests {
     state.startDraining()
     let samples = ServerMetrics.samples(of: cache)
     let text = String(decoding: registry.text(adding: samples), as: UTF8.self)
-    for metric in MetricsCatalogue.all + EmbeddedMetrics.catalogue + ProcessMetrics.catalogue {
+    let catalogue = MetricsCatalogue.server + MetricsCatalogue.store + EmbeddedMetrics.catalogue
+    for metric in catalogue + ProcessMetrics.catalogue {
       #expect(text.contains("# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name)"))
     }
     for line in [

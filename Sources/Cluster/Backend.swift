@@ -1,0 +1,83 @@
+package import EventLoop
+package import HTTP
+package import KeyValueStore
+package import Observability
+package import Service
+package import ServiceLifecycle
+
+/// What the stores of a process work on: the embedded database, or the services of a cluster.
+/// Nothing else in a program knows which of the two it is.
+package protocol Backend: Sendable {
+  /// Its name in metrics.
+  var name: String { get }
+
+  /// Whether this process has to purge what has expired, as no other does.
+  var needsPurging: Bool { get }
+
+  /// What has to run as long as a store is used, in the order in which it starts.
+  var services: [any Service] { get }
+
+  /// Returns when `services`, which run already, are connected to what they need; after some
+  /// seconds it returns in any case, as a service may be down.
+  func warmUp() async
+
+  /// The ports for the store of a loop; `number` counts the loops from 0.
+  func makePorts(on loop: EventLoop, number: Int) -> StorePorts
+
+  /// The database's clock as a loop knows it; acceptance times come from it.
+  func clock(number: Int) -> WallClock
+
+  /// Its metrics now.
+  func samples() async -> [MetricSample]
+
+  /// Releases everything, when no store is used any more.
+  func close() async
+}
+
+/// The ports of one loop's store. Not Sendable: it belongs to that loop.
+package struct StorePorts {
+  let database: any Database
+  let cache: any Cache
+  let queue: any WriteQueue
+  let feed: any ChangeFeed
+  let repairs: CacheRepairs?
+
+  /// - Parameter repairs: asks other processes to repair the cache; nil: there are none.
+  package init(
+    database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
+    repairs: CacheRepairs? = nil
+  ) {
+    self.database = database
+    self.cache = cache
+    self.queue = queue
+    self.feed = feed
+    self.repairs = repairs
+  }
+}
+
+extension Backend {
+  /// Makes a store for a loop; `number` counts the loops from 0. `inFlight` is the process's.
+  package func makeStore(
+    on loop: EventLoop, number: Int, inFlight: IdempotencyRegistry, registry: MetricsRegistry
+  ) -> Store {
+    let ports = makePorts(on: loop, number: number)
+    return Store(
+      database: ports.database, cache: ports.cache, queue: ports.queue, feed: ports.feed,
+      repairs: ports.repairs, inFlight: inFlight, observer: StoreMetrics(registry: registry),
+      now: clock(number: number))
+  }
+}
+
+extension HealthResponse {
+  /// The health of a store; 503 when it is unhealthy.
+  ///
+  /// The cause stands in the log only: anybody may ask for this, and the cause may name hosts.
+  package static func make(_ health: StoreHealth) -> Response {
+    let components = health.components.map { (name: $0.name.rawValue, isHealthy: $0.isHealthy) }
+    var response = make(
+      health.status == .unhealthy ? .serviceUnavailable : .ok, status: health.status.rawValue,
+      components: components)
+    if health.status == .unhealthy { response.fields.append("Retry-After", "1") }
+    return response
+  }
+}

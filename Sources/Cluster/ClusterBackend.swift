@@ -1,0 +1,119 @@
+internal import Basics
+package import EventLoop
+package import KeyValueStore
+package import Logging
+package import Observability
+package import Postgres
+internal import RabbitMQ
+internal import Redis
+internal import Service
+package import ServiceLifecycle
+
+/// The services of a cluster: connections to the database and one to the cache on every loop; one
+/// watch of the Sentinels, one publisher and one follower of the change feed for all.
+package struct ClusterBackend: Backend {
+  package let name = "cluster"
+  package let needsPurging = false
+
+  /// Each loop's way to the database.
+  package let databases: [PostgresDatabase]
+  private let caches: [RedisCache]
+  private let master: RedisMaster
+  private let watch: SentinelWatch
+  private let publisher: RabbitMQPublisher
+  private let watcher: RabbitMQWatcher
+  private let evidence = RepairEvidence()
+  private let loops: [EventLoop]
+
+  /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
+  package init(
+    _ configuration: ClusterConfiguration, loops: [EventLoop], registry: MetricsRegistry,
+    logger: Logger
+  ) throws {
+    self.loops = loops
+    let published = PublishedChanges()
+    databases = try loops.map {
+      try PostgresDatabase(
+        configuration.database, loop: $0, published: published,
+        metrics: PostgresMetrics(in: registry), logger: logger)
+    }
+    let master = RedisMaster(configuration.cache)
+    self.master = master
+    watch = SentinelWatch(configuration.cache, master: master, loop: loops[0], logger: logger)
+    caches = zip(loops, databases).map { loop, database in
+      RedisCache(
+        configuration.cache, master: master, loop: loop, metrics: RedisMetrics(in: registry),
+        logger: logger, now: ClusterClock.of(database))
+    }
+    publisher = try RabbitMQPublisher(configuration.queue, published: published, logger: logger)
+    watcher = try RabbitMQWatcher(configuration.queue, logger: logger)
+  }
+
+  package var services: [any Service] {
+    var services = [LoopService(loop: loops[0]) { [watch] in await watch.run() }]
+    for (loop, database) in zip(loops, databases) {
+      services.append(LoopService(loop: loop) { await database.run() })
+    }
+    for (loop, cache) in zip(loops, caches) {
+      services.append(LoopService(loop: loop) { await cache.run() })
+    }
+    services.append(LoopService(loop: loops[0]) { [publisher] in await publisher.run() })
+    services.append(LoopService(loop: loops[0]) { [watcher] in await watcher.run() })
+    return services
+  }
+
+  package func warmUp() async {
+    let end = ContinuousClock.now + ClusterBackend.warmUpTime
+    while ContinuousClock.now < end, await !isConnected {
+      guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { return }
+    }
+  }
+
+  /// How long to wait for services that may be down: as long as a Redis failover takes.
+  private static let warmUpTime = Duration.seconds(3)
+
+  /// Whether every loop reaches all services.
+  private var isConnected: Bool {
+    get async {
+      do throws(StoreError) {
+        try publisher.checkHealth()
+        for database in databases { try await database.checkHealth() }
+        for cache in caches { try await cache.checkHealth() }
+        return true
+      } catch {
+        return false
+      }
+    }
+  }
+
+  package func makePorts(on loop: EventLoop, number: Int) -> StorePorts {
+    StorePorts(
+      database: databases[number], cache: caches[number],
+      queue: RabbitMQQueue(publisher: publisher),
+      feed: RabbitMQChangeFeed(publisher: publisher, watcher: watcher),
+      repairs: CacheRepairs(database: databases[number], evidence: evidence))
+  }
+
+  package func clock(number: Int) -> WallClock { ClusterClock.of(databases[number]) }
+
+  package func samples() async -> [MetricSample] {
+    var samples = await ClusterMetrics.samples(of: watch, master: master)
+    samples += ClusterMetrics.samples(unconfirmed: publisher.outstanding.writes)
+    samples.append(ClusterMetrics.sample(stalls: publisher.stalls, of: "publisher"))
+    samples.append(ClusterMetrics.sample(stalls: watcher.stalls, of: "watcher"))
+    return samples + ServerMetrics.samples(of: await caches[0].statistics())
+  }
+
+  /// Everything is closed by the end of `services`.
+  package func close() async {}
+}
+
+/// The time of day in a cluster: that of the database, by which revisions, acceptances and expiries
+/// are compared. This machine's clock may be wrong by hours.
+private enum ClusterClock {
+  /// The clock of a database as one loop's connections know it. Until they have reached the
+  /// database for the first time, it is the system's.
+  static func of(_ database: PostgresDatabase) -> WallClock {
+    { database.clock ?? Timestamp(microseconds: SystemTime.microseconds()) }
+  }
+}

@@ -1,0 +1,154 @@
+internal import Cluster
+internal import EventLoop
+internal import HTTP
+internal import Logging
+internal import Service
+
+/// All that an operator decides, checked.
+struct Configuration: ProgramConfiguration {
+  enum Access: Sendable {
+    /// Every client that can connect.
+    case open
+    /// Clients with a token of the file at `path`.
+    case tokens(TokensFile, path: String)
+  }
+
+  let listen: SocketAddress
+  /// Event loops, at least 1.
+  let loops: Int
+  let backend: PollerBackend
+  let drain: Duration
+  let logLevel: Logger.Level
+  /// The services of the cluster; nil: this process is a store by itself.
+  let cluster: ClusterConfiguration?
+  /// The folder of the database.
+  let dataFolder: String
+  /// Memory for cached entries.
+  let cacheBytes: Int
+  let access: Access
+  /// Whether only this machine can connect and access is open without KV_AUTH: then `Host` has to
+  /// be a name of this machine, so that no page of another site can call the API.
+  let isLocalOnly: Bool
+  /// Bounds and timeouts of connections. `connectionsMax` may have to be lowered to the limit of
+  /// the process: see `DescriptorLimit`.
+  var http: HTTPConfiguration
+  /// Whether `http.connectionsMax` was set.
+  let isConnectionsMaxGiven: Bool
+  let limits: APILimits
+  private(set) var warnings: [String]
+
+  /// Reads the settings; the error names all that are wrong.
+  /// - Parameters:
+  ///   - cores: those that the process may use: the number of loops, unless it is set.
+  ///   - readFile: reads the file of a secret.
+  ///   - readTokens: reads the tokens file.
+  init(
+    environment: [String: String], cores: Int, readFile: @escaping SettingsReader.FileReader,
+    readTokens: (String) throws(TokensFileError) -> TokensFile
+  ) throws(ConfigurationError) {
+    var reader = SettingsReader(environment, readFile: readFile)
+    listen = reader.value(of: Settings.listen)
+    let loopsGiven = reader.value(of: Settings.loops)
+    loops = loopsGiven > 0 ? loopsGiven : max(1, cores)
+    backend = reader.value(of: CommonSettings.backend)
+    drain = reader.value(of: CommonSettings.drain)
+    logLevel = reader.value(of: CommonSettings.logLevel)
+    dataFolder = reader.value(of: Settings.dataFolder)
+    cacheBytes = reader.value(of: Settings.cacheBytes)
+    access = Configuration.access(&reader, listen: listen, readTokens: readTokens)
+    isLocalOnly =
+      if case .open = access {
+        listen.isLoopback && !reader.value(of: Settings.isAuthenticationDisabled)
+      } else { false }
+    limits = Configuration.limits(&reader)
+    http = Configuration.http(&reader)
+    isConnectionsMaxGiven = !(environment[Settings.connectionsMax.description.name] ?? "").isEmpty
+    if http.bodyBytesMax < limits.documentBytesMax {
+      reader.report(
+        Settings.bodyBytesMax.description,
+        "at least \(ByteCount.text(limits.documentBytesMax)), the largest body that is accepted")
+    }
+    cluster = ClusterConfiguration(&reader)
+    warnings =
+      reader.warnings(knowing: Settings.all) + (cluster?.warnings ?? [])
+      + Configuration.conflicts(http)
+    guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems, of: "kv-api") }
+  }
+
+  /// Without tokens the server is for its own machine only, unless KV_AUTH allows every client.
+  private static func access(
+    _ reader: inout SettingsReader, listen: SocketAddress,
+    readTokens: (String) throws(TokensFileError) -> TokensFile
+  ) -> Access {
+    let path = reader.value(of: Settings.tokensFile)
+    let isDisabled = reader.value(of: Settings.isAuthenticationDisabled)
+    guard !path.isEmpty else {
+      if !isDisabled, !listen.isLoopback {
+        reader.report(
+          Settings.listen.description,
+          "everybody who reaches this address could read and write all keys: set KV_TOKENS_FILE, "
+            + "or KV_AUTH=disabled if that is meant, or listen on 127.0.0.1")
+      }
+      return .open
+    }
+    if isDisabled {
+      reader.report(
+        Settings.isAuthenticationDisabled.description,
+        "KV_TOKENS_FILE says that tokens are wanted: unset one of them")
+    }
+    do throws(TokensFileError) {
+      return .tokens(try readTokens(path), path: path)
+    } catch {
+      reader.report(Settings.tokensFile.description, "\(error)")
+      return .open
+    }
+  }
+
+  private static func limits(_ reader: inout SettingsReader) -> APILimits {
+    var limits = APILimits()
+    limits.valueBytesMax = reader.value(of: Settings.valueBytesMax)
+    return limits
+  }
+
+  private static func http(_ reader: inout SettingsReader) -> HTTPConfiguration {
+    var http = HTTPConfiguration()
+    http.connectionsMax = reader.value(of: Settings.connectionsMax)
+    http.bodyBytesMax = reader.value(of: Settings.bodyBytesMax)
+    http.answerBytesMax = reader.value(of: Settings.answerBytesMax)
+    http.headTimeout = reader.value(of: Settings.headTimeout)
+    http.bodyTimeout = reader.value(of: Settings.bodyTimeout)
+    http.writeTimeout = reader.value(of: Settings.writeTimeout)
+    http.idleTimeout = reader.value(of: Settings.idleTimeout)
+    return http
+  }
+
+  /// How long the door of `nginx/` keeps a connection (`keepalive_timeout` of upstream.conf).
+  private static let doorIdleTime = Duration.seconds(45)
+
+  /// Settings that are valid by themselves but do not fit what is around the server.
+  private static func conflicts(_ http: HTTPConfiguration) -> [String] {
+    guard http.idleTimeout <= doorIdleTime else { return [] }
+    return [
+      "KV_IDLE_TIMEOUT is \(http.idleTimeout.components.seconds): Nginx keeps connections for "
+        + "\(doorIdleTime.components.seconds) s, and a request that it sends on one that was just "
+        + "closed fails with 503; behind it, take more, or lower keepalive_timeout in upstream.conf"
+    ]
+  }
+
+  /// Lowers the bound on connections to what the limit on descriptors allows. Throws if the bound
+  /// was set.
+  mutating func fitConnections(room: Int) throws(ConfigurationError) {
+    guard room < http.connectionsMax else { return }
+    let advice =
+      "the limit on open files leaves room for \(room): raise its hard limit (ulimit -Hn, or "
+      + "LimitNOFILE= in a systemd unit)"
+    if isConnectionsMaxGiven {
+      let setting = Settings.connectionsMax.description
+      throw ConfigurationError(
+        [SettingProblem(setting, value: String(http.connectionsMax), advice: advice)],
+        of: "kv-api")
+    }
+    http.connectionsMax = room
+    warnings.append("KV_MAX_CONNECTIONS is \(room): \(advice)")
+  }
+}

@@ -1,0 +1,127 @@
+import Cluster
+import EventLoop
+import HTTP
+import KeyValueStore
+import Logging
+import Observability
+import Service
+import ServiceLifecycle
+
+/// kv-api, put together: what the process has once, what each event loop has, and how it ends.
+struct Server: Sendable {
+  private let configuration: Configuration
+  private let logger: Logger
+  private let registry: MetricsRegistry
+  private let state = HTTPServerState()
+  private let inFlight = IdempotencyRegistry()
+  private let authenticator: TokenAuthenticator?
+  private let backend: any Backend
+  private let loops: [EventLoop]
+  private let warnings: RepeatedWarnings
+
+  init(
+    _ configuration: Configuration, backend: any Backend, loops: [EventLoop],
+    registry: MetricsRegistry, logger: Logger, log: LogWriter
+  ) {
+    self.configuration = configuration
+    self.backend = backend
+    self.loops = loops
+    self.registry = registry
+    self.logger = logger
+    warnings = RepeatedWarnings(logger: logger)
+    authenticator =
+      if case .tokens(let file, _) = configuration.access { TokenAuthenticator(file) } else { nil }
+    ServerMetrics.register(
+      in: registry, state: state, configuration: configuration.http, log: log,
+      store: backend.name)
+  }
+
+  /// Runs until the process is told to leave, and closes the backend after the last request. Throws
+  /// `ListenError`.
+  func run() async throws {
+    let listeners = try Listener.open(configuration.listen, count: loops.count)
+    for loop in loops { loop.start() }
+    let http = HTTPService(
+      servers: loops.indices.map { makeHTTPServer(number: $0) }, listeners: listeners,
+      drainTime: configuration.drain, warmUp: { [backend] in await backend.warmUp() })
+    logger.notice(
+      "serving",
+      metadata: [
+        "address": "\(listeners[0].address)", "loops": "\(loops.count)", "store": "\(backend.name)",
+      ])
+    // The last is shut down first: requests end before what they need.
+    try await Lifecycle.run(
+      [WarningsService(warnings: warnings)] + backend.services + upkeep + reload + [http],
+      logger: logger)
+    await backend.close()
+    logger.notice("stopped")
+  }
+
+  private var upkeep: [any Service] {
+    guard backend.needsPurging else { return [] }
+    return [
+      RoundsService.purging(
+        on: loops[0].executor, makeStore: { makeStore(number: 0) }, logger: logger)
+    ]
+  }
+
+  private var reload: [any Service] {
+    guard case .tokens(_, let path) = configuration.access, let authenticator else { return [] }
+    return [TokensReload(path: path, authenticator: authenticator, logger: logger)]
+  }
+}
+
+// MARK: - What each event loop has
+
+extension Server {
+  private func makeHTTPServer(number: Int) -> HTTPServer {
+    HTTPServer(
+      loop: loops[number], configuration: configuration.http, state: state, logger: logger,
+      handler: makeHandler(number: number), observer: ConnectionMetrics(registry: registry))
+  }
+
+  private func makeStore(number: Int) -> Store {
+    backend.makeStore(on: loops[number], number: number, inFlight: inFlight, registry: registry)
+  }
+
+  private func makeHandler(number: Int) -> APIHandler {
+    let authentication: any Authenticating =
+      if let authenticator { authenticator } else { OpenAccess() }
+    return APIHandler(
+      store: makeStore(number: number), authentication: authentication,
+      observer: ExchangeRecorder(
+        metrics: RequestMetrics(registry: registry), logger: logger, warnings: warnings),
+      limits: configuration.limits,
+      surroundings: APISurroundings(
+        metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) },
+        isLocalOnly: configuration.isLocalOnly,
+        isDraining: { [state] in state.isDraining },
+        // Early enough that answers which are being made still fit.
+        isCrowded: { [state, http = configuration.http] in
+          state.answerBytesHeld > http.answerBytesMax / 4 * 3
+        },
+        // Pages and batches leave room for single values.
+        takeRoom: { [state, http = configuration.http] bytes in
+          state.takeAnswerRoom(bytes, max: http.answerBytesMax / 2)
+        },
+        returnRoom: { [state] bytes in state.returnAnswerRoom(bytes) },
+        pause: { duration in try? await Task.sleep(for: duration) }))
+  }
+}
+
+/// Logs once a minute, and at the end, what was gathered of warnings that repeat themselves.
+private struct WarningsService: Service {
+  private static let interval = Duration.seconds(60)
+
+  let warnings: RepeatedWarnings
+
+  /// Runs until the process is told to leave.
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      while !Task.isCancelled {
+        try? await Task.sleep(for: Self.interval)
+        warnings.summarize()
+      }
+    }
+  }
+}
