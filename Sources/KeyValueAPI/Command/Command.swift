@@ -79,9 +79,11 @@ struct Command: AsyncParsableCommand {
       let loops = try (0..<configuration.loops).map {
         try EventLoop(name: "kv-loop-\($0)", backend: configuration.backend)
       }
-      let backend = try makeBackend(configuration, loops: loops, logger: logger)
+      let registry = MetricsRegistry()
+      let backend = try makeBackend(
+        configuration, loops: loops, registry: registry, logger: logger)
       try await Server(
-        configuration, backend: backend, loops: loops, logger: logger, log: log
+        configuration, backend: backend, loops: loops, registry: registry, logger: logger, log: log
       ).run()
     } catch let error as EmbeddedError {
       tell("\(error)")
@@ -94,10 +96,11 @@ struct Command: AsyncParsableCommand {
 
   /// What is behind the stores, as the settings say.
   private func makeBackend(
-    _ configuration: Configuration, loops: [EventLoop], logger: Logger
+    _ configuration: Configuration, loops: [EventLoop], registry: MetricsRegistry, logger: Logger
   ) throws -> any Backend {
     if let cluster = configuration.cluster {
-      return try ClusterBackend(cluster, loops: loops, logger: logger)
+      return try ClusterBackend(
+        cluster, loops: loops, hasWatchers: true, registry: registry, logger: logger)
     }
     var embedded = EmbeddedConfiguration()
     embedded.dataFolder = configuration.dataFolder

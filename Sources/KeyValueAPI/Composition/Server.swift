@@ -11,7 +11,7 @@ import UnixSignals
 struct Server: Sendable {
   private let configuration: Configuration
   private let logger: Logger
-  private let registry = MetricsRegistry()
+  private let registry: MetricsRegistry
   private let state = HTTPServerState()
   private let inFlight = IdempotencyRegistry()
   private let authenticator: TokenAuthenticator?
@@ -21,12 +21,13 @@ struct Server: Sendable {
 
   /// Makes the loops and whatever is behind them. Throws `SystemCallError`.
   init(
-    _ configuration: Configuration, backend: any Backend, loops: [EventLoop], logger: Logger,
-    log: LogWriter
+    _ configuration: Configuration, backend: any Backend, loops: [EventLoop],
+    registry: MetricsRegistry, logger: Logger, log: LogWriter
   ) {
     self.configuration = configuration
     self.backend = backend
     self.loops = loops
+    self.registry = registry
     self.logger = logger
     warnings = RepeatedWarnings(logger: logger)
     authenticator =

@@ -19,12 +19,16 @@ package struct ClusterBackend: Backend {
   private let master: RedisMaster
   private let watch: SentinelWatch
   private let publisher: RabbitMQPublisher
-  private let watcher: RabbitMQWatcher
+  private let watcher: RabbitMQWatcher?
   private let evidence = RepairEvidence()
   private let loops: [EventLoop]
 
   /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
-  package init(_ configuration: ClusterConfiguration, loops: [EventLoop], logger: Logger) throws {
+  /// - Parameter hasWatchers: whether changes are watched in this process, not only published.
+  package init(
+    _ configuration: ClusterConfiguration, loops: [EventLoop], hasWatchers: Bool,
+    registry: MetricsRegistry, logger: Logger
+  ) throws {
     self.loops = loops
     let published = PublishedChanges()
     databases = try loops.map {
@@ -39,8 +43,12 @@ package struct ClusterBackend: Backend {
         configuration.cache, master: master, loop: loop, logger: logger,
         now: ClusterClock.of(database))
     }
-    publisher = try RabbitMQPublisher(configuration.queue, published: published, logger: logger)
-    watcher = try RabbitMQWatcher(configuration.queue, logger: logger)
+    let queueMetrics = RabbitMQMetrics(in: registry)
+    publisher = try RabbitMQPublisher(
+      configuration.queue, published: published, metrics: queueMetrics, logger: logger)
+    watcher =
+      hasWatchers
+      ? try RabbitMQWatcher(configuration.queue, metrics: queueMetrics, logger: logger) : nil
   }
 
   package var services: [any Service] {
@@ -52,7 +60,9 @@ package struct ClusterBackend: Backend {
       services.append(LoopService(loop: loop) { await cache.run() })
     }
     services.append(LoopService(loop: loops[0]) { [publisher] in await publisher.run() })
-    services.append(LoopService(loop: loops[0]) { [watcher] in await watcher.run() })
+    if let watcher {
+      services.append(LoopService(loop: loops[0]) { await watcher.run() })
+    }
     return services
   }
 
@@ -94,9 +104,6 @@ package struct ClusterBackend: Backend {
     var samples = ClusterMetrics.samples(of: master.totals)
     samples += await ClusterMetrics.samples(of: watch, master: master)
     for database in databases { samples += ClusterMetrics.samples(of: database.statistics) }
-    samples += ClusterMetrics.samples(unconfirmed: publisher.outstanding.writes)
-    samples.append(ClusterMetrics.sample(stalls: publisher.stalls, of: "publisher"))
-    samples.append(ClusterMetrics.sample(stalls: watcher.stalls, of: "watcher"))
     return samples + ServerMetrics.samples(of: await caches[0].statistics())
   }
 

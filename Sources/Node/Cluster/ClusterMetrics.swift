@@ -1,4 +1,4 @@
-package import Observability
+internal import Observability
 internal import Postgres
 internal import Redis
 
@@ -36,16 +36,5 @@ package enum ClusterMetrics {
       MetricSample(MetricsCatalogue.redisSentinelsAnswering, [], Double(await watch.answering)),
       MetricSample(MetricsCatalogue.redisMasterCertain, [], master.isCertain ? 1 : 0),
     ]
-  }
-
-  /// Connections to the broker that were given up because nothing moved on them.
-  package static func sample(stalls: Int, of connection: String) -> MetricSample {
-    MetricSample(
-      MetricsCatalogue.queueStalls, [MetricLabel("connection", connection)], Double(stalls))
-  }
-
-  /// Writes on their way to the queue.
-  static func samples(unconfirmed: Int) -> [MetricSample] {
-    [MetricSample(MetricsCatalogue.queueOutstanding, [], Double(unconfirmed))]
   }
 }

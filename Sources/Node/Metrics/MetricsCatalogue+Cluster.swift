@@ -1,4 +1,5 @@
 package import Observability
+internal import RabbitMQ
 
 // What processes of a cluster count, kv-api and kv-worker alike.
 extension MetricsCatalogue {
@@ -37,18 +38,12 @@ extension MetricsCatalogue {
   package static let redisRepairs = MetricDescription.counter(
     "kv_redis_repairs_total", "Keys whose failed update was made good.")
 
-  package static let queueOutstanding = MetricDescription.gauge(
-    "kv_queue_unconfirmed_messages", "Writes handed to RabbitMQ that it has not confirmed.")
-
-  package static let queueStalls = MetricDescription.counter(
-    "kv_queue_stalls_total",
-    "Connections to RabbitMQ given up though they lived, by what they were for: nothing moved.")
-
   /// All of them.
-  package static let cluster = [
-    databaseConnections, databaseTransactions, databaseConflicts, databaseFailures,
-    unknownOutcomes, databaseCancellations, databaseRejections, redisLoops, redisServing,
-    redisSentinels, redisSentinelsAnswering, redisMasterCertain, redisConnects, redisTimeouts,
-    redisBypassed, redisRepairs, queueOutstanding, queueStalls,
-  ]
+  package static let cluster =
+    [
+      databaseConnections, databaseTransactions, databaseConflicts, databaseFailures,
+      unknownOutcomes, databaseCancellations, databaseRejections, redisLoops, redisServing,
+      redisSentinels, redisSentinelsAnswering, redisMasterCertain, redisConnects, redisTimeouts,
+      redisBypassed, redisRepairs,
+    ] + RabbitMQMetrics.catalogue
 }
