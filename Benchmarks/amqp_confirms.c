@@ -1,6 +1,6 @@
-// How fast a quorum queue confirms what librabbitmq publishes, with nothing else in the way: one
-// connection, persistent messages of 100 bytes, up to WINDOW of them unconfirmed at a time.
-// Prints the number of confirmed messages and the seconds that they took. Also says how many
+// Measures how fast a quorum queue confirms what librabbitmq publishes, without anything else: one
+// connection, persistent messages of 100 bytes, at most WINDOW of them unconfirmed at a time.
+// Prints the number of confirmed messages and the seconds that they took. Also prints how many
 // messages are ready in a queue, and removes one. The broker's URL, a secret, is in AMQP_URL.
 #if __has_include(<rabbitmq-c/amqp.h>)
 #include <rabbitmq-c/amqp.h>
@@ -48,7 +48,7 @@ static amqp_connection_state_t connected(char *url) {
   amqp_socket_t *socket = amqp_tcp_socket_new(connection);
   if (socket == NULL) fail("socket", "no memory");
   check(amqp_socket_open(socket, info.host, info.port), "connect");
-  // A URL that ends in a slash has an empty virtual host for librabbitmq; people mean the first.
+  // For librabbitmq, a URL that ends in a slash has an empty virtual host; its user means "/".
   const char *host = info.vhost[0] == '\0' ? "/" : info.vhost;
   const amqp_rpc_reply_t reply = amqp_login(connection, host, 0, 131072, 0,
                                             AMQP_SASL_METHOD_PLAIN, info.user, info.password);
@@ -77,7 +77,7 @@ struct outstanding {
   bool is_confirmed[window_max];
 };
 
-static void settle(struct outstanding *all, uint64_t tag) {
+static void mark_confirmed(struct outstanding *all, uint64_t tag) {
   bool *slot = &all->is_confirmed[tag % window_max];
   if (*slot) return;
   *slot = true;
@@ -93,9 +93,9 @@ static void take_frame(amqp_connection_state_t connection, struct outstanding *a
     fail("confirm", amqp_method_name(frame.payload.method.id));
   const amqp_basic_ack_t *ack = frame.payload.method.decoded;
   if (ack->multiple)
-    for (uint64_t tag = all->oldest; tag <= ack->delivery_tag; tag++) settle(all, tag);
+    for (uint64_t tag = all->oldest; tag <= ack->delivery_tag; tag++) mark_confirmed(all, tag);
   else
-    settle(all, ack->delivery_tag);
+    mark_confirmed(all, ack->delivery_tag);
   while (all->oldest <= all->published && all->is_confirmed[all->oldest % window_max])
     all->oldest++;
 }
@@ -130,7 +130,7 @@ static void confirms(amqp_connection_state_t connection, const char *queue, doub
   while (now_seconds() < start + seconds) {
     // By tag, so that the ring can't lap a message that is confirmed late.
     while (all.published + 1 - all.oldest < window) publish(connection, queue, &all);
-    // Never fewer than half the window: the broker has always something to do.
+    // At least half the window stays unconfirmed, so that the broker always has work.
     while (all.published + 1 - all.oldest > window / 2) {
       take_frame(connection, &all);
       amqp_maybe_release_buffers(connection);

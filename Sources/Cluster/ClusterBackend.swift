@@ -21,14 +21,15 @@ package struct ClusterBackend: Backend {
   private let master: RedisMaster
   private let watch: SentinelWatch
   private let publisher: RabbitMQPublisher
-  private let watcher: RabbitMQWatcher
+  private let watcher: RabbitMQWatcher?
   private let evidence = RepairEvidence()
   private let loops: [EventLoop]
 
   /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
+  /// - Parameter hasWatchers: whether changes are watched in this process, not only published.
   package init(
-    _ configuration: ClusterConfiguration, loops: [EventLoop], registry: MetricsRegistry,
-    logger: Logger
+    _ configuration: ClusterConfiguration, loops: [EventLoop], hasWatchers: Bool,
+    registry: MetricsRegistry, logger: Logger
   ) throws {
     self.loops = loops
     let published = PublishedChanges()
@@ -45,8 +46,12 @@ package struct ClusterBackend: Backend {
         configuration.cache, master: master, loop: loop, metrics: RedisMetrics(in: registry),
         logger: logger, now: ClusterClock.of(database))
     }
-    publisher = try RabbitMQPublisher(configuration.queue, published: published, logger: logger)
-    watcher = try RabbitMQWatcher(configuration.queue, logger: logger)
+    let queueMetrics = RabbitMQMetrics(in: registry)
+    publisher = try RabbitMQPublisher(
+      configuration.queue, published: published, metrics: queueMetrics, logger: logger)
+    watcher =
+      hasWatchers
+      ? try RabbitMQWatcher(configuration.queue, metrics: queueMetrics, logger: logger) : nil
   }
 
   package var services: [any Service] {
@@ -58,7 +63,9 @@ package struct ClusterBackend: Backend {
       services.append(LoopService(loop: loop) { await cache.run() })
     }
     services.append(LoopService(loop: loops[0]) { [publisher] in await publisher.run() })
-    services.append(LoopService(loop: loops[0]) { [watcher] in await watcher.run() })
+    if let watcher {
+      services.append(LoopService(loop: loops[0]) { await watcher.run() })
+    }
     return services
   }
 
@@ -97,10 +104,7 @@ package struct ClusterBackend: Backend {
   package func clock(number: Int) -> WallClock { ClusterClock.of(databases[number]) }
 
   package func samples() async -> [MetricSample] {
-    var samples = await ClusterMetrics.samples(of: watch, master: master)
-    samples += ClusterMetrics.samples(unconfirmed: publisher.outstanding.writes)
-    samples.append(ClusterMetrics.sample(stalls: publisher.stalls, of: "publisher"))
-    samples.append(ClusterMetrics.sample(stalls: watcher.stalls, of: "watcher"))
+    let samples = await ClusterMetrics.samples(of: watch, master: master)
     return samples + ServerMetrics.samples(of: await caches[0].statistics())
   }
 

@@ -91,7 +91,8 @@ struct APICommand: Program {
     _ configuration: Configuration, loops: [EventLoop], registry: MetricsRegistry, logger: Logger
   ) throws -> any Backend {
     if let cluster = configuration.cluster {
-      return try ClusterBackend(cluster, loops: loops, registry: registry, logger: logger)
+      return try ClusterBackend(
+        cluster, loops: loops, hasWatchers: true, registry: registry, logger: logger)
     }
     var embedded = EmbeddedConfiguration()
     embedded.dataFolder = configuration.dataFolder

@@ -28,11 +28,12 @@ struct Worker: Sendable {
     self.loop = loop
     self.logger = logger
     backend = try ClusterBackend(
-      configuration.cluster, loops: [loop], registry: registry, logger: logger)
+      configuration.cluster, loops: [loop], hasWatchers: false, registry: registry, logger: logger)
     var queue = configuration.cluster.queue
     queue.prefetch = UInt16(clamping: configuration.prefetch)
     queue.deliveryBytesMax = configuration.heldBytesMax
-    consumer = try RabbitMQConsumer(queue, logger: logger)
+    consumer = try RabbitMQConsumer(
+      queue, metrics: RabbitMQMetrics(in: registry), logger: logger)
     metrics = WorkerMetrics(registry: registry, now: backend.clock(number: 0))
     ServerMetrics.register(
       in: registry, state: state, configuration: HTTPConfiguration(), log: log,

@@ -72,7 +72,6 @@ final class WorkerMetrics: Sendable {
         MetricsCatalogue.outboxAge, [], Double(outboxAge.load(ordering: .relaxed))),
       MetricSample(MetricsCatalogue.oldestHeld, [], held),
       MetricSample(MetricsCatalogue.heldBytes, [], Double(consumer.bytesHeld)),
-      ClusterMetrics.sample(stalls: consumer.stalls, of: "consumer"),
     ]
     guard let depth = consumer.depth else { return samples }
     return samples + [

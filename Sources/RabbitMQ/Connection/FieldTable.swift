@@ -1,7 +1,7 @@
 import CRabbitMQ
 
 /// A table of arguments or headers, lent to a call. Names are static; texts are copied into memory
-/// that this owns.
+/// that this object owns.
 ///
 /// Not Sendable: belongs to the thread of its connection.
 final class FieldTable {
@@ -30,7 +30,7 @@ final class FieldTable {
     for text in texts { text.deallocate() }
   }
 
-  /// The table, for as long as this object lives.
+  /// The table. Valid while this object lives.
   var table: amqp_table_t {
     amqp_table_t(num_entries: Int32(entries.count), entries: entries.baseAddress)
   }
@@ -57,4 +57,46 @@ final class FieldTable {
     }
     return amqp_table_entry_t(key: amqp_bytes_t(name), value: field)
   }
+}
+
+extension amqp_table_t {
+  static var none: amqp_table_t { amqp_table_t(num_entries: 0, entries: nil) }
+}
+
+extension amqp_bytes_t {
+  static var none: amqp_bytes_t { amqp_bytes_t(len: 0, bytes: nil) }
+
+  /// Borrowed: the memory must outlive the call that takes the bytes, which only reads them.
+  init(_ buffer: UnsafeRawBufferPointer) {
+    self.init(len: buffer.count, bytes: UnsafeMutableRawPointer(mutating: buffer.baseAddress))
+  }
+
+  /// Static memory.
+  init(_ text: StaticString) {
+    self.init(
+      len: text.utf8CodeUnitCount, bytes: UnsafeMutableRawPointer(mutating: text.utf8Start))
+  }
+
+  /// A copy of the bytes.
+  var array: [UInt8] { Array(UnsafeRawBufferPointer(self)) }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Bytes that belong to the C library, valid until its buffers are released.
+  init(_ bytes: amqp_bytes_t) { self.init(start: bytes.bytes, count: bytes.len) }
+}
+
+/// Lends the bytes of a text to a call.
+func withBytes<Result>(
+  of text: String, _ body: (amqp_bytes_t) throws(BrokerFailure) -> Result
+) throws(BrokerFailure) -> Result {
+  var text = text
+  let result = text.withUTF8 { buffer -> Swift.Result<Result, BrokerFailure> in
+    do throws(BrokerFailure) {
+      return .success(try body(amqp_bytes_t(UnsafeRawBufferPointer(buffer))))
+    } catch {
+      return .failure(error)
+    }
+  }
+  return try result.get()
 }

@@ -1,11 +1,11 @@
 import Logging
 import Synchronization
 
-/// Keeps a queue from being made while few brokers are there to have it.
+/// Prevents a queue from being made while few brokers are there to hold its replicas.
 ///
-/// A queue gets its replicas where it is declared for the first time: on the brokers that are in
-/// the cluster then, whether or not they run. One that joins later gets none by itself. So who
-/// finds that a queue is missing first looks whether all brokers of the list are in one cluster.
+/// A queue gets its replicas when it is first declared: on the brokers that are in the cluster
+/// then, whether or not they run. A broker that joins later gets none. So a process that finds a
+/// queue missing first checks that all brokers of its list are in one cluster.
 final class QueueFounding: Sendable {
   private let configuration: RabbitMQConfiguration
   private let addresses: [BrokerAddress]
@@ -18,11 +18,11 @@ final class QueueFounding: Sendable {
     self.logger = logger
   }
 
-  /// Why a queue must not be declared now; nil: it may, or is there already. Blocks for as long as
-  /// it takes to ask the other brokers, if it is not.
+  /// Why a queue must not be declared now; nil: it may be declared, or exists. If it is missing,
+  /// this blocks until the other brokers were asked.
   func obstacle(
     to queue: String, on channel: UInt16, of connection: BrokerConnection
-  ) throws(ConnectionFailure) -> String? {
+  ) throws(BrokerFailure) -> String? {
     if addresses.count == 1 { return nil }
     if try connection.hasQueue(queue, on: channel) {
       waitingSince.withLock { $0 = nil }
@@ -35,7 +35,7 @@ final class QueueFounding: Sendable {
       since = since ?? .now
       return since.map { ContinuousClock.now - $0 } ?? .zero
     }
-    // What a majority of them has confirmed is safe, though it is not as available as it could be.
+    // A majority keeps what it has confirmed, even if the queue is not as available as it could be.
     guard waited > configuration.foundingPatience, count > addresses.count / 2 else {
       return "\(queue) is to be made, which waits for all brokers: \(seen)"
     }
@@ -45,13 +45,13 @@ final class QueueFounding: Sendable {
     return nil
   }
 
-  /// How many brokers of the list, that of `connection` included, are in its cluster: those that
-  /// know a queue which is made for a moment. The name of a cluster does not tell: unless somebody
-  /// gives it one, each of its nodes has another.
-  private func membersSeen(from connection: BrokerConnection) throws(ConnectionFailure) -> Int {
+  /// How many brokers of the list are in the cluster of `connection`, its own included: those that
+  /// know a queue which is made for a moment. The name of the cluster does not tell: unless it is
+  /// configured, each node has a different one.
+  private func membersSeen(from connection: BrokerConnection) throws(BrokerFailure) -> Int {
     let queue = "\(configuration.queuePrefix).census.\(UInt64.random(in: .min ... .max))"
     let founder = try connect(to: connection.address)
-    // It goes with its connection.
+    // The queue is deleted with its connection.
     try founder.declareExclusive(queue, on: QueueFounding.channel)
     defer { founder.close() }
     return addresses.count { address in
@@ -64,7 +64,7 @@ final class QueueFounding: Sendable {
 
   private static let channel: UInt16 = 1
 
-  private func connect(to address: BrokerAddress) throws(ConnectionFailure) -> BrokerConnection {
+  private func connect(to address: BrokerAddress) throws(BrokerFailure) -> BrokerConnection {
     let connection = try BrokerConnection(
       to: address, as: "kv census", configuration: configuration, interrupt: SocketInterrupt())
     try connection.openChannel(QueueFounding.channel)

@@ -1,17 +1,17 @@
 /// Whether a consumer still gets what waits for it. A broker may keep a connection alive and forget
-/// its consumer, or what it was told of deliveries; so the channel is asked something now and then,
-/// and the queue is looked at. No I/O, no lock, no clock.
+/// its consumer, or the acknowledgements it has received. So the channel is asked something now and
+/// then, and the depth of the queue is observed. No I/O, no lock, no clock.
 struct ConsumerProgress {
   private var patience: Patience
   private var askAt: ContinuousClock.Instant?
-  /// When the channel was asked something that it has not answered, nor has it delivered anything.
+  /// When the channel was asked something, if it has neither answered nor delivered since.
   private var askedAt: ContinuousClock.Instant?
-  /// When writes were first seen waiting in the queue of which none has come since.
+  /// When messages were first seen waiting in the queue, if none was delivered since.
   private var starvingSince: ContinuousClock.Instant?
   /// How many were seen last.
   private var waiting = 0
 
-  /// Between two questions.
+  /// Time between two questions.
   private static let questionInterval = Duration.seconds(1)
 
   init(patience: Duration) { self.patience = Patience(patience) }
@@ -22,13 +22,13 @@ struct ConsumerProgress {
     askAt = now
   }
 
-  /// The connection is gone, or nothing is read from it for now: nothing is owed.
+  /// The connection is gone, or nothing is read from it for now: the broker owes nothing.
   mutating func restart() {
     askedAt = nil
     starvingSince = nil
   }
 
-  /// Something was delivered, or nothing can be expected to be.
+  /// Something was delivered.
   mutating func moved() {
     restart()
     patience.moved()
@@ -37,8 +37,8 @@ struct ConsumerProgress {
   /// The channel has answered.
   mutating func answered() { askedAt = nil }
 
-  /// The queue was looked at; `hasRoom`: it could be giving us some of what it has.
-  mutating func looked(ready: Int, hasRoom: Bool, at now: ContinuousClock.Instant) {
+  /// So many messages wait in the queue. `hasRoom`: the broker could be delivering some of them.
+  mutating func observed(ready: Int, hasRoom: Bool, at now: ContinuousClock.Instant) {
     waiting = ready
     guard ready > 0, hasRoom else {
       starvingSince = nil
@@ -71,7 +71,7 @@ struct ConsumerProgress {
     return nil
   }
 
-  /// Why the connection is to be given up.
+  /// Why the connection must be given up.
   mutating func stall(at now: ContinuousClock.Instant) -> String? {
     guard let trouble = trouble(at: now, limit: patience.current) else { return nil }
     patience.wasLost()

@@ -1,21 +1,19 @@
 public import KeyValueStore
 
-/// A queued write as it came out of the queue, to be acknowledged, rejected or given back.
+/// A queued write as it came out of the queue, to be acknowledged or rejected.
 public struct Delivery: Sendable {
-  /// What it holds.
   public let content: Content
-  /// How often it was delivered before, and not acknowledged.
+  /// How often it was delivered before without being acknowledged.
   public let deliveryCount: Int
   /// What it takes in memory, roughly.
   let bytes: Int
-  /// What it is called: which connection, and which delivery there.
   let tag: DeliveryTag
 
   /// What a message turned out to be.
   public enum Content: Equatable, Sendable {
-    /// A write.
     case write(QueuedWrite)
-    /// No write that this version understands: `reason` is for operators, `id` whose it was.
+    /// Not a write that this version understands. `reason` is for operators; `id` is the
+    /// operation's, if it can be read.
     case malformed(reason: String, id: OperationID?)
   }
 
@@ -31,10 +29,49 @@ public struct Delivery: Sendable {
   }
 }
 
-/// Names a delivery as long as its connection lives.
+/// Identifies a delivery while its connection lives.
 struct DeliveryTag: Equatable, Sendable {
   /// Counts the connections of a consumer.
   let connection: Int
   /// Counts the deliveries of a connection, from 1.
   let number: UInt64
+}
+
+/// Cuts deliveries into parts that are tried together.
+///
+/// A message is delivered again when a worker has died of it, but mostly for other reasons: a lost
+/// connection, a worker that was replaced, RabbitMQ's `consumer_timeout` in a long outage. The
+/// count of deliveries can't tell which, so no message is given up for it. But the more often a
+/// message was delivered, the fewer others are tried with it, and in the end it is tried alone and
+/// after all others: then it can harm only itself.
+public enum DeliveryParts {
+  /// From so many deliveries on, a message is tried alone and last.
+  public static let aloneAfter = 10
+
+  /// The most messages that are tried together with one that was delivered so often before.
+  private static func companyMax(deliveryCount: Int) -> Int {
+    1 << (aloneAfter - min(max(deliveryCount, 0), aloneAfter))
+  }
+
+  /// Parts of at most `bytesMax` bytes each; a first message alone may exceed it.
+  public static func cut(_ deliveries: [Delivery], bytesMax: Int) -> [[Delivery]] {
+    let alone = deliveries.filter { $0.deliveryCount >= aloneAfter }
+    var parts: [[Delivery]] = []
+    var part: [Delivery] = []
+    var bytes = 0
+    var companyMax = Int.max
+    for delivery in deliveries where delivery.deliveryCount < aloneAfter {
+      let company = Self.companyMax(deliveryCount: delivery.deliveryCount)
+      let isFull = bytes + delivery.bytes > bytesMax || part.count >= min(companyMax, company)
+      if isFull, !part.isEmpty {
+        parts.append(part)
+        (part, bytes, companyMax) = ([], 0, .max)
+      }
+      part.append(delivery)
+      bytes += delivery.bytes
+      companyMax = min(companyMax, company)
+    }
+    if !part.isEmpty { parts.append(part) }
+    return parts + alone.map { [$0] }
+  }
 }

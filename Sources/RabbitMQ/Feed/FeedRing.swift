@@ -4,10 +4,10 @@ import KeyValueStore
 /// The last messages of the stream, without a gap.
 ///
 /// RabbitMQ begins each file of a stream but the first with a chunk of its own, which takes one
-/// offset and is never delivered: a single missing offset is no gap. What it forgets are whole
-/// files from the oldest on, so that whoever really misses something misses that offset as well.
+/// offset and is never delivered: a single missing offset is no gap. RabbitMQ deletes whole files,
+/// from the oldest on, so a consumer that really misses messages misses that offset as well.
 struct FeedRing {
-  /// What a message that came was.
+  /// What a received message was.
   enum Arrival: Equatable {
     /// The next one.
     case appended
@@ -15,7 +15,7 @@ struct FeedRing {
     case known
     /// Not the next one: those in between are no longer kept.
     case gap
-    /// The stream is another one of the same name: what was known of it means nothing now.
+    /// Of another stream with the same name: nothing that was known holds any more.
     case restarted
   }
 
@@ -28,7 +28,7 @@ struct FeedRing {
   var firstOffset: Int64? { messages.first?.offset }
   var lastOffset: Int64? { messages.last?.offset }
 
-  /// Whether it holds what a watcher wants next, or that is still to come.
+  /// Whether the message at `offset` is held or still to come.
   func covers(_ offset: Int64) -> Bool {
     guard let firstOffset else { return false }
     return offset >= firstOffset
@@ -66,10 +66,74 @@ struct FeedRing {
     bytes = 0
   }
 
-  /// The newest one stays however long it is.
+  /// The newest message stays, however long it is.
   private mutating func append(_ message: StreamMessage) {
     messages.append(message)
     bytes += message.bytes
     while bytes > bytesMax, messages.count > 1 { bytes -= messages.removeFirst().bytes }
+  }
+}
+
+/// A message of the change stream, with its offset and the memory that it takes.
+struct StreamMessage: Equatable, Sendable {
+  let offset: Int64
+  let content: ChangeMessage
+  let bytes: Int
+
+  /// What a message takes besides its content.
+  private static let overheadBytes = 256
+
+  /// Nil: not a message of a stream.
+  init?(_ message: ReceivedMessage) {
+    guard let offset = message.integer(.streamOffset) else { return nil }
+    self.init(offset: offset, body: message.body)
+  }
+
+  init(offset: Int64, body: [UInt8]) {
+    self.offset = offset
+    content = ChangeMessage(decoding: body)
+    // A decoded change takes about twice as much again, for its arrays.
+    bytes = StreamMessage.overheadBytes + 3 * body.count
+  }
+
+  /// Stands for an offset that RabbitMQ keeps for itself.
+  init(holeAt offset: Int64) {
+    self.offset = offset
+    content = .changes([])
+    bytes = StreamMessage.overheadBytes
+  }
+
+  /// Appends all changes but the first `skipped`, with their positions.
+  fileprivate func appendEvents(skipping skipped: Int, to events: inout [FeedEvent]) {
+    let changes = content.changes
+    guard skipped < changes.count else { return }
+    for index in skipped..<changes.count {
+      events.append(
+        FeedEvent(position: FeedPosition(offset: offset, index: index), change: changes[index]))
+    }
+  }
+}
+
+/// The position of the change that a watcher gets next.
+struct WatchCursor: Equatable, Sendable {
+  /// Of the message.
+  private(set) var offset: Int64
+  /// How many changes of the message the watcher has seen.
+  private(set) var skipped = 0
+
+  /// After a whole message.
+  init(past offset: Int64) { self.offset = offset + 1 }
+
+  /// After one change.
+  init(after position: FeedPosition) {
+    offset = position.offset
+    skipped = position.index + 1
+  }
+
+  /// Adds what a message has for the watcher, and moves on to the next message.
+  mutating func take(_ message: StreamMessage, into events: inout [FeedEvent]) {
+    message.appendEvents(skipping: skipped, to: &events)
+    offset = message.offset + 1
+    skipped = 0
   }
 }

@@ -1,64 +1,31 @@
-import Dispatch
 import KeyValueStore
 public import Logging
+import Observability
 import Synchronization
 
-/// Follows the change stream for all watchers of a process, with a connection and a thread of its
-/// own. There is a connection only while somebody watches.
+/// Follows the change stream for all watchers of a process, with a thread of its own, and with a
+/// connection only while there are watchers.
 public final class RabbitMQWatcher: Sendable {
-  private let configuration: RabbitMQConfiguration
-  private let addresses: [BrokerAddress]
-  private let logger: Logger
   let state: Mutex<WatchState>
-  private let wakeup = Wakeup()
-  private let interrupt = SocketInterrupt()
-  private let founding: QueueFounding
+  private let configuration: RabbitMQConfiguration
+  private let thread: BrokerThread
 
-  /// Replays have the channels after this one.
-  private static let tailChannel: UInt16 = 1
   private static let tailPrefetch: UInt16 = 512
   /// With messages of up to 64 KiB, at most 1 MiB for each watcher that is behind.
   private static let replayPrefetch: UInt16 = 16
 
   /// A watcher that does nothing before `run`.
   public init(
-    _ configuration: RabbitMQConfiguration, logger: Logger
+    _ configuration: RabbitMQConfiguration, metrics: RabbitMQMetrics, logger: Logger
   ) throws(BrokerAddressError) {
     self.configuration = configuration
-    self.logger = logger
-    addresses = try configuration.addresses()
-    founding = QueueFounding(configuration, addresses: addresses, logger: logger)
+    thread = try BrokerThread(
+      "watcher", configuration: configuration, stalls: metrics.stalls[.watcher], logger: logger)
     state = Mutex(WatchState(configuration: configuration))
   }
 
-  /// Lives until its task is cancelled; then all subscriptions fail. Once only.
-  public func run() async {
-    let thread = ConnectionThread("amqp-watch") { self.work() }
-    let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "amqp-watch-deadlines"))
-    timer.setEventHandler {
-      self.state.withLock { $0.expired(at: .now) }.give()
-      // The thread may be held up in the C library.
-      if self.state.withLock({ $0.mustGiveUp(at: .now) }) { self.interrupt.interrupt() }
-    }
-    timer.schedule(
-      deadline: .now() + .milliseconds(100), repeating: .milliseconds(100),
-      leeway: .milliseconds(20))
-    timer.resume()
-    await withTaskCancellationHandler {
-      await thread.ended()
-    } onCancel: {
-      state.withLock { $0.end(at: .now) }.give()
-      wakeup.signal()
-      // There is nothing to finish; a broker that hangs must not keep the process.
-      let queue = DispatchQueue(label: "amqp-watch-end")
-      queue.asyncAfter(deadline: .now() + 1) { self.interrupt.interrupt() }
-      queue.asyncAfter(deadline: .now() + 2) { thread.giveUp() }
-    }
-    timer.cancel()
-  }
-
-  /// Connections that were given up because nothing was answered on them.
-  public var stalls: Int { state.withLock { $0.stalls } }
+  /// Works until its task is cancelled; then all subscriptions fail. Once only.
+  public func run() async { await thread.run(self) }
 
   // MARK: For subscriptions
 
@@ -67,22 +34,22 @@ public final class RabbitMQWatcher: Sendable {
     .now + configuration.connectTimeout + configuration.confirmDeadline
   }
 
-  /// Returns once the end of the stream is being followed.
+  /// Returns once every message that is published from now on will be seen.
   func attach() async throws(StoreError) {
-    // The thread may sleep.
-    wakeup.signal()
+    // The thread may wait for the first watcher.
+    thread.wake()
     let error = await withCheckedContinuation { caller in
-      if state.withLock({ $0.attach(caller, deadline: deadline) }) { caller.resume(returning: nil) }
+      state.withLock { $0.attach(caller, deadline: deadline) }.give()
     }
     if let error { throw error }
   }
 
-  /// Publishes a marker, and returns where it stands: where the stream ended when this was called,
-  /// or after it.
+  /// Publishes a marker and returns its offset, which is not before the end that the stream had
+  /// when this was called.
   func mark(by publisher: RabbitMQPublisher) async throws(StoreError) -> Int64 {
     let marker = UInt64.random(in: .min ... .max)
     let result = await withCheckedContinuation { caller in
-      state.withLock { $0.await(marker: marker, caller, deadline: deadline) }
+      state.withLock { $0.await(marker: marker, caller, deadline: deadline) }.give()
       do throws(StoreError) {
         try publisher.publish([PendingChanges(marker: marker)])
       } catch {
@@ -97,7 +64,7 @@ public final class RabbitMQWatcher: Sendable {
     let (outcome, hasCommands) = state.withLock { state in
       (state.read(&cursor, of: watcher), state.hasCommands)
     }
-    if hasCommands { wakeup.signal() }
+    if hasCommands { thread.wake() }
     return outcome
   }
 
@@ -106,8 +73,8 @@ public final class RabbitMQWatcher: Sendable {
     await withTaskCancellationHandler {
       await withCheckedContinuation { caller in
         let mustWait = state.withLock { state in
-          // Asked under the lock: `onCancel` comes after the flag is set, so that it either finds
-          // the continuation or the flag is found here.
+          // Asked under the lock: `onCancel` is called after the flag is set, so either it finds
+          // the continuation, or the flag is seen here.
           if Task.isCancelled { return false }
           return state.wait(watcher, for: cursor, generation: generation, caller)
         }
@@ -123,111 +90,87 @@ public final class RabbitMQWatcher: Sendable {
       state.leave(watcher, at: .now)
       return state.hasCommands
     }
-    if hasCommands { wakeup.signal() }
+    if hasCommands { thread.wake() }
   }
+}
 
-  // MARK: The thread
+extension RabbitMQWatcher: BrokerJob {
+  var isWanted: Bool { state.withLock { $0.isWanted(at: .now) } }
 
-  private func work() {
-    var dialer = BrokerDialer(
-      addresses, as: "kv watcher", configuration: configuration, interrupt: interrupt,
-      wakeup: wakeup, logger: logger)
-    while !state.withLock({ $0.isEnding }) {
-      guard isWanted else {
-        wakeup.wait(for: nil)
-        continue
-      }
-      let connection = dialer.connect(
-        unless: { !isWanted },
-        failed: { failure in state.withLock { $0.lost(failure.cause) }.give() },
-        prepare: { connection throws(ConnectionFailure) in try prepare(connection) })
-      guard let connection else { continue }
-      do throws(ConnectionFailure) {
-        try serve(connection)
-        state.withLock { $0.detached() }
-        connection.close()
-      } catch {
-        let failure = state.withLock { $0.explain(error) }
-        state.withLock { $0.lost(failure.cause) }.give()
-        dialer.lost(connection, failure)
-      }
-    }
-  }
-
-  private var isWanted: Bool { state.withLock { $0.isWanted(at: .now) } }
-
-  private func prepare(_ connection: BrokerConnection) throws(ConnectionFailure) {
-    let channel = RabbitMQWatcher.tailChannel
+  func prepare(_ connection: BrokerConnection) throws(BrokerFailure) {
+    let channel = ReplayChannels.tail
     try connection.openChannel(channel)
     let stream = configuration.changesStream
-    if let obstacle = try founding.obstacle(to: stream, on: channel, of: connection) {
-      throw ConnectionFailure(obstacle)
+    if let obstacle = try thread.founding.obstacle(to: stream, on: channel, of: connection) {
+      throw BrokerFailure(obstacle)
     }
-    try connection.declareChanges(on: RabbitMQWatcher.tailChannel)
+    try connection.declareChanges(on: channel)
     try connection.consume(
-      configuration.changesStream, on: RabbitMQWatcher.tailChannel,
-      prefetch: RabbitMQWatcher.tailPrefetch, from: state.withLock { $0.tailOffset })
+      stream, on: channel, prefetch: RabbitMQWatcher.tailPrefetch,
+      from: state.withLock { $0.tailOffset })
     state.withLock { $0.attached(at: .now) }.give()
   }
 
-  /// Listens for as long as somebody watches.
-  private func serve(_ connection: BrokerConnection) throws(ConnectionFailure) {
-    var channels = ReplayChannels(after: RabbitMQWatcher.tailChannel)
-    while isWanted {
-      let commands = state.withLock { $0.takeCommands() }
-      for command in commands { try carryOut(command, &channels, connection) }
-      let hasHeard = try listen(to: connection, channels)
-      guard commands.isEmpty, !hasHeard else { continue }
-      if state.withLock({ $0.mustAsk(at: .now) }) {
-        try connection.ask(RabbitMQWatcher.tailChannel, prefetch: RabbitMQWatcher.tailPrefetch)
-      }
-      connection.wait(wakeup, for: state.withLock { $0.patience(at: .now) })
+  func serve(_ connection: BrokerConnection) throws(BrokerFailure) -> BrokerThread.Next {
+    if state.withLock({ $0.detach(at: .now) }) { return .close }
+    let commands = state.withLock { $0.takeCommands() }
+    for command in commands { try perform(command, on: connection) }
+    let hasHeard = try listen(to: connection)
+    guard commands.isEmpty, !hasHeard else { return .again }
+    let now = ContinuousClock.now
+    if state.withLock({ $0.progress.mustAsk(at: now) }) {
+      try connection.ask(ReplayChannels.tail, prefetch: RabbitMQWatcher.tailPrefetch)
     }
+    return .wait(for: state.withLock { $0.progress.nextQuestion }.map { max(.zero, $0 - now) })
   }
 
-  private func carryOut(
-    _ command: WatchState.Command, _ channels: inout ReplayChannels,
-    _ connection: BrokerConnection
-  ) throws(ConnectionFailure) {
+  private func perform(
+    _ command: WatchState.Command, on connection: BrokerConnection
+  ) throws(BrokerFailure) {
     switch command {
-    case .startReplay(let watcher, let offset):
-      let channel = channels.open(for: watcher)
+    case .open(let channel, let offset):
       try connection.openChannel(channel)
       try connection.consume(
         configuration.changesStream, on: channel, prefetch: RabbitMQWatcher.replayPrefetch,
         from: .at(offset))
-    case .acknowledge(let watcher, let tag):
-      guard let channel = channels[watcher] else { return }
+    case .acknowledge(let channel, let tag):
       try connection.acknowledge(tag, on: channel, multiple: true)
-    case .endReplay(let watcher):
-      guard let channel = channels.close(for: watcher) else { return }
-      try connection.closeChannel(channel)
+    case .close(let channel): try connection.closeChannel(channel)
     }
   }
 
-  /// Takes in what the broker has sent. False: nothing.
-  private func listen(
-    to connection: BrokerConnection, _ channels: ReplayChannels
-  ) throws(ConnectionFailure) -> Bool {
+  /// Reads what the broker has sent. False: nothing.
+  private func listen(to connection: BrokerConnection) throws(BrokerFailure) -> Bool {
     var tail: [StreamMessage] = []
     var lastTag: UInt64?
     var hasHeard = false
     while tail.count < Int(RabbitMQWatcher.tailPrefetch), let event = try connection.nextEvent() {
       hasHeard = true
-      if case .answered(RabbitMQWatcher.tailChannel) = event { state.withLock { $0.answered() } }
+      if case .answered(ReplayChannels.tail) = event { state.withLock { $0.progress.answered() } }
       guard case .delivered(let delivery) = event, let message = StreamMessage(delivery.message)
       else { continue }
-      if delivery.channel == RabbitMQWatcher.tailChannel {
+      if delivery.channel == ReplayChannels.tail {
         tail.append(message)
         lastTag = delivery.tag
-      } else if let watcher = channels.watcher(of: delivery.channel) {
-        state.withLock { $0.received(message, tag: delivery.tag, for: watcher) }.give()
+      } else {
+        let (channel, tag) = (delivery.channel, delivery.tag)
+        state.withLock { $0.received(message, tag: tag, on: channel) }.give()
       }
     }
     if let lastTag {
-      try connection.acknowledge(lastTag, on: RabbitMQWatcher.tailChannel, multiple: true)
+      try connection.acknowledge(lastTag, on: ReplayChannels.tail, multiple: true)
       state.withLock { $0.received(tail) }.give()
     }
     return hasHeard
   }
+
+  func lost(_ cause: String) { state.withLock { $0.lost(cause) }.give() }
+
+  func expire(at now: ContinuousClock.Instant) { state.withLock { $0.expire(at: now) }.give() }
+
+  func stall(at now: ContinuousClock.Instant) -> String? {
+    state.withLock { $0.stall(at: now) }
+  }
+
+  func end(at now: ContinuousClock.Instant) { state.withLock { $0.end(at: now) }.give() }
 }

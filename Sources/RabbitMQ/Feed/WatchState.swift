@@ -1,21 +1,21 @@
 import DequeModule
 import KeyValueStore
 
-/// What watchers share: the end of the stream in memory, and who waits for what. Events in, answers
-/// out. No I/O, no lock, no clock.
+/// What the watchers of a process share: the end of the stream in memory, and the callers that
+/// wait. Events in, commands and answers out. No I/O, no lock, no clock.
 struct WatchState {
-  /// What the thread is to do for one watcher.
+  /// What the thread does with the channel of a replay.
   enum Command: Equatable {
-    case startReplay(UInt64, at: Int64)
-    case acknowledge(UInt64, tag: UInt64)
-    case endReplay(UInt64)
+    case open(UInt16, at: Int64)
+    case acknowledge(UInt16, tag: UInt64)
+    case close(UInt16)
   }
 
   /// What there is for a watcher.
   enum Outcome {
-    /// Events, at least one; or none: wait for `wait` to return.
+    /// If there are none, the watcher calls `wait`.
     case events([FeedEvent])
-    /// What comes next is no longer kept.
+    /// The next events are no longer kept.
     case fallen
     case failed(StoreError)
   }
@@ -25,8 +25,9 @@ struct WatchState {
 
   private let configuration: RabbitMQConfiguration
   private var ring: FeedRing
-  /// Counts the streams that were seen under this name.
+  /// Counts the streams of this name: it may be deleted and made again.
   private(set) var generation = 0
+  /// Whether every message that is published from now on will be seen.
   private(set) var isAttached = false
   private var cause = "not connected yet"
   private var watchers: Set<UInt64> = []
@@ -37,15 +38,12 @@ struct WatchState {
   private var markers: [UInt64: (caller: Marking, deadline: ContinuousClock.Instant)] = [:]
   private var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
   private var replays: [UInt64: Replay] = [:]
+  private var channels = ReplayChannels()
   private var commands: [Command] = []
   private(set) var isEnding = false
-  private var progress: ConsumerProgress
-  /// Why this connection is being given up, though it lives.
-  private var stall: String?
-  /// How many were.
-  private(set) var stalls = 0
+  var progress: ConsumerProgress
 
-  /// Most events handed out at a time, but for those of one message.
+  /// Most events handed out at a time; one message may hold more.
   private static let eventsMax = 256
 
   init(configuration: RabbitMQConfiguration) {
@@ -54,12 +52,16 @@ struct WatchState {
     progress = ConsumerProgress(patience: configuration.stallPatience)
   }
 
-  /// Watchers that wait for a change now.
+  private var unavailable: StoreError {
+    .unavailable(cause: "RabbitMQ: \(cause)", retryAfter: 1)
+  }
+
+  /// How many watchers wait for a change now.
   var waitingCount: Int { waiting.count }
 
   // MARK: From watchers
 
-  /// A watcher comes. `leave` follows.
+  /// Adds a watcher, which must `leave` in the end.
   mutating func enter() -> UInt64 {
     lastWatcher += 1
     watchers.insert(lastWatcher)
@@ -73,26 +75,38 @@ struct WatchState {
     if watchers.isEmpty { idleSince = now }
   }
 
-  /// True: everything that is published from now on will be seen. Else `caller` will hear.
-  mutating func attach(_ caller: Attaching, deadline: ContinuousClock.Instant) -> Bool {
-    if isAttached { return true }
-    attaching.append((caller, deadline))
-    return false
+  /// Answers `caller` once every message that is published from then on will be seen.
+  mutating func attach(_ caller: Attaching, deadline: ContinuousClock.Instant) -> WatchAnswers {
+    var answers = WatchAnswers()
+    if isAttached {
+      answers.add(caller, nil)
+    } else if isEnding {
+      answers.add(caller, unavailable)
+    } else {
+      attaching.append((caller, deadline))
+    }
+    return answers
   }
 
-  /// Tells `caller` where a marker stands once it has come.
+  /// Answers `caller` with the offset of a marker once that is received.
   mutating func await(
     marker: UInt64, _ caller: Marking, deadline: ContinuousClock.Instant
-  ) {
-    markers[marker] = (caller, deadline)
+  ) -> WatchAnswers {
+    var answers = WatchAnswers()
+    if isEnding {
+      answers.add(caller, .failure(unavailable))
+    } else {
+      markers[marker] = (caller, deadline)
+    }
+    return answers
   }
 
-  /// Nobody waits for it any more.
+  /// The marker could not be published.
   mutating func forget(marker: UInt64) -> Marking? {
     markers.removeValue(forKey: marker)?.caller
   }
 
-  /// Nil: `position` is neither in memory nor known to be wrong; whoever replays will see.
+  /// Whether the stream still has the change at `position`; nil: only a replay can tell.
   func isKept(_ position: FeedPosition) -> Bool? {
     guard ring.covers(position.offset) else { return nil }
     guard let message = ring[position.offset] else { return false }
@@ -109,9 +123,9 @@ struct WatchState {
       }
       return .events(events)
     }
-    // Never before there is a connection, which makes the ring known.
+    // Not before there is a connection: only then is the end of the stream known.
     if !isAttached && replays[watcher] == nil {
-      return .failed(.unavailable(cause: "RabbitMQ: \(cause)", retryAfter: 1))
+      return .failed(unavailable)
     }
     return replay(&cursor, of: watcher)
   }
@@ -121,13 +135,14 @@ struct WatchState {
       guard replays.count < configuration.replaysMax else {
         return .failed(.overloaded(retryAfter: 1))
       }
-      replays[watcher] = Replay()
-      commands.append(.startReplay(watcher, at: cursor.offset))
+      let channel = channels.open(for: watcher)
+      replays[watcher] = Replay(channel: channel)
+      commands.append(.open(channel, at: cursor.offset))
       return .events([])
     }
     if replay.isLost {
       replays[watcher] = nil
-      return .failed(.unavailable(cause: "RabbitMQ: \(cause)", retryAfter: 1))
+      return .failed(unavailable)
     }
     var events: [FeedEvent] = []
     while events.count < WatchState.eventsMax, let message = replay.next {
@@ -146,14 +161,15 @@ struct WatchState {
       cursor.take(message, into: &events)
       replay.removeFirst()
     }
-    if let tag = replay.takeReadTag() { commands.append(.acknowledge(watcher, tag: tag)) }
+    if let tag = replay.takeReadTag() { commands.append(.acknowledge(replay.channel, tag: tag)) }
     replays[watcher] = replay
     return .events(events)
   }
 
   private mutating func endReplay(of watcher: UInt64) {
     guard let replay = replays.removeValue(forKey: watcher), !replay.isLost else { return }
-    commands.append(.endReplay(watcher))
+    channels.close(replay.channel)
+    commands.append(.close(replay.channel))
   }
 
   /// False: there is something for the watcher already.
@@ -184,20 +200,19 @@ struct WatchState {
 
   var hasCommands: Bool { !commands.isEmpty }
 
-  /// Whether anybody needs a connection, or may do so soon.
+  /// Whether there are watchers, or were a moment ago.
   func isWanted(at now: ContinuousClock.Instant) -> Bool {
     if isEnding { return false }
     if !watchers.isEmpty { return true }
     return idleSince.map { now - $0 < configuration.watchLinger } ?? false
   }
 
-  /// Where to go on after what is in memory.
+  /// Where the stream continues after what is in memory.
   var tailOffset: StreamOffset { ring.lastOffset.map { .at($0 + 1) } ?? .next }
 
-  /// A connection receives what comes after `tailOffset`.
+  /// A connection receives the messages from `tailOffset` on.
   mutating func attached(at now: ContinuousClock.Instant) -> WatchAnswers {
     isAttached = true
-    stall = nil
     progress.connected(at: now)
     var answers = WatchAnswers()
     for entry in attaching { answers.add(entry.caller, nil) }
@@ -205,7 +220,7 @@ struct WatchState {
     return answers
   }
 
-  /// The connection is gone. Who waits for the end of the stream goes on waiting.
+  /// The connection is gone. Watchers at the end of the stream go on waiting for the next one.
   mutating func lost(_ cause: String) -> WatchAnswers {
     self.cause = cause
     isAttached = false
@@ -216,18 +231,23 @@ struct WatchState {
       if let caller = waiting.removeValue(forKey: watcher) { answers.add(caller) }
     }
     commands = []
+    channels.closeAll()
     return answers
   }
 
-  /// Nobody needed the connection any more: what comes meanwhile will be missed.
-  mutating func detached() {
+  /// Detaches from the connection if it is no longer wanted, so that it can be closed: messages
+  /// will be missed.
+  mutating func detach(at now: ContinuousClock.Instant) -> Bool {
+    if isWanted(at: now) { return false }
     isAttached = false
     progress.restart()
     ring.clear()
     commands = []
+    channels.closeAll()
+    return true
   }
 
-  /// The stream went on.
+  /// Messages came on the channel that follows the end of the stream.
   mutating func received(_ messages: [StreamMessage]) -> WatchAnswers {
     progress.moved()
     var answers = WatchAnswers()
@@ -244,65 +264,69 @@ struct WatchState {
     return answers
   }
 
-  /// A replay went on; nil if nobody wants it any more.
-  mutating func received(_ message: StreamMessage, tag: UInt64, for watcher: UInt64)
-    -> WatchAnswers
-  {
+  /// A message came on the channel of a replay, which may have been closed since.
+  mutating func received(
+    _ message: StreamMessage, tag: UInt64, on channel: UInt16
+  ) -> WatchAnswers {
     var answers = WatchAnswers()
+    guard let watcher = channels.watcher(of: channel) else { return answers }
     replays[watcher]?.receive(message, tag: tag)
     if let caller = waiting.removeValue(forKey: watcher) { answers.add(caller) }
     return answers
   }
 
-  /// Whether to ask the channel that follows the end of the stream something.
-  mutating func mustAsk(at now: ContinuousClock.Instant) -> Bool { progress.mustAsk(at: now) }
+  // MARK: From the timer
 
-  /// It has answered.
-  mutating func answered() { progress.answered() }
-
-  /// How long the thread may wait before it asks (nil: for ever).
-  func patience(at now: ContinuousClock.Instant) -> Duration? {
-    progress.nextQuestion.map { max(.zero, $0 - now) }
+  /// Why the connection must be given up: nothing is answered on it.
+  mutating func stall(at now: ContinuousClock.Instant) -> String? {
+    isAttached ? progress.stall(at: now) : nil
   }
 
-  // MARK: From the clock
-
-  /// Whether the connection is to be given up, said once: nothing is answered on it.
-  mutating func mustGiveUp(at now: ContinuousClock.Instant) -> Bool {
-    guard isAttached, stall == nil else { return false }
-    stall = progress.stall(at: now)
-    if stall != nil { stalls += 1 }
-    return stall != nil
-  }
-
-  /// Why a connection is over: what has ended it, or why we have.
-  mutating func explain(_ failure: ConnectionFailure) -> ConnectionFailure {
-    defer { stall = nil }
-    return stall.map { ConnectionFailure($0) } ?? failure
-  }
-
-  /// Answers those whose time is over.
-  mutating func expired(at now: ContinuousClock.Instant) -> WatchAnswers {
+  /// Answers the callers whose deadline has passed; when the process ends, all callers.
+  mutating func expire(at now: ContinuousClock.Instant) -> WatchAnswers {
     var answers = WatchAnswers()
-    let error = StoreError.unavailable(cause: "RabbitMQ: \(cause)", retryAfter: 1)
     while let first = attaching.first, first.deadline <= now || isEnding {
       attaching.removeFirst()
-      answers.add(first.caller, error)
+      answers.add(first.caller, unavailable)
     }
     for (marker, entry) in markers where entry.deadline <= now || isEnding {
       markers[marker] = nil
-      answers.add(entry.caller, .failure(error))
+      answers.add(entry.caller, .failure(unavailable))
     }
     return answers
   }
 
-  /// Everybody is told to go.
+  /// The process ends.
   mutating func end(at now: ContinuousClock.Instant) -> WatchAnswers {
     isEnding = true
     cause = "shutting down"
-    var answers = expired(at: now)
+    var answers = expire(at: now)
     for caller in waiting.values { answers.add(caller) }
     waiting = [:]
     return answers
+  }
+}
+
+/// Callers and their answers, given after the lock of `WatchState` is released: resuming takes the
+/// lock of each watcher's loop.
+struct WatchAnswers: Sendable {
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private var attaching: [(WatchState.Attaching, StoreError?)] = []
+  private var marking: [(WatchState.Marking, Result<Int64, StoreError>)] = []
+
+  mutating func add(_ caller: CheckedContinuation<Void, Never>) { waiting.append(caller) }
+
+  mutating func add(_ caller: WatchState.Attaching, _ answer: StoreError?) {
+    attaching.append((caller, answer))
+  }
+
+  mutating func add(_ caller: WatchState.Marking, _ answer: Result<Int64, StoreError>) {
+    marking.append((caller, answer))
+  }
+
+  func give() {
+    for caller in waiting { caller.resume() }
+    for (caller, answer) in attaching { caller.resume(returning: answer) }
+    for (caller, answer) in marking { caller.resume(returning: answer) }
   }
 }

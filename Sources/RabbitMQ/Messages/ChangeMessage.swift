@@ -1,18 +1,18 @@
 import KeyValueStore
 
-/// What a message of the change stream carries.
+/// The content of a message of the change stream.
 enum ChangeMessage: Equatable, Sendable {
   /// Changes, in order.
   case changes([Change])
-  /// Nothing but a name: whoever sent it sees by it where the stream ends.
+  /// Only a number: its sender learns from it where the stream ends.
   case marker(UInt64)
-  /// Nothing that we could read. It still has its place in the stream.
+  /// A content that can't be read. It still takes an offset of the stream.
   case unreadable
 
   /// A message ends before a change that would make it longer than this.
   static let bytesMax = 64 << 10
 
-  /// How many positions of the stream it takes.
+  /// Each takes a position of the feed.
   var changes: [Change] {
     if case .changes(let changes) = self { changes } else { [] }
   }
@@ -24,7 +24,7 @@ enum ChangeMessage: Equatable, Sendable {
     return writer.bytes
   }
 
-  /// Reads a body, whoever has sent it.
+  /// Reads any bytes.
   init(decoding body: [UInt8]) {
     var reader = ByteReader(body)
     guard reader.readByte() == Layout.version else {
@@ -47,8 +47,8 @@ enum ChangeMessage: Equatable, Sendable {
     self = .changes(changes)
   }
 
-  /// Version, and then either a marker's number or changes to the end. Numbers are big-endian; a
-  /// text is led by its length.
+  /// A version, followed by either a marker's number or changes up to the end. Numbers are
+  /// big-endian; a text follows its length.
   enum Layout {
     static let version: UInt8 = 1
     static let marker: UInt8 = 0
@@ -56,5 +56,108 @@ enum ChangeMessage: Equatable, Sendable {
     static let putWithExpiry: UInt8 = 2
     static let delete: UInt8 = 3
     static let expire: UInt8 = 4
+  }
+}
+
+/// Reads the layout of `ChangeMessage`. Every method returns nil if the bytes are damaged, and
+/// reserves no more memory than there are bytes.
+private struct ByteReader {
+  private let bytes: [UInt8]
+  private var position = 0
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  var isAtEnd: Bool { position == bytes.count }
+
+  func peekByte() -> UInt8? { isAtEnd ? nil : bytes[position] }
+
+  mutating func readByte() -> UInt8? {
+    guard !isAtEnd else { return nil }
+    defer { position += 1 }
+    return bytes[position]
+  }
+
+  mutating func readNumber() -> Int64? {
+    guard bytes.count - position >= 8 else { return nil }
+    defer { position += 8 }
+    return bytes.withUnsafeBytes {
+      Int64(bigEndian: $0.loadUnaligned(fromByteOffset: position, as: Int64.self))
+    }
+  }
+
+  mutating func readText() -> [UInt8]? {
+    guard bytes.count - position >= 4 else { return nil }
+    let count = bytes.withUnsafeBytes {
+      Int(UInt32(bigEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
+    }
+    guard bytes.count - position - 4 >= count else { return nil }
+    defer { position += 4 + count }
+    return Array(bytes[(position + 4)..<(position + 4 + count)])
+  }
+
+  mutating func readChange() -> Change? {
+    guard let kind = readByte(), let text = readText(), let key = try? Key(validating: text),
+      let number = readNumber()
+    else { return nil }
+    let revision = Revision(number)
+    switch kind {
+    case ChangeMessage.Layout.delete: return Change(key: key, revision: revision, kind: .delete)
+    case ChangeMessage.Layout.expire: return Change(key: key, revision: revision, kind: .expire)
+    case ChangeMessage.Layout.put, ChangeMessage.Layout.putWithExpiry:
+      guard let version = readNumber(), let size = readNumber().flatMap({ Int(exactly: $0) }),
+        let type = readText().flatMap({ String(validating: $0, as: UTF8.self) }),
+        let createdAt = readNumber(), let updatedAt = readNumber()
+      else { return nil }
+      var expiresAt: Timestamp?
+      if kind == ChangeMessage.Layout.putWithExpiry {
+        guard let time = readNumber() else { return nil }
+        expiresAt = Timestamp(microseconds: time)
+      }
+      let metadata = Metadata(
+        key: key, revision: revision, version: version, size: size, contentType: type,
+        createdAt: Timestamp(microseconds: createdAt),
+        updatedAt: Timestamp(microseconds: updatedAt), expiresAt: expiresAt)
+      return Change(key: key, revision: revision, kind: .put(metadata))
+    default: return nil
+    }
+  }
+}
+
+/// Writes the layout of `ChangeMessage`.
+struct ByteWriter {
+  var bytes: [UInt8]
+
+  mutating func add(_ number: Int64) {
+    withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
+  }
+
+  mutating func add(_ text: some Collection<UInt8>) {
+    withUnsafeBytes(of: UInt32(text.count).bigEndian) { bytes.append(contentsOf: $0) }
+    bytes.append(contentsOf: text)
+  }
+
+  mutating func add(_ change: Change) {
+    switch change.kind {
+    case .put(let metadata):
+      bytes.append(
+        metadata.expiresAt == nil
+          ? ChangeMessage.Layout.put : ChangeMessage.Layout.putWithExpiry)
+      add(change.key.bytes)
+      add(change.revision.number)
+      add(metadata.version)
+      add(Int64(metadata.size))
+      add(metadata.contentType.utf8)
+      add(metadata.createdAt.microseconds)
+      add(metadata.updatedAt.microseconds)
+      if let expiresAt = metadata.expiresAt { add(expiresAt.microseconds) }
+    case .delete:
+      bytes.append(ChangeMessage.Layout.delete)
+      add(change.key.bytes)
+      add(change.revision.number)
+    case .expire:
+      bytes.append(ChangeMessage.Layout.expire)
+      add(change.key.bytes)
+      add(change.revision.number)
+    }
   }
 }

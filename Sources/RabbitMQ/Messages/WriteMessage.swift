@@ -1,11 +1,11 @@
 import KeyValueStore
 
-/// How a queued write travels: the operation's id as the message's, the rest in headers that an
-/// operator can read, the value as the body.
+/// A queued write as a message: the operation's id is the message's, the value is the body, and the
+/// rest is in headers that an operator can read.
 ///
-/// An idempotency key does not travel: it was settled when the write was accepted.
+/// The idempotency key is left out: it was decided when the write was accepted.
 enum WriteMessage {
-  /// Why a message is no write, and whose it was if that much can be read.
+  /// Why a message is not a write, and the operation's id if that can be read.
   struct Malformed: Error, Equatable {
     let reason: String
     let id: OperationID?
@@ -16,7 +16,6 @@ enum WriteMessage {
   private static let delete = Array("delete".utf8)
   private static let any = Array("*".utf8)
 
-  /// The message of a write.
   static func encode(_ queued: QueuedWrite) -> OutgoingMessage {
     let write = queued.write
     let packedBytes = write.key.bytes.count + 64
@@ -57,7 +56,7 @@ enum WriteMessage {
     }
   }
 
-  /// The write of a message, whoever has sent it.
+  /// Reads any message.
   static func decode(_ message: ReceivedMessage) throws(Malformed) -> QueuedWrite {
     let id = OperationID(String(decoding: message.id, as: UTF8.self))
     do throws(Reason) {
@@ -107,7 +106,7 @@ enum WriteMessage {
     }
   }
 
-  /// An attempt that can't be read must not be taken for none: the write could happen twice.
+  /// An attempt that can't be read must not count as none: the write could take effect twice.
   private static func attempt(_ message: ReceivedMessage) throws(Reason) -> OutboxID? {
     if message[.attemptAt] == nil, message[.attemptNumber] == nil { return nil }
     guard let time = message.integer(.attemptAt), let number = message.integer(.attemptNumber),
@@ -116,7 +115,7 @@ enum WriteMessage {
     return OutboxID(committedAt: Timestamp(microseconds: time), number: number)
   }
 
-  /// A condition that can't be read must not be taken for none.
+  /// A condition that can't be read must not count as none.
   private static func match(_ value: ReceivedMessage.Value?) throws(Reason) -> Condition.Match? {
     guard let value else { return nil }
     guard case .bytes(let bytes) = value else { throw Reason("its condition can't be read") }

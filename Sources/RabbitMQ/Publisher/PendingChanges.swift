@@ -1,13 +1,14 @@
+import DequeModule
 import KeyValueStore
 import Synchronization
 
-/// Changes on their way to the stream: one message.
+/// Changes on their way to the stream, in one message.
 struct PendingChanges: PublishedMessage, Sendable {
-  /// As `ChangeMessage` has it.
+  /// In the layout of `ChangeMessage`.
   private(set) var body: [UInt8]
-  /// What the database may forget once the stream has all pieces of it.
+  /// The commits whose outbox rows are settled once the stream has all pieces of them.
   private(set) var settled: [Settlement] = []
-  /// Its place among all messages of this process.
+  /// Counts the messages of this process.
   var sequence: UInt64 = 0
   /// When it was sent last.
   var sentAt: ContinuousClock.Instant?
@@ -25,14 +26,14 @@ struct PendingChanges: PublishedMessage, Sendable {
     isOpen = true
   }
 
-  /// Changes in as few messages as they fit in.
+  /// Packs changes into as few messages as they fit in.
   static func pack(_ changes: [Change], settling id: OutboxID?) -> [PendingChanges] {
     var pieces: [PendingChanges] = []
     var piece = PendingChanges()
     for change in changes {
       var writer = ByteWriter(bytes: piece.body)
       let length = piece.body.count
-      // Not copied while the writer alone holds it.
+      // The bytes are not copied while only the writer holds them.
       piece.body = []
       writer.add(change)
       if writer.bytes.count > ChangeMessage.bytesMax, length > 1 {
@@ -53,7 +54,7 @@ struct PendingChanges: PublishedMessage, Sendable {
     return pieces
   }
 
-  /// Takes later changes in, if they fit. False: they did not.
+  /// Takes later changes in, unless they do not fit (false).
   mutating func join(_ next: PendingChanges) -> Bool {
     guard isOpen, next.isOpen, body.count + next.body.count <= ChangeMessage.bytesMax else {
       return false
@@ -65,7 +66,7 @@ struct PendingChanges: PublishedMessage, Sendable {
   }
 }
 
-/// What a commit's last piece settles, whichever that is: they may be confirmed in any order.
+/// A commit that is settled by the last of its pieces to be confirmed; confirms come in any order.
 final class Settlement: Sendable {
   let id: OutboxID
   private let piecesLeft: Atomic<Int>
@@ -75,8 +76,54 @@ final class Settlement: Sendable {
     piecesLeft = Atomic(pieces)
   }
 
-  /// A piece can't be lost any more. True: it was the last one.
+  /// Counts a piece that was confirmed. True: it was the last one.
   func isLastPiece() -> Bool {
     piecesLeft.subtract(1, ordering: .acquiringAndReleasing).newValue == 0
+  }
+}
+
+/// Callers that wait until the stream has all changes that were accepted before they asked, in that
+/// order.
+struct PendingFlushes {
+  private struct Flush {
+    let sequence: UInt64
+    let deadline: ContinuousClock.Instant
+    let caller: UnconfirmedWrite.Caller
+  }
+
+  private var flushes: Deque<Flush> = []
+
+  private static let notConfirmed = StoreError.unavailable(
+    cause: "RabbitMQ did not confirm in time", retryAfter: 1)
+
+  var isEmpty: Bool { flushes.isEmpty }
+
+  /// `sequence` is that of the last message that the caller waits for.
+  mutating func append(
+    _ caller: UnconfirmedWrite.Caller, upTo sequence: UInt64, deadline: ContinuousClock.Instant
+  ) {
+    flushes.append(Flush(sequence: sequence, deadline: deadline, caller: caller))
+  }
+
+  /// Every message before `oldest` is confirmed.
+  mutating func confirmed(before oldest: UInt64, _ answers: inout PublisherAnswers) {
+    while let flush = flushes.first, flush.sequence < oldest {
+      flushes.removeFirst()
+      answers.add(flush.caller, nil)
+    }
+  }
+
+  /// Answers the callers whose deadline has passed.
+  mutating func expire(at now: ContinuousClock.Instant, _ answers: inout PublisherAnswers) {
+    while let flush = flushes.first, flush.deadline <= now {
+      flushes.removeFirst()
+      answers.add(flush.caller, PendingFlushes.notConfirmed)
+    }
+  }
+
+  /// Answers all callers: no more confirms will come.
+  mutating func end(_ answers: inout PublisherAnswers) {
+    for flush in flushes { answers.add(flush.caller, PendingFlushes.notConfirmed) }
+    flushes = []
   }
 }

@@ -1,20 +1,47 @@
 import DequeModule
+import KeyValueStore
 
-/// What a lane carries.
+/// A message that a lane carries.
 protocol PublishedMessage {
   /// When it was sent last.
   var sentAt: ContinuousClock.Instant? { get }
 }
 
-/// The messages of one channel: those that are to be sent, and those that wait for their confirm.
+/// A write on its way to the queue, with the caller that waits for its confirm.
+///
+/// `@unchecked Sendable`: every mutable property is accessed with the lock of `PublisherState`
+/// held.
+final class UnconfirmedWrite: PublishedMessage, @unchecked Sendable {
+  /// Resumed with nil once the queue has the write.
+  typealias Caller = CheckedContinuation<StoreError?, Never>
+
+  let message: OutgoingMessage
+  let deadline: ContinuousClock.Instant
+  /// Nil once it was answered. The write goes on if the answer was "unknown".
+  var caller: Caller?
+  /// How often it was sent. Zero: it is certain that no queue has it.
+  var attempts = 0
+  /// When it was sent last.
+  var sentAt: ContinuousClock.Instant?
+  /// Whether it is neither sent nor counted any more.
+  var isOver = false
+
+  init(message: OutgoingMessage, deadline: ContinuousClock.Instant, caller: Caller?) {
+    self.message = message
+    self.deadline = deadline
+    self.caller = caller
+  }
+}
+
+/// The messages of one channel: those to be sent, and those that wait for their confirm.
 struct PublisherLane<Message: PublishedMessage> {
-  /// Not sent, or to be sent once more.
+  /// Not sent yet, or to be sent again.
   var waiting: Deque<Message> = []
   private(set) var unconfirmed = UnconfirmedWindow<Message>()
-  /// When the broker confirmed something last, on this connection.
+  /// When the broker last confirmed a message on this connection.
   private var confirmedAt: ContinuousClock.Instant?
   /// How long the broker may confirm nothing.
-  private(set) var patience: Patience
+  private var patience: Patience
 
   init(patience: Duration) { self.patience = Patience(patience) }
 
@@ -22,7 +49,7 @@ struct PublisherLane<Message: PublishedMessage> {
 
   mutating func sent(_ message: Message) { unconfirmed.append(message) }
 
-  /// What the broker has answered for.
+  /// Returns the messages that the broker has answered.
   mutating func confirm(_ confirm: Confirm, at now: ContinuousClock.Instant) -> [Message] {
     var messages: [Message] = []
     unconfirmed.confirm(confirm, into: &messages)
@@ -33,7 +60,7 @@ struct PublisherLane<Message: PublishedMessage> {
     return messages
   }
 
-  /// The connection is lost: what it leaves unanswered, in order.
+  /// The connection is lost. Returns the messages that were not confirmed, in order.
   mutating func reset() -> [Message] {
     confirmedAt = nil
     return unconfirmed.reset()
@@ -44,9 +71,9 @@ struct PublisherLane<Message: PublishedMessage> {
     unconfirmed.first?.sentAt.map { now - $0 > limit } ?? false
   }
 
-  /// Why the connection is to be given up: a message waits for a confirm that will not come, as
-  /// none has come for so long, or only those of later messages. A broker that is slow confirms
-  /// slowly, but it confirms.
+  /// Why the connection must be given up: a message waits for a confirm that will not come, because
+  /// no confirm, or only those of later messages, came for too long. A slow broker confirms slowly,
+  /// but it confirms.
   mutating func stall(at now: ContinuousClock.Instant) -> String? {
     let limit = patience.current
     guard isLate(at: now, limit: limit) else { return nil }
@@ -54,5 +81,52 @@ struct PublisherLane<Message: PublishedMessage> {
     guard isSilent || unconfirmed.isOvertaken else { return nil }
     patience.wasLost()
     return "no confirm within \(limit.components.seconds) s for \(unconfirmed.count) messages"
+  }
+}
+
+/// Messages that were sent on a channel and that the broker has not confirmed, by the numbers that
+/// both sides count (https://www.rabbitmq.com/confirms.html).
+struct UnconfirmedWindow<Message> {
+  /// Nil where a later message was confirmed before an earlier one. The first is never nil.
+  private var slots: Deque<Message?> = []
+  private var firstTag: UInt64 = 1
+
+  /// The oldest message.
+  var first: Message? { slots.first ?? nil }
+
+  var isEmpty: Bool { slots.isEmpty }
+
+  var count: Int { slots.count { $0 != nil } }
+
+  /// Whether a message was confirmed before an earlier one.
+  var isOvertaken: Bool { slots.contains { $0 == nil } }
+
+  /// Adds a message, whose number is one more than that of the last.
+  mutating func append(_ message: Message) { slots.append(message) }
+
+  /// Moves the message that the broker has answered, or all up to it, into `messages`. A number of
+  /// no waiting message is ignored.
+  mutating func confirm(_ confirm: Confirm, into messages: inout [Message]) {
+    guard confirm.tag >= firstTag, confirm.tag - firstTag < UInt64(slots.count) else { return }
+    let index = Int(confirm.tag - firstTag)
+    for slot in (confirm.isMultiple ? 0 : index)...index {
+      guard let message = slots[slot] else { continue }
+      slots[slot] = nil
+      messages.append(message)
+    }
+    while case .some(nil) = slots.first {
+      slots.removeFirst()
+      firstTag += 1
+    }
+  }
+
+  /// The channel is lost, and the next one counts from 1. Returns the unconfirmed messages, in
+  /// order.
+  mutating func reset() -> [Message] {
+    defer {
+      slots.removeAll(keepingCapacity: true)
+      firstTag = 1
+    }
+    return slots.compactMap { $0 }
   }
 }

@@ -1,25 +1,25 @@
 import DequeModule
 import KeyValueStore
 
-/// What the publisher has taken on, and how far it has come: events in, answers out. No I/O, no
-/// lock, no clock.
+/// The messages that the publisher has accepted, and how far each has come: events in, answers out.
+/// No I/O, no lock, no clock.
 struct PublisherState {
-  /// What the thread is to do next.
+  /// What the thread does next.
   enum Step {
-    /// Send these, in this order on each channel.
-    case send(writes: [PendingWrite], changes: [PendingChanges])
-    /// Wait until then (nil: for ever), or until whoever brings something signals.
+    /// Sends these, in this order on each channel.
+    case send(writes: [UnconfirmedWrite], changes: [PendingChanges])
+    /// Waits until then (nil: without a limit), or until it is woken.
     case wait(until: ContinuousClock.Instant?)
-    /// Everything is done, or there is no more time for it.
+    /// Ends: everything is done, or the time for it is over.
     case end
   }
 
-  /// What the thread does.
+  /// What the thread does now.
   private enum Activity {
     case working
-    /// It waits: whatever comes wakes it.
+    /// It waits, and every message wakes it.
     case idle
-    /// It waits for the time of the next changes: further ones need not wake it.
+    /// It waits for the time of the next changes: more changes need not wake it.
     case pacing
   }
 
@@ -34,30 +34,28 @@ struct PublisherState {
 
   private let configuration: RabbitMQConfiguration
   private var link = Link.away("not connected yet")
-  private var writes: PublisherLane<PendingWrite>
+  private var writes: PublisherLane<UnconfirmedWrite>
   private var changes: PublisherLane<PendingChanges>
-  /// Writes whose callers wait, the oldest first.
-  private var deadlines: Deque<PendingWrite> = []
+  /// Writes whose callers wait, oldest first.
+  private var deadlines: Deque<UnconfirmedWrite> = []
   private var flushes = PendingFlushes()
   private var lastSequence: UInt64 = 0
   private var activity = Activity.working
   /// When the next message of changes may be sent.
   private var nextChangesAt: ContinuousClock.Instant?
-  /// Why the stream takes nothing, though the broker is there, and when to ask again.
+  /// Why the stream takes nothing although the broker is there, and when to ask again.
   private var changesTrouble: (cause: String, retryAt: ContinuousClock.Instant)?
-  /// Writes that are neither confirmed nor given up, and their bytes.
+  /// Writes that are neither confirmed nor given up.
   private(set) var writesOutstanding = 0
   private(set) var writeBytesOutstanding = 0
   private(set) var changeBytesOutstanding = 0
   /// When the publisher was told to end.
-  private(set) var endingSince: ContinuousClock.Instant?
-  /// Why this connection is being given up, though it lives.
-  private var stall: String?
-  /// How many were.
-  private(set) var stalls = 0
+  private var endingSince: ContinuousClock.Instant?
 
   /// Bytes that are sent before the broker's answers are read.
   private static let sentBytesMax = 64 << 10
+  /// How long the stream is left alone when it takes nothing.
+  private static let changesRetryInterval = Duration.seconds(5)
 
   init(configuration: RabbitMQConfiguration) {
     self.configuration = configuration
@@ -67,7 +65,7 @@ struct PublisherState {
 
   // MARK: From callers
 
-  /// Why nothing can be published now; nil: it can.
+  /// Why nothing can be published now.
   func refusal(at now: ContinuousClock.Instant) -> StoreError? {
     if endingSince != nil { return .unavailable(cause: "RabbitMQ: shutting down", retryAfter: 1) }
     switch link {
@@ -76,22 +74,24 @@ struct PublisherState {
       return .unavailable(cause: "RabbitMQ takes no messages: \(reason)", retryAfter: 5)
     case .connected: break
     }
-    // A broker that hangs, or a queue without a majority: let nobody else wait for it.
+    // A broker that hangs, or a queue without a majority: no further caller waits for it.
     if writes.isLate(at: now, limit: configuration.confirmDeadline) {
       return .unavailable(cause: "RabbitMQ does not confirm", retryAfter: 1)
     }
     return nil
   }
 
-  /// What is wrong, whether or not writes are taken; nil: nothing.
+  /// What is wrong, even if writes are still accepted.
   func trouble(at now: ContinuousClock.Instant) -> StoreError? {
     if let refusal = refusal(at: now) { return refusal }
     guard changes.isLate(at: now, limit: configuration.confirmDeadline) else { return nil }
     return .unavailable(cause: "RabbitMQ does not confirm changes", retryAfter: 1)
   }
 
-  /// Takes a write on, or says why not. True: the thread must be woken.
-  mutating func add(_ write: PendingWrite, at now: ContinuousClock.Instant) -> (StoreError?, Bool) {
+  /// Accepts a write or refuses it.
+  mutating func add(
+    _ write: UnconfirmedWrite, at now: ContinuousClock.Instant
+  ) -> (refusal: StoreError?, mustWake: Bool) {
     if let refusal = refusal(at: now) { return (refusal, false) }
     guard writesOutstanding < configuration.writesOutstandingMax,
       writeBytesOutstanding + write.message.bytes <= configuration.writeBytesOutstandingMax
@@ -103,10 +103,10 @@ struct PublisherState {
     return (nil, wake())
   }
 
-  /// Takes changes on, all or none.
+  /// Accepts all of the changes, or refuses them all.
   mutating func add(
     _ pieces: [PendingChanges], at now: ContinuousClock.Instant
-  ) -> (StoreError?, Bool) {
+  ) -> (refusal: StoreError?, mustWake: Bool) {
     if let refusal = refusal(at: now) { return (refusal, false) }
     if let changesTrouble {
       return (.unavailable(cause: "RabbitMQ: \(changesTrouble.cause)", retryAfter: 5), false)
@@ -118,7 +118,7 @@ struct PublisherState {
     for piece in pieces {
       changeBytesOutstanding += piece.body.count
       if !changes.waiting.isEmpty, changes.waiting[changes.waiting.count - 1].join(piece) {
-        // The two versions have become one.
+        // One of the two version bytes is gone.
         changeBytesOutstanding -= 1
         continue
       }
@@ -127,20 +127,21 @@ struct PublisherState {
       piece.sequence = lastSequence
       changes.waiting.append(piece)
     }
-    // One message is full already if there is more than one.
+    // If two messages wait, the first is full.
     return (nil, activity != .pacing || changes.waiting.count > 1 ? wake() : false)
   }
 
-  /// Answers `caller` once all changes that were taken on so far are confirmed. `isDone`: they are.
+  /// Answers `caller` once all changes accepted so far are confirmed, unless they are already
+  /// (`isDone`).
   mutating func flush(
-    _ caller: PendingWrite.Caller, deadline: ContinuousClock.Instant
+    _ caller: UnconfirmedWrite.Caller, deadline: ContinuousClock.Instant
   ) -> (isDone: Bool, mustWake: Bool) {
     if changes.isEmpty { return (true, false) }
     flushes.append(caller, upTo: lastSequence, deadline: deadline)
     return (false, wake())
   }
 
-  /// Whether the thread waits and must be woken for what has come.
+  /// Whether the thread waits, so that a new message must wake it.
   private mutating func wake() -> Bool {
     defer { activity = .working }
     return activity != .working
@@ -148,7 +149,6 @@ struct PublisherState {
 
   // MARK: From the thread
 
-  /// What to do next.
   mutating func step(at now: ContinuousClock.Instant) -> Step {
     if endingSince != nil, isPastFlush(at: now) || writes.isEmpty && changes.isEmpty {
       return .end
@@ -163,9 +163,9 @@ struct PublisherState {
     return wait(until: hasChanges ? nextChangesAt : nil)
   }
 
-  private mutating func takeWrites(at now: ContinuousClock.Instant) -> [PendingWrite] {
+  private mutating func takeWrites(at now: ContinuousClock.Instant) -> [UnconfirmedWrite] {
     var bytes = 0
-    var writesToSend: [PendingWrite] = []
+    var writesToSend: [UnconfirmedWrite] = []
     while bytes < PublisherState.sentBytesMax, let write = writes.waiting.popFirst() {
       if write.isOver { continue }
       write.attempts += 1
@@ -177,8 +177,8 @@ struct PublisherState {
     return writesToSend
   }
 
-  /// Changes are gathered for a moment: a message costs the broker the same with one as with a
-  /// hundred. The first after a pause goes at once.
+  /// Changes are gathered for a moment: a message with one change costs the broker as much as one
+  /// with a hundred. The first change after a pause is sent at once.
   private mutating func takeChanges(at now: ContinuousClock.Instant) -> [PendingChanges] {
     if changes.waiting.isEmpty || changesTrouble != nil { return [] }
     let isDue = nextChangesAt.map { $0 <= now } ?? true
@@ -200,7 +200,7 @@ struct PublisherState {
     return changesToSend
   }
 
-  /// Whether there is no more time for what was taken on.
+  /// Whether the time to finish what was accepted is over.
   func isPastFlush(at now: ContinuousClock.Instant) -> Bool {
     endingSince.map { now - $0 >= configuration.flushDeadline } ?? false
   }
@@ -224,7 +224,7 @@ struct PublisherState {
       default: break
       }
     }
-    // What was refused waits to be sent once more, and may be older than what is on its way.
+    // A refused message waits to be sent again, and may be older than the unconfirmed ones.
     let oldest = min(
       changes.unconfirmed.first?.sequence ?? .max, changes.waiting.first?.sequence ?? .max)
     flushes.confirmed(before: oldest, &answers)
@@ -232,7 +232,7 @@ struct PublisherState {
   }
 
   private mutating func confirmed(
-    writes confirmed: [PendingWrite], _ isPositive: Bool, _ answers: inout PublisherAnswers
+    writes confirmed: [UnconfirmedWrite], _ isPositive: Bool, _ answers: inout PublisherAnswers
   ) {
     for write in confirmed {
       if isPositive {
@@ -240,7 +240,7 @@ struct PublisherState {
       } else if write.attempts == 1 {
         finish(write, .unavailable(cause: "RabbitMQ refused a write", retryAfter: 1), &answers)
       } else {
-        // What was sent before may have arrived: only a confirm ends it.
+        // An earlier attempt may have reached the queue: only a confirm decides.
         writes.waiting.append(write)
       }
     }
@@ -256,7 +256,7 @@ struct PublisherState {
     }
   }
 
-  /// No queue took a write; its confirm, which is to follow, says nothing.
+  /// The broker returned a write that no queue took. The confirm that follows means nothing.
   mutating func returned(id: [UInt8], reason: String) -> PublisherAnswers {
     var answers = PublisherAnswers()
     for write in deadlines where !write.isOver && write.message.id.elementsEqual(id) {
@@ -267,23 +267,20 @@ struct PublisherState {
   }
 
   /// A new connection has its channels.
-  mutating func connected() {
-    link = .connected
-    stall = nil
-  }
+  mutating func connected() { link = .connected }
 
-  /// Whether the stream takes changes (nil). True: that is news.
+  /// The stream takes changes (nil), or why it does not. Returns whether that is news.
   mutating func changesAre(inTrouble cause: String?, at now: ContinuousClock.Instant) -> Bool {
-    defer { changesTrouble = cause.map { ($0, now + Backoff.longest) } }
+    defer { changesTrouble = cause.map { ($0, now + PublisherState.changesRetryInterval) } }
     return changesTrouble?.cause != cause
   }
 
-  /// Whether to look if the stream takes changes again.
+  /// Whether to ask now if the stream takes changes again.
   func mustRetryChanges(at now: ContinuousClock.Instant) -> Bool {
     link == .connected && changesTrouble.map { $0.retryAt <= now } ?? false
   }
 
-  /// The broker takes no messages (a reason), or does again (nil).
+  /// The broker takes no messages for this reason, or takes them again (nil).
   mutating func blocked(_ reason: String?) -> PublisherAnswers {
     var answers = PublisherAnswers()
     link = reason.map { .blocked($0) } ?? .connected
@@ -294,19 +291,19 @@ struct PublisherState {
     return answers
   }
 
-  /// The connection is lost, or there is none to be had. What was sent is to be sent again.
+  /// The connection is lost, or none could be made. What was sent must be sent again.
   mutating func lost(_ cause: String) -> PublisherAnswers {
     var answers = PublisherAnswers()
     link = .away(cause)
     writes.waiting.prepend(contentsOf: writes.reset().filter { !$0.isOver })
     changes.waiting.prepend(contentsOf: changes.reset())
-    // One that was refused waits there already, among its successors.
+    // A refused message already waits there, among its successors.
     changes.waiting.sort { $0.sequence < $1.sequence }
     refuseUnsent(.unavailable(cause: "RabbitMQ: \(cause)", retryAfter: 1), &answers)
     return answers
   }
 
-  /// The thread ends.
+  /// The thread has ended.
   mutating func ended() -> PublisherAnswers {
     var answers = lost("shutting down")
     for write in deadlines where write.caller != nil {
@@ -318,8 +315,8 @@ struct PublisherState {
 
   // MARK: From the clock
 
-  /// Answers those whose time is over.
-  mutating func expired(at now: ContinuousClock.Instant) -> PublisherAnswers {
+  /// Answers the callers whose deadline has passed.
+  mutating func expire(at now: ContinuousClock.Instant) -> PublisherAnswers {
     var answers = PublisherAnswers()
     while let write = deadlines.first, write.caller == nil || write.deadline <= now {
       deadlines.removeFirst()
@@ -327,47 +324,39 @@ struct PublisherState {
       if write.attempts == 0 {
         finish(write, .unavailable(cause: "RabbitMQ is too slow", retryAfter: 1), &answers)
       } else {
-        // It goes on: whoever applies it does so once, however often it arrives.
+        // It is still sent: a worker applies it once, however often it arrives.
         write.caller = nil
         answers.add(caller, .outcomeUnknown(cause: "RabbitMQ did not confirm in time"))
       }
     }
-    flushes.expired(at: now, &answers)
+    flushes.expire(at: now, &answers)
     return answers
   }
 
-  /// Whether the connection is to be given up, said once: the broker owes confirms, and none comes.
-  /// One that takes no messages has told us so.
-  mutating func mustGiveUp(at now: ContinuousClock.Instant) -> Bool {
-    guard link == .connected, stall == nil else { return false }
-    stall = writes.stall(at: now).map { "writes: \($0)" }
-    stall = stall ?? changes.stall(at: now).map { "changes: \($0)" }
-    guard stall != nil else { return false }
-    stalls += 1
-    return true
+  /// Why the connection must be given up: the broker owes confirms, and none comes. A broker that
+  /// takes no messages has said so.
+  mutating func stall(at now: ContinuousClock.Instant) -> String? {
+    guard link == .connected else { return nil }
+    return writes.stall(at: now).map { "writes: \($0)" }
+      ?? changes.stall(at: now).map { "changes: \($0)" }
   }
 
-  /// Why a connection is over: what has ended it, or why we have.
-  mutating func explain(_ failure: ConnectionFailure) -> ConnectionFailure {
-    defer { stall = nil }
-    return stall.map { ConnectionFailure($0) } ?? failure
-  }
-
-  /// Nothing more is taken on; what was is finished.
+  /// Nothing more is accepted; what was accepted is finished.
   mutating func end(at now: ContinuousClock.Instant) {
     if endingSince == nil { endingSince = now }
   }
 
   private mutating func finish(
-    _ write: PendingWrite, _ answer: StoreError?, _ answers: inout PublisherAnswers
+    _ write: UnconfirmedWrite, _ answer: StoreError?, _ answers: inout PublisherAnswers
   ) {
     if write.isOver { return }
     write.isOver = true
+    answers.finishedWrites += 1
     writesOutstanding -= 1
     writeBytesOutstanding -= write.message.bytes
     if let caller = write.caller { answers.add(caller, answer) }
     write.caller = nil
-    // Almost always the oldest: confirms come in order.
+    // Almost always the oldest, as confirms come in order.
     while let first = deadlines.first, first.caller == nil { deadlines.removeFirst() }
   }
 
@@ -375,5 +364,28 @@ struct PublisherState {
     let waiting = writes.waiting
     writes.waiting = Deque(waiting.filter { $0.attempts > 0 })
     for write in waiting where write.attempts == 0 { finish(write, error, &answers) }
+  }
+}
+
+/// Callers and their answers, given after the publisher's lock is released: resuming takes the lock
+/// of each caller's loop.
+struct PublisherAnswers: Sendable {
+  /// How many writes were confirmed or given up.
+  fileprivate(set) var finishedWrites = 0
+  private var callers: [(caller: UnconfirmedWrite.Caller, answer: StoreError?)] = []
+  private var settled: [OutboxID] = []
+
+  mutating func add(_ caller: UnconfirmedWrite.Caller, _ answer: StoreError?) {
+    callers.append((caller, answer))
+  }
+
+  fileprivate mutating func add(_ settlements: [Settlement]) {
+    for settlement in settlements where settlement.isLastPiece() { settled.append(settlement.id) }
+  }
+
+  func give(_ published: PublishedChanges?) {
+    // First, as a caller that waited for the flush may take them.
+    if !settled.isEmpty { published?.add(settled) }
+    for (caller, answer) in callers { caller.resume(returning: answer) }
   }
 }

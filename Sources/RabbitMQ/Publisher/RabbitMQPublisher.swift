@@ -1,88 +1,77 @@
-import Dispatch
 public import KeyValueStore
 public import Logging
+import Observability
 import Synchronization
 
-/// Publishes queued writes and change events: one a process, with a connection and a thread of its
-/// own, and many messages on their way at a time.
+/// Publishes queued writes and change events. A process has one, with a connection and a thread of
+/// its own and many messages on their way at a time.
 ///
-/// What was sent and not confirmed when a connection is lost is sent again on the next one: a
-/// message may arrive more than once.
+/// Messages that were sent and not confirmed when a connection is lost are sent again on the next
+/// one: a message may arrive more than once.
 public final class RabbitMQPublisher: Sendable {
   private let configuration: RabbitMQConfiguration
-  private let addresses: [BrokerAddress]
   private let published: PublishedChanges?
+  private let metrics: RabbitMQMetrics
   private let logger: Logger
+  private let thread: BrokerThread
   private let state: Mutex<PublisherState>
-  private let wakeup = Wakeup()
-  private let interrupt = SocketInterrupt()
-  private let founding: QueueFounding
-
-  /// How often it is looked whose time is over, and whether confirms still come.
-  private static let sweep = DispatchTimeInterval.milliseconds(100)
 
   /// A publisher that does nothing before `run`.
-  /// - Parameter published: gets the settled changes that the stream can't lose any more.
+  /// - Parameter published: is given the commits whose changes the stream can't lose any more.
   public init(
-    _ configuration: RabbitMQConfiguration, published: PublishedChanges?, logger: Logger
+    _ configuration: RabbitMQConfiguration, published: PublishedChanges?, metrics: RabbitMQMetrics,
+    logger: Logger
   ) throws(BrokerAddressError) {
     self.configuration = configuration
     self.published = published
+    self.metrics = metrics
     self.logger = logger
-    addresses = try configuration.addresses()
-    founding = QueueFounding(configuration, addresses: addresses, logger: logger)
+    thread = try BrokerThread(
+      "publisher", configuration: configuration, grace: configuration.flushDeadline,
+      stalls: metrics.stalls[.publisher], logger: logger)
     state = Mutex(PublisherState(configuration: configuration))
   }
 
-  /// Lives until its task is cancelled, and then for as long as it takes to get rid of what was
-  /// taken on, but at most `flushDeadline`. Once only.
+  /// Works until its task is cancelled, and then until everything that was accepted is confirmed,
+  /// but at most for `flushDeadline`. Once only.
   public func run() async {
-    let thread = ConnectionThread("amqp-publish") { self.work() }
-    // Not on the thread, which the C library may hold up for longer than anybody wants to wait.
-    let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "amqp-deadlines"))
-    timer.setEventHandler { self.sweep(thread) }
-    timer.schedule(
-      deadline: .now() + RabbitMQPublisher.sweep, repeating: RabbitMQPublisher.sweep,
-      leeway: .milliseconds(20))
-    timer.resume()
-    await withTaskCancellationHandler {
-      await thread.ended()
-    } onCancel: {
-      state.withLock { $0.end(at: .now) }
-      wakeup.signal()
-    }
-    timer.cancel()
-    state.withLock { $0.ended() }.give(published)
+    await thread.run(self)
+    give(state.withLock { $0.ended() })
   }
 
   // MARK: For the queue and the feed
 
-  /// Returns nil once a queue has the message, or why it may not.
+  /// Returns nil once a queue has the message, or else why none has it.
   func submit(_ message: OutgoingMessage) async -> StoreError? {
     await withCheckedContinuation { caller in
       let now = ContinuousClock.now
-      let write = PendingWrite(
+      let write = UnconfirmedWrite(
         message: message, deadline: now + configuration.confirmDeadline, caller: caller)
-      let (refusal, mustWake) = state.withLock { $0.add(write, at: now) }
+      let (refusal, mustWake) = state.withLock { state in
+        let (refusal, mustWake) = state.add(write, at: now)
+        // Under the lock: before another thread can count that the write is finished.
+        if refusal == nil { metrics.unconfirmedWrites.add(1) }
+        return (refusal, mustWake)
+      }
       if let refusal { caller.resume(returning: refusal) }
-      if mustWake { wakeup.signal() }
+      if mustWake { thread.wake() }
     }
   }
 
-  /// Takes changes on; never waits.
+  /// Accepts changes. Never waits.
   func publish(_ pieces: [PendingChanges]) throws(StoreError) {
     let (refusal, mustWake) = state.withLock { $0.add(pieces, at: .now) }
     if let refusal { throw refusal }
-    if mustWake { wakeup.signal() }
+    if mustWake { thread.wake() }
   }
 
-  /// Returns once the stream has all changes that were taken on before.
+  /// Returns once the stream has all changes that were accepted before.
   func flush() async throws(StoreError) {
     let error = await withCheckedContinuation { caller in
       let deadline = ContinuousClock.now + configuration.confirmDeadline
       let (isDone, mustWake) = state.withLock { $0.flush(caller, deadline: deadline) }
       if isDone { caller.resume(returning: nil) }
-      if mustWake { wakeup.signal() }
+      if mustWake { thread.wake() }
     }
     if let error { throw error }
   }
@@ -92,81 +81,40 @@ public final class RabbitMQPublisher: Sendable {
     if let trouble = state.withLock({ $0.trouble(at: .now) }) { throw trouble }
   }
 
-  /// Connections that were given up because the broker confirmed nothing on them.
-  public var stalls: Int { state.withLock { $0.stalls } }
-
   /// Writes and bytes that are neither confirmed nor given up.
-  public var outstanding: (writes: Int, writeBytes: Int, changeBytes: Int) {
+  var outstanding: (writes: Int, writeBytes: Int, changeBytes: Int) {
     state.withLock {
       ($0.writesOutstanding, $0.writeBytesOutstanding, $0.changeBytesOutstanding)
     }
   }
 
-  // MARK: The clock
-
-  private func sweep(_ thread: ConnectionThread) {
-    let now = ContinuousClock.now
-    let (answers, endingSince) = state.withLock { ($0.expired(at: now), $0.endingSince) }
+  private func give(_ answers: PublisherAnswers) {
+    if answers.finishedWrites > 0 { metrics.unconfirmedWrites.add(-answers.finishedWrites) }
     answers.give(published)
-    // The thread may be held up in the C library.
-    if state.withLock({ $0.mustGiveUp(at: now) }) { interrupt.interrupt() }
-    guard let endingSince else { return }
-    let late = now - endingSince - configuration.flushDeadline
-    if late > .seconds(1) { interrupt.interrupt() }
-    // It looks up a name, or waits for a broker that neither takes us nor refuses.
-    if late > .seconds(2) { thread.giveUp() }
   }
+}
 
-  // MARK: The thread
-
-  private var isEnding: Bool { state.withLock { $0.endingSince != nil } }
-
-  private func work() {
-    var dialer = BrokerDialer(
-      addresses, as: "kv publisher", configuration: configuration, interrupt: interrupt,
-      wakeup: wakeup, logger: logger)
-    while true {
-      let connection = dialer.connect(
-        unless: { isEnding }, failed: { failure in lost(failure) },
-        prepare: { connection throws(ConnectionFailure) in
-          try prepareWrites(connection)
-          try prepareChanges(connection)
-        })
-      guard let connection else { return }
-      state.withLock { $0.connected() }
-      do throws(ConnectionFailure) {
-        try serve(connection)
-        return connection.close()
-      } catch {
-        let failure = state.withLock { $0.explain(error) }
-        lost(failure)
-        dialer.lost(connection, failure)
-      }
-    }
-  }
-
-  private func lost(_ failure: ConnectionFailure) {
-    state.withLock { $0.lost(failure.cause) }.give(published)
-  }
-
-  private func prepareWrites(_ connection: BrokerConnection) throws(ConnectionFailure) {
+extension RabbitMQPublisher: BrokerJob {
+  func prepare(_ connection: BrokerConnection) throws(BrokerFailure) {
     let channel = PublisherState.writesChannel
     try connection.openChannel(channel)
     let queue = configuration.writesQueue
-    if let obstacle = try founding.obstacle(to: queue, on: channel, of: connection) {
-      throw ConnectionFailure(obstacle)
+    if let obstacle = try thread.founding.obstacle(to: queue, on: channel, of: connection) {
+      throw BrokerFailure(obstacle)
     }
     try connection.declareWriteQueues(on: channel)
     try connection.confirm(on: channel)
+    try prepareChanges(connection)
+    state.withLock { $0.connected() }
   }
 
-  /// The stream may be away for longer than the queue: that is no reason to refuse writes.
-  private func prepareChanges(_ connection: BrokerConnection) throws(ConnectionFailure) {
+  /// The stream may be away for longer than the queue, which is no reason to refuse writes.
+  private func prepareChanges(_ connection: BrokerConnection) throws(BrokerFailure) {
     let channel = PublisherState.changesChannel
-    do throws(ConnectionFailure) {
+    do throws(BrokerFailure) {
       try connection.openChannel(channel)
       let stream = configuration.changesStream
-      if let obstacle = try founding.obstacle(to: stream, on: channel, of: connection) {
+      if let obstacle = try thread.founding.obstacle(to: stream, on: channel, of: connection) {
         try connection.closeChannel(channel)
         return report(trouble: obstacle)
       }
@@ -190,31 +138,28 @@ public final class RabbitMQPublisher: Sendable {
     }
   }
 
-  /// Sends and listens until it is time to end.
-  private func serve(_ connection: BrokerConnection) throws(ConnectionFailure) {
-    while true {
-      if state.withLock({ $0.mustRetryChanges(at: .now) }) { try prepareChanges(connection) }
-      if connection.hasRoomToSend {
-        switch state.withLock({ $0.step(at: .now) }) {
-        case .end: return
-        case .send(let writes, let changes):
-          try send(writes, changes, on: connection)
-          _ = try listen(to: connection)
-        case .wait(let end):
-          if try !listen(to: connection) {
-            connection.wait(wakeup, for: end.map { max(.zero, $0 - .now) })
-          }
-        }
-      } else if try !listen(to: connection) {
-        connection.wait(wakeup, for: .milliseconds(100), toSend: true)
-        if state.withLock({ $0.isPastFlush(at: .now) }) { return }
-      }
+  func serve(_ connection: BrokerConnection) throws(BrokerFailure) -> BrokerThread.Next {
+    if state.withLock({ $0.mustRetryChanges(at: .now) }) { try prepareChanges(connection) }
+    guard connection.hasRoomToSend else {
+      if try listen(to: connection) { return .again }
+      if state.withLock({ $0.isPastFlush(at: .now) }) { return .close }
+      return .wait(for: .milliseconds(100), toSend: true)
+    }
+    switch state.withLock({ $0.step(at: .now) }) {
+    case .end: return .close
+    case .send(let writes, let changes):
+      try send(writes, changes, on: connection)
+      _ = try listen(to: connection)
+      return .again
+    case .wait(let end):
+      if try listen(to: connection) { return .again }
+      return .wait(for: end.map { max(.zero, $0 - .now) })
     }
   }
 
   private func send(
-    _ writes: [PendingWrite], _ changes: [PendingChanges], on connection: BrokerConnection
-  ) throws(ConnectionFailure) {
+    _ writes: [UnconfirmedWrite], _ changes: [PendingChanges], on connection: BrokerConnection
+  ) throws(BrokerFailure) {
     for write in writes {
       try connection.publish(
         write.message, to: configuration.writesQueue, on: PublisherState.writesChannel)
@@ -226,34 +171,44 @@ public final class RabbitMQPublisher: Sendable {
     }
   }
 
-  /// Takes in what the broker has said. False: nothing.
-  private func listen(to connection: BrokerConnection) throws(ConnectionFailure) -> Bool {
+  /// Reads what the broker has sent. False: nothing.
+  private func listen(to connection: BrokerConnection) throws(BrokerFailure) -> Bool {
     var confirms: [Confirm] = []
     var hasHeard = false
     defer {
-      if !confirms.isEmpty { state.withLock { $0.confirmed(confirms, at: .now) }.give(published) }
+      if !confirms.isEmpty { give(state.withLock { $0.confirmed(confirms, at: .now) }) }
     }
     while let event = try connection.nextEvent() {
       hasHeard = true
       switch event {
       case .confirmed(let confirm):
         confirms.append(confirm)
-        // Its queue is in trouble; a new connection starts from what is known.
-        if !confirm.isPositive { throw ConnectionFailure("the broker refused a message") }
+        // The queue is in trouble; a new connection starts from a known state.
+        if !confirm.isPositive { throw BrokerFailure("the broker refused a message") }
       case .returned(let id, let reason):
-        state.withLock { $0.returned(id: id, reason: reason) }.give(published)
-        throw ConnectionFailure("a queue is gone: \(reason)")
+        give(state.withLock { $0.returned(id: id, reason: reason) })
+        throw BrokerFailure("a queue is gone: \(reason)")
       case .blocked(let reason):
         logger.warning("RabbitMQ takes no messages", metadata: ["cause": "\(reason)"])
-        state.withLock { $0.blocked(reason) }.give(published)
+        give(state.withLock { $0.blocked(reason) })
       case .unblocked:
         logger.notice("RabbitMQ takes messages again")
-        state.withLock { $0.blocked(nil) }.give(published)
+        give(state.withLock { $0.blocked(nil) })
       case .delivered, .answered: break
       }
-      // So that callers do not wait for what a busy broker has to say to others.
+      // So that callers are answered while a busy broker goes on sending.
       if confirms.count >= 256 { return true }
     }
     return hasHeard
   }
+
+  func lost(_ cause: String) { give(state.withLock { $0.lost(cause) }) }
+
+  func expire(at now: ContinuousClock.Instant) { give(state.withLock { $0.expire(at: now) }) }
+
+  func stall(at now: ContinuousClock.Instant) -> String? {
+    state.withLock { $0.stall(at: now) }
+  }
+
+  func end(at now: ContinuousClock.Instant) { state.withLock { $0.end(at: now) } }
 }

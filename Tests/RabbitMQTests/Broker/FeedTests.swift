@@ -9,7 +9,7 @@ extension BrokerTests {
   @Suite("Changes go through the stream")
   struct FeedTests {
     private func feed(_ node: Node) throws -> (RabbitMQChangeFeed, RabbitMQWatcher, Running) {
-      let watcher = try RabbitMQWatcher(node.configuration, logger: node.log.logger)
+      let watcher = try node.makeWatcher()
       return (
         RabbitMQChangeFeed(publisher: node.publisher, watcher: watcher), watcher,
         Running { await watcher.run() }
@@ -58,13 +58,8 @@ extension BrokerTests {
       let (feed, _, running) = try feed(node)
       await #expect(throws: StoreError.self) { try await feed.publish([Change("a")]) }
       #expect(node.log.lines.contains { $0.contains("x-max-length-bytes") })
-      try await offloaded { [configuration] in
-        let connection = try BrokerConnection(
-          to: configuration.addresses()[0], as: "test", configuration: configuration,
-          interrupt: SocketInterrupt())
-        try connection.openChannel(1)
-        try connection.delete(configuration.changesStream, on: 1)
-        connection.close()
+      try await configuration.withConnection { [configuration] in
+        try $0.delete(configuration.changesStream, on: 1)
       }
       await first.stop()
       try await eventually("the stream") { (try? await feed.publish([Change("a")])) != nil }
@@ -95,6 +90,46 @@ extension BrokerTests {
       }
       #expect(numbers == Array(0..<310))
       await running.stop()
+      await node.stop()
+    }
+
+    @Test("Without watchers there is no connection for them, and nothing is amiss")
+    func unwatched() async throws {
+      let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
+      let (feed, watcher, running) = try feed(node)
+      func isConnected() -> Bool {
+        node.log.lines.contains { $0.contains("connection=kv watcher") }
+      }
+      for _ in 0..<20 {
+        try await feed.publish([Change("a")])
+        try await feed.flush()
+      }
+      #expect(!isConnected() && !watcher.isWanted)
+      try await node.queue.checkHealth()
+      let subscription = try #require(try await feed.subscribe(after: nil))
+      #expect(isConnected() && watcher.isWanted)
+      withExtendedLifetime(subscription) {}
+      await running.stop()
+      await node.stop()
+    }
+
+    @Test("A process that follows no changes publishes them all the same")
+    func publishing() async throws {
+      let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
+      let feed = RabbitMQChangeFeed(publisher: node.publisher, watcher: nil)
+      try await feed.publish([Change("a")], settling: .numbered(1))
+      try await feed.flush()
+      #expect(node.published.count == 1)
+      await #expect(throws: StoreError.self) { _ = try await feed.subscribe(after: nil) }
+      await node.stop()
+    }
+
+    @Test("After the end a subscription fails at once")
+    func ended() async throws {
+      let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
+      let (feed, _, running) = try feed(node)
+      await running.stop()
+      await #expect(throws: StoreError.self) { _ = try await feed.subscribe(after: nil) }
       await node.stop()
     }
 

@@ -5,14 +5,15 @@ import Testing
 @testable import RabbitMQ
 
 extension BrokerTests {
-  /// `Tests/Python/cluster` has brokers that join one after the other. Here one broker has two addresses.
-  @Suite("A queue is made when all brokers are there to have it")
+  /// `Tests/Python/cluster` has brokers that join one after the other. Here one broker has two
+  /// addresses.
+  @Suite("A queue is made when all brokers are there to hold it")
   struct FoundingTests {
     private func hasQueue(_ node: Node) async throws -> Bool {
       do {
         _ = try await node.ready(in: node.configuration.writesQueue)
         return true
-      } catch let error as ConnectionFailure where error.cause.contains("NOT_FOUND") {
+      } catch let error as BrokerFailure where error.cause.contains("NOT_FOUND") {
         return false
       }
     }
@@ -21,7 +22,7 @@ extension BrokerTests {
       "amqp://guest:guest@\(host):\(port)"
     }
 
-    @Test("At once, when all are in one cluster")
+    @Test("A queue is made at once when all brokers are in one cluster")
     func complete() async throws {
       let server = try await SharedBroker.running()
       var configuration = RabbitMQConfiguration(server)
@@ -32,14 +33,14 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("Never by one that others have not joined")
+    @Test("A broker that others have not joined makes no queue")
     func minority() async throws {
       let first = try await SharedBroker.running()
       var configuration = RabbitMQConfiguration(first, try await TroubledBroker.running())
       configuration.foundingPatience = .zero
       let node = try await Node(configuration, isReachable: false)
       let applying = try Applying(configuration, log: node.log)
-      let watcher = try RabbitMQWatcher(configuration, logger: node.log.logger)
+      let watcher = try node.makeWatcher()
       let running = Running { await watcher.run() }
       let feed = RabbitMQChangeFeed(publisher: node.publisher, watcher: watcher)
       await #expect(throws: StoreError.self) { _ = try await feed.subscribe(after: nil) }
@@ -57,7 +58,7 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("By a majority, and said to be, when the others stay away")
+    @Test("A majority makes the queue, with a warning, when the others stay away")
     func majority() async throws {
       let server = try await SharedBroker.running()
       var configuration = RabbitMQConfiguration(server)

@@ -5,7 +5,7 @@ import Testing
 @testable import RabbitMQ
 
 extension BrokerTests {
-  /// Connections live here, and their heartbeats come: it is what they are for that has stopped.
+  /// Here connections live and heartbeats come, but nothing else moves.
   @Suite("What does not move is noticed, though its connection lives")
   struct ProgressTests {
     private func configuration() async throws -> RabbitMQConfiguration {
@@ -35,7 +35,7 @@ extension BrokerTests {
       let stuck = QueuedWrite("stuck")
       #expect(await node.submit(stuck).isUnknown)
       #expect(throws: StoreError.self) { try node.publisher.checkHealth() }
-      try await eventually("another connection", seconds: 10) { node.publisher.stalls == 1 }
+      try await eventually("another connection", seconds: 10) { node.stalls(of: .publisher) == 1 }
       try await node.publisher.untilHealthy()
       #expect(node.log.lines.contains { $0.contains("writes: no confirm within 2 s for 1 mess") })
       #expect(await node.submit(QueuedWrite("k")) == nil)
@@ -48,7 +48,7 @@ extension BrokerTests {
     @Test("A confirm of changes that does not come, while nobody queues writes")
     func changes() async throws {
       let node = try await Node(configuration())
-      let watcher = try RabbitMQWatcher(node.configuration, logger: node.log.logger)
+      let watcher = try node.makeWatcher()
       let feed = RabbitMQChangeFeed(publisher: node.publisher, watcher: watcher)
       try await feed.publish([Change("a")], settling: .numbered(1))
       try await feed.flush()
@@ -57,7 +57,7 @@ extension BrokerTests {
       await #expect(throws: StoreError.self) { try await feed.flush() }
       #expect(throws: StoreError.self) { try node.publisher.checkHealth() }
       try await eventually("confirm", seconds: 10) { node.published.count == 2 }
-      #expect(node.publisher.stalls == 1)
+      #expect(node.stalls(of: .publisher) == 1)
       #expect(node.log.lines.contains { $0.contains("changes: no confirm") })
       await node.stop()
     }
@@ -76,7 +76,7 @@ extension BrokerTests {
       let second = QueuedWrite("second")
       #expect(await node.submit(second) == nil)
       try await eventually("delivery", seconds: 10) { applying.hasApplied([second.id]) }
-      #expect(applying.consumer.stalls == 1)
+      #expect(applying.stalls == 1)
       #expect(node.log.lines.contains { $0.contains("the channel has not answered") })
       try await eventually("health") { (try? applying.consumer.checkHealth()) != nil }
       await applying.stop()
@@ -105,7 +105,7 @@ extension BrokerTests {
       let writes = (0..<20).map { QueuedWrite("key \($0)") }
       for write in writes { #expect(await node.submit(write) == nil) }
       try await eventually("delivery", seconds: 15) { applying.hasApplied(writes.map(\.id)) }
-      #expect(applying.consumer.stalls == 1)
+      #expect(applying.stalls == 1)
       #expect(node.log.lines.contains { $0.contains("20 messages wait, and none was delivered") })
       await applying.stop()
       await node.stop()
@@ -114,13 +114,13 @@ extension BrokerTests {
     @Test("A stream that is followed on a channel that answers nothing")
     func watching() async throws {
       let node = try await Node(configuration())
-      let watcher = try RabbitMQWatcher(node.configuration, logger: node.log.logger)
+      let watcher = try node.makeWatcher()
       let running = Running { await watcher.run() }
       let feed = RabbitMQChangeFeed(publisher: node.publisher, watcher: watcher)
       let subscription = try #require(try await feed.subscribe(after: nil))
       try await suspendChannels(where: "consumer_count, 1")
       try await feed.publish([Change("a")])
-      try await eventually("another connection", seconds: 10) { watcher.stalls == 1 }
+      try await eventually("another connection", seconds: 10) { node.stalls(of: .watcher) == 1 }
       #expect(try await subscription.next()?.map(\.change) == [Change("a")])
       await running.stop()
       await node.stop()

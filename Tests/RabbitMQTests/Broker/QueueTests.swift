@@ -1,4 +1,5 @@
 import KeyValueStore
+import Observability
 import Synchronization
 import TestServices
 import Testing
@@ -20,6 +21,7 @@ extension BrokerTests {
       }
       #expect(confirmed == writes.count)
       #expect(node.publisher.outstanding.writes == 0)
+      #expect(node.metrics.unconfirmedWrites.value == 0)
       #expect(node.publisher.outstanding.writeBytes == 0)
       let applying = try Applying(node.configuration)
       try await eventually("delivery of all") { applying.hasApplied(writes.map(\.id)) }
@@ -52,7 +54,7 @@ extension BrokerTests {
       var message = OutgoingMessage(id: id.text.utf8, body: [1])
       message.add(.version, 99)
       #expect(await node.publisher.submit(message) == nil)
-      let consumer = try RabbitMQConsumer(node.configuration, logger: node.log.logger)
+      let consumer = try node.makeConsumer()
       let running = Running { await consumer.run() }
       let deliveries = await consumer.next()
       #expect(deliveries.count == 1)
@@ -74,7 +76,7 @@ extension BrokerTests {
       let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
       let writes = (0..<20).map { QueuedWrite("key \($0)") }
       for write in writes { #expect(await node.submit(write) == nil) }
-      let first = try RabbitMQConsumer(node.configuration, logger: node.log.logger)
+      let first = try node.makeConsumer()
       let running = Running { await first.run() }
       var taken: [Delivery] = []
       while taken.count < writes.count { taken += await first.next() }
@@ -91,10 +93,10 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("Who waits for deliveries can be cancelled, and another one may wait then")
+    @Test("A task that waits for deliveries can be cancelled, and then another one may wait")
     func cancelled() async throws {
       let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
-      let consumer = try RabbitMQConsumer(node.configuration, logger: node.log.logger)
+      let consumer = try node.makeConsumer()
       let running = Running { await consumer.run() }
       try await eventually("consumer") { (try? consumer.checkHealth()) != nil }
       let waiting = Task { await consumer.next() }
@@ -103,23 +105,18 @@ extension BrokerTests {
       async let deliveries = consumer.next()
       #expect(await node.submit(QueuedWrite("k")) == nil)
       #expect(await deliveries.count == 1)
-      try await eventually("look at the queue", seconds: 10) { consumer.depth != nil }
+      try await eventually("depth of the queue", seconds: 10) { consumer.depth != nil }
       #expect(consumer.depth?.dead == 0)
       await running.stop()
       #expect(throws: StoreError.self) { try consumer.checkHealth() }
       await node.stop()
     }
 
-    @Test("A queue of that name that is another kind of queue is an error that says so")
+    @Test("A queue of that name with other arguments is an error that says so")
     func otherArguments() async throws {
       let configuration = RabbitMQConfiguration(try await SharedBroker.running())
-      try await offloaded {
-        let connection = try BrokerConnection(
-          to: configuration.addresses()[0], as: "test", configuration: configuration,
-          interrupt: SocketInterrupt())
-        try connection.openChannel(1)
-        try connection.declare(configuration.writesQueue, on: 1, arguments: [])
-        connection.close()
+      try await configuration.withConnection {
+        try $0.declare(configuration.writesQueue, on: 1, arguments: [])
       }
       let node = try await Node(configuration, isReachable: false)
       try await eventually("complaint") {
@@ -133,13 +130,8 @@ extension BrokerTests {
     func deleted() async throws {
       let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
       #expect(await node.submit(QueuedWrite("k")) == nil)
-      try await offloaded {
-        let connection = try BrokerConnection(
-          to: node.configuration.addresses()[0], as: "test", configuration: node.configuration,
-          interrupt: SocketInterrupt())
-        try connection.openChannel(1)
-        try connection.delete(node.configuration.writesQueue, on: 1)
-        connection.close()
+      try await node.configuration.withConnection {
+        try $0.delete(node.configuration.writesQueue, on: 1)
       }
       let error = await node.submit(QueuedWrite("k"))
       #expect(error.isUnavailable, "\(String(describing: error))")
@@ -147,19 +139,20 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("What was taken on before the end is confirmed, and nothing after it")
+    @Test("What was accepted before the end is confirmed, and nothing after it")
     func ending() async throws {
       let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
       async let results = withTaskGroup(of: StoreError?.self) { group in
         for _ in 0..<500 { group.addTask { await node.submit(QueuedWrite("k")) } }
         return await group.reduce(into: [StoreError?]()) { $0.append($1) }
       }
-      try await eventually("submission") { node.publisher.outstanding.writes > 0 }
+      try await eventually("submission") { node.metrics.unconfirmedWrites.value > 0 }
       await node.stop()
       let all = await results
       #expect(all.allSatisfy { $0 == nil || $0.isUnavailable })
       #expect(try await node.ready(in: node.configuration.writesQueue) == all.count { $0 == nil })
       #expect(await node.submit(QueuedWrite("k")).isUnavailable)
+      #expect(node.metrics.unconfirmedWrites.value == 0)
     }
   }
 }

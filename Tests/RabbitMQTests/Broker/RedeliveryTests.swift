@@ -10,18 +10,29 @@ extension BrokerTests {
   struct RedeliveryTests {
     @Test("A write that comes back a hundred times is not put aside")
     func often() async throws {
-      var configuration = RabbitMQConfiguration(try await SharedBroker.running())
-      configuration.gathering = .zero
+      let configuration = RabbitMQConfiguration(try await SharedBroker.running())
       let node = try await Node(configuration)
       #expect(await node.submit(QueuedWrite("k")) == nil)
-      let consumer = try RabbitMQConsumer(configuration, logger: node.log.logger)
-      let running = Running { await consumer.run() }
-      for count in 0..<100 {
-        let deliveries = try await consumer.nextSoon()
-        try #require(deliveries.map(\.deliveryCount) == [count])
-        consumer.requeue(deliveries)
+      try await configuration.withConnection { connection in
+        try connection.consume(configuration.writesQueue, on: 1, prefetch: 1)
+        let wakeup = Wakeup()
+        var left = 100
+        while left > 0 {
+          switch try connection.nextEvent() {
+          case .delivered(let delivery)?:
+            try connection.requeue(delivery.tag, on: 1)
+            left -= 1
+          case nil: connection.wait(wakeup, for: .seconds(1), toSend: false)
+          default: break
+          }
+        }
       }
-      consumer.acknowledge(try await consumer.nextSoon())
+      let consumer = try node.makeConsumer()
+      let running = Running { await consumer.run() }
+      let deliveries = try await consumer.nextSoon()
+      #expect(deliveries.count == 1)
+      #expect(try #require(deliveries.first).deliveryCount >= 100)
+      consumer.acknowledge(deliveries)
       await running.stop()
       #expect(try await node.ready(in: configuration.writesQueue) == 0)
       #expect(try await node.ready(in: configuration.deadLetterQueue) == 0)
@@ -32,10 +43,10 @@ extension BrokerTests {
     func timeout() async throws {
       let server = try await SharedBroker.running()
       let node = try await Node(RabbitMQConfiguration(server))
-      // Read by each channel when it is opened, and looked at once a minute, unless told otherwise.
+      // A channel reads it when it is opened, and checks it once a minute unless told to.
       let seconds = "application:set_env(rabbit, consumer_timeout, 1000)."
       _ = try await offloaded { try server.control("eval", seconds) }
-      let consumer = try RabbitMQConsumer(node.configuration, logger: node.log.logger)
+      let consumer = try node.makeConsumer()
       let running = Running { await consumer.run() }
       let write = QueuedWrite("k")
       #expect(await node.submit(write) == nil)
@@ -59,17 +70,10 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("A queue that an earlier version has made is used, and said to be limited")
+    @Test("A queue of an earlier version is used, with a warning that it is limited")
     func earlierVersion() async throws {
       let configuration = RabbitMQConfiguration(try await SharedBroker.running())
-      try await offloaded {
-        let connection = try BrokerConnection(
-          to: configuration.addresses()[0], as: "test", configuration: configuration,
-          interrupt: SocketInterrupt())
-        try connection.openChannel(1)
-        try connection.declareWrites(on: 1, .limited)
-        connection.close()
-      }
+      try await configuration.withConnection { try $0.declareWrites(on: 1, .limited) }
       let node = try await Node(configuration)
       let applying = try Applying(configuration, log: node.log)
       let write = QueuedWrite("k")
@@ -94,11 +98,11 @@ extension BrokerTests {
         #expect(await node.submit(write) == nil)
         missing.insert(write.id)
       }
-      let consumer = try RabbitMQConsumer(configuration, logger: node.log.logger)
+      let consumer = try node.makeConsumer()
       let running = Running { await consumer.run() }
       var held = try await consumer.nextSoon()
       try await eventually("memory") { consumer.bytesHeld >= configuration.deliveryBytesMax }
-      // A broker gives up who sends no heartbeats for three seconds; we would take it for stuck.
+      // The broker gives up a client without heartbeats after 3 s; the consumer, a stuck broker.
       let end = ContinuousClock.now + .seconds(6)
       try await eventually("patience of the broker") { ContinuousClock.now > end }
       #expect(node.log.lines.allSatisfy { !$0.contains("lost the connection") })
@@ -115,7 +119,7 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("What a lost connection has left with the worker counts until it asks for more")
+    @Test("What the worker holds of a lost connection counts until it asks for more")
     func bytesOfLostConnection() async throws {
       let server = try await SharedBroker.running()
       var configuration = RabbitMQConfiguration(server)
@@ -126,7 +130,7 @@ extension BrokerTests {
       for number in 0..<4 {
         #expect(await node.submit(QueuedWrite("key \(number)", value: value)) == nil)
       }
-      let consumer = try RabbitMQConsumer(configuration, logger: node.log.logger)
+      let consumer = try node.makeConsumer()
       let running = Running { await consumer.run() }
       var held = try await consumer.nextSoon()
       try await eventually("memory") { consumer.bytesHeld >= configuration.deliveryBytesMax }

@@ -58,7 +58,7 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("A broker that hangs holds nobody up for longer than the deadline")
+    @Test("A broker that hangs delays no caller for longer than the deadline")
     func paused() async throws {
       let server = try await TroubledBroker.running()
       let node = try await Node(configuration())
@@ -83,7 +83,7 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("Megabytes for a broker that hangs do not hold up their submitters, nor the end")
+    @Test("Megabytes for a broker that hangs delay neither their callers nor the end")
     func pausedUnderLoad() async throws {
       let server = try await TroubledBroker.running()
       var configuration = try await configuration()
@@ -104,7 +104,7 @@ extension BrokerTests {
       server.resume()
     }
 
-    @Test("A broker without memory takes nothing, which is known at once, and goes on later")
+    @Test("A broker without memory takes nothing, which callers learn at once, and goes on later")
     func memoryAlarm() async throws {
       let server = try await TroubledBroker.running()
       let node = try await Node(configuration())
@@ -123,7 +123,7 @@ extension BrokerTests {
       #expect(ContinuousClock.now - start < .milliseconds(300))
       let feed = RabbitMQChangeFeed(
         publisher: node.publisher,
-        watcher: try RabbitMQWatcher(node.configuration, logger: node.log.logger))
+        watcher: try node.makeWatcher())
       await #expect(throws: StoreError.self) { try await feed.publish([Change("k")]) }
       _ = try await offloaded {
         try server.control("set_vm_memory_high_watermark", "absolute", "2GB")
@@ -147,7 +147,7 @@ extension BrokerTests {
       }
     }
 
-    @Test("A wrong password is said in the log, without the password, and nothing is available")
+    @Test("A wrong password is reported in the log, without the password, and nothing is available")
     func wrongPassword() async throws {
       let server = try await TroubledBroker.running()
       let configuration = RabbitMQConfiguration(server, password: "s3cret")
@@ -164,7 +164,7 @@ extension BrokerTests {
     func watching() async throws {
       let server = try await TroubledBroker.running()
       let node = try await Node(configuration())
-      let watcher = try RabbitMQWatcher(node.configuration, logger: node.log.logger)
+      let watcher = try node.makeWatcher()
       let running = Running { await watcher.run() }
       let feed = RabbitMQChangeFeed(publisher: node.publisher, watcher: watcher)
       let subscription = try #require(try await feed.subscribe(after: nil))

@@ -1,4 +1,5 @@
 import KeyValueStore
+import TestSupport
 import Testing
 
 @testable import RabbitMQ
@@ -42,7 +43,7 @@ struct WriteMessageTests {
     }
   }
 
-  @Test("A message of release 0.1, which knows of no attempts, is read as it was meant")
+  @Test("A message of release 0.1, which has no attempts, is read as it was meant")
   func releaseBefore() throws {
     let queued = QueuedWrite(
       id: .random(),
@@ -60,7 +61,7 @@ struct WriteMessageTests {
     #expect(WriteMessage.encode(queued).received == message)
   }
 
-  @Test("The commit of an attempt that can't be read is not taken for none")
+  @Test("An attempt that can't be read does not count as none")
   func attempt() {
     let message = WriteMessage.encode(QueuedWrite("k")).received
     for headers in [
@@ -75,7 +76,7 @@ struct WriteMessageTests {
     }
   }
 
-  @Test("An idempotency key does not travel: it was settled before")
+  @Test("An idempotency key is left out: it was decided before")
   func idempotency() throws {
     var queued = QueuedWrite("k")
     queued.write.idempotency = IdempotencyKey(name: "n", fingerprint: [1])
@@ -97,7 +98,7 @@ struct WriteMessageTests {
     #expect(reason(message) != nil)
   }
 
-  @Test("A condition or a time to live that can't be read is not taken for none")
+  @Test("A condition or a time to live that can't be read does not count as none")
   func unreadable() {
     let message = WriteMessage.encode(QueuedWrite("k")).received
     for name in [MessageHeader.ifMatch, .ifNoneMatch, .timeToLive] {

@@ -1,13 +1,16 @@
 import Embedded
 import Foundation
 import KeyValueStore
+import Observability
 @testable import RabbitMQ
 import Synchronization
+import Testing
 
 /// An embedded database to which a consumer's writes are applied, as kv-worker does it.
 final class Applying: Sendable {
   let consumer: RabbitMQConsumer
   let database: EmbeddedDatabase
+  private let metrics: RabbitMQMetrics
   private let folder: String
   private let seen: Seen
   private let consuming: Running
@@ -18,7 +21,9 @@ final class Applying: Sendable {
     var embedded = EmbeddedConfiguration()
     embedded.dataFolder = folder
     let database = try EmbeddedDatabase(embedded)
-    let consumer = try RabbitMQConsumer(configuration, logger: log.logger)
+    let metrics = RabbitMQMetrics(in: MetricsRegistry())
+    self.metrics = metrics
+    let consumer = try RabbitMQConsumer(configuration, metrics: metrics, logger: log.logger)
     self.database = database
     self.consumer = consumer
     consuming = Running { await consumer.run() }
@@ -50,10 +55,13 @@ final class Applying: Sendable {
           for write in writes { deliveries[write.id, default: 0] += 1 }
         }
       } catch {
-        consumer.requeue(good)
+        Issue.record(error)
       }
     }
   }
+
+  /// Connections of the consumer that were given up.
+  var stalls: UInt64 { metrics.stalls[.consumer].value }
 
   /// How many operations were applied, and how many deliveries that took.
   var counts: (operations: Int, deliveries: Int) {

@@ -1,6 +1,8 @@
 import KeyValueStore
-import TestServices
+import Observability
+import Synchronization
 import Testing
+import TestServices
 
 @testable import RabbitMQ
 
@@ -8,6 +10,7 @@ import Testing
 final class Node: Sendable {
   let configuration: RabbitMQConfiguration
   let log = RecordedLog()
+  let metrics = RabbitMQMetrics(in: MetricsRegistry())
   let published = PublishedChanges()
   let publisher: RabbitMQPublisher
   private let running: Running
@@ -16,15 +19,27 @@ final class Node: Sendable {
   init(_ configuration: RabbitMQConfiguration, isReachable: Bool = true) async throws {
     self.configuration = configuration
     let publisher = try RabbitMQPublisher(
-      configuration, published: published, logger: log.logger)
+      configuration, published: published, metrics: metrics, logger: log.logger)
     self.publisher = publisher
     running = Running { await publisher.run() }
     if isReachable { try await publisher.untilHealthy() }
   }
 
+  func makeWatcher() throws -> RabbitMQWatcher {
+    try RabbitMQWatcher(configuration, metrics: metrics, logger: log.logger)
+  }
+
+  func makeConsumer() throws -> RabbitMQConsumer {
+    try RabbitMQConsumer(configuration, metrics: metrics, logger: log.logger)
+  }
+
+  func stalls(of connection: RabbitMQMetrics.Connection) -> UInt64 {
+    metrics.stalls[connection].value
+  }
+
   var queue: RabbitMQQueue { RabbitMQQueue(publisher: publisher) }
 
-  /// What came of a submission; nil: it is queued.
+  /// Why a write was not queued; nil: it was.
   func submit(_ queued: QueuedWrite) async -> StoreError? {
     do throws(StoreError) {
       let receipt = try await queue.submit(queued)
@@ -38,14 +53,7 @@ final class Node: Sendable {
 
   /// How many messages a queue holds, by a connection of its own.
   func ready(in queue: String) async throws -> Int {
-    try await offloaded { [configuration] in
-      let connection = try BrokerConnection(
-        to: configuration.addresses()[0], as: "test", configuration: configuration,
-        interrupt: SocketInterrupt())
-      try connection.openChannel(1)
-      defer { connection.close() }
-      return try connection.messagesReady(in: queue, on: 1)
-    }
+    try await configuration.withConnection { try $0.messagesReady(in: queue, on: 1) }
   }
 }
 
@@ -56,5 +64,71 @@ extension StoreError? {
 
   var isUnknown: Bool {
     if case .outcomeUnknown = self { true } else { false }
+  }
+}
+
+/// Something that runs until the test is done with it.
+final class Running: Sendable {
+  private let task: Task<Void, Never>
+
+  init(_ body: @escaping @Sendable () async -> Void) { task = Task { await body() } }
+
+  deinit { task.cancel() }
+
+  func stop() async {
+    task.cancel()
+    await task.value
+  }
+}
+
+extension RabbitMQConsumer {
+  /// What comes next, if that is soon.
+  func nextSoon() async throws -> [Delivery] {
+    let next = Mutex<[Delivery]?>(nil)
+    let waiting = Running {
+      let deliveries = await self.next()
+      next.withLock { $0 = deliveries }
+    }
+    try await eventually("delivery", seconds: 20) { next.withLock { $0 != nil } }
+    await waiting.stop()
+    return next.withLock { $0 ?? [] }
+  }
+}
+
+extension RabbitMQPublisher {
+  /// Returns when messages can be published. Longer than any election takes.
+  func untilHealthy() async throws {
+    try await eventually("connection to RabbitMQ", seconds: 60) { (try? checkHealth()) != nil }
+  }
+}
+
+/// Writes of different keys, one after the other for each worker, until its task is
+/// cancelled.
+final class Load: Sendable {
+  private let state = Mutex(State())
+
+  private struct State {
+    var accepted: [QueuedWrite] = []
+    var unknown: [QueuedWrite] = []
+  }
+
+  /// Those that the queue has.
+  var accepted: [QueuedWrite] { state.withLock { $0.accepted } }
+
+  /// Those that it may have, now or later.
+  var unknown: [QueuedWrite] { state.withLock { $0.unknown } }
+
+  func run(_ worker: Int, on node: Node) async {
+    var number = 0
+    while !Task.isCancelled {
+      number += 1
+      let write = QueuedWrite("key \(worker) \(number)")
+      let error = await node.submit(write)
+      state.withLock { state in
+        if error == nil { state.accepted.append(write) }
+        if error.isUnknown { state.unknown.append(write) }
+      }
+      if error.isUnavailable { await pause() }
+    }
   }
 }

@@ -1,5 +1,6 @@
 import Embedded
 import KeyValueStore
+import TestSupport
 
 @testable import RabbitMQ
 
@@ -44,6 +45,12 @@ extension OutgoingMessage {
         case .bytes(let range): (header.name, .bytes(Array(packed[range])))
         }
       }, body: body)
+  }
+}
+
+extension SeededGenerator {
+  mutating func bytes(_ count: Int) -> [UInt8] {
+    (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }
   }
 }
 

@@ -1,8 +1,10 @@
 import Foundation
+import Logging
+import Synchronization
 import TestServices
 
-/// Runs what blocks on a thread that never ends: the few threads that all tests share must not
-/// wait, and a server dies with the thread that started it.
+/// Runs `body`, which may block, on a thread that never ends: the threads that all tests share must
+/// not block, and a server dies with the thread that started it.
 func offloaded<Result: Sendable>(
   _ body: @escaping @Sendable () throws -> Result
 ) async throws -> Result {
@@ -42,8 +44,8 @@ private final class BlockingJobs: @unchecked Sendable {
   }
 }
 
-/// Looks again and again, as a broker tells nobody what it has done, or fails with `what` was
-/// waited for. Nobody's thread waits.
+/// Polls until `isTrue`, or fails with the name of what it waited for: a broker does not tell when
+/// it has done something. Blocks no thread.
 func eventually(
   _ what: String, seconds: Double = 30, _ isTrue: () async throws -> Bool
 ) async throws {
@@ -54,9 +56,35 @@ func eventually(
   }
 }
 
-/// The time between two looks, or before another try: 5 ms.
+/// The time between two polls, or before another try: 5 ms.
 func pause() async {
   await withCheckedContinuation { continuation in
     DispatchQueue.global().asyncAfter(deadline: .now() + 0.005) { continuation.resume() }
+  }
+}
+
+/// Keeps what is logged.
+final class RecordedLog: Sendable {
+  private let recorded = Mutex<[String]>([])
+
+  var lines: [String] { recorded.withLock { $0 } }
+
+  var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
+
+  private struct Handler: LogHandler {
+    let log: RecordedLog
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+      let details = (event.metadata ?? [:]).map { "\($0)=\($1)" }.sorted()
+      let line = (["\(event.level)", "\(event.message)"] + details).joined(separator: " ")
+      log.recorded.withLock { $0.append(line) }
+    }
   }
 }

@@ -2,9 +2,9 @@ public import KeyValueStore
 
 /// The queue of writes to be applied later, in RabbitMQ.
 ///
-/// What it answers: `unavailable` when it is certain that no queue has the write; `outcomeUnknown`
-/// when the broker did not confirm in time, and then the write goes on being sent for as long as
-/// this process lives; `overloaded` when too many writes wait.
+/// Its errors: `unavailable` when it is certain that no queue has the write; `outcomeUnknown` when
+/// the broker did not confirm in time, and then the write is still sent for as long as this process
+/// lives; `overloaded` when too many writes wait.
 public struct RabbitMQQueue: WriteQueue, Sendable {
   private let publisher: RabbitMQPublisher
 
@@ -14,13 +14,13 @@ public struct RabbitMQQueue: WriteQueue, Sendable {
   /// See `WriteQueue`: writes wait for kv-worker.
   public var keepsWrites: Bool { true }
 
-  /// See `WriteQueue`. Takes at most the publisher's `confirmDeadline`; goes on when its task is
-  /// cancelled.
+  /// See `WriteQueue`. Takes at most the publisher's `confirmDeadline`, and goes on when its task
+  /// is cancelled.
   public func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt {
     if let error = await publisher.submit(WriteMessage.encode(queued)) { throw error }
     return .queued
   }
 
-  /// See `WriteQueue`. Asks nobody: the connection is watched anyway.
+  /// See `WriteQueue`. Sends nothing: the publisher watches its connection anyway.
   public func checkHealth() async throws(StoreError) { try publisher.checkHealth() }
 }

@@ -1,8 +1,11 @@
+import Embedded
+import Foundation
 import KeyValueStore
+import Observability
 import StoreContracts
 import Synchronization
-import TestServices
 import Testing
+import TestServices
 
 @testable import RabbitMQ
 
@@ -26,8 +29,10 @@ final class FeedHarness: ChangeFeedHarness {
     _ configuration: RabbitMQConfiguration
   ) async throws -> (RabbitMQPublisher, RabbitMQWatcher, [Running]) {
     let log = RecordedLog()
-    let publisher = try RabbitMQPublisher(configuration, published: nil, logger: log.logger)
-    let watcher = try RabbitMQWatcher(configuration, logger: log.logger)
+    let metrics = RabbitMQMetrics(in: MetricsRegistry())
+    let publisher = try RabbitMQPublisher(
+      configuration, published: nil, metrics: metrics, logger: log.logger)
+    let watcher = try RabbitMQWatcher(configuration, metrics: metrics, logger: log.logger)
     let running = [Running { await publisher.run() }, Running { await watcher.run() }]
     try await publisher.untilHealthy()
     return (publisher, watcher, running)
@@ -68,4 +73,59 @@ final class FeedHarness: ChangeFeedHarness {
   func stop() async {
     for each in running { await each.stop() }
   }
+}
+
+/// Queues of its own on the shared broker, and a consumer that applies what comes.
+final class QueueHarness: WriteQueueHarness {
+  let publisher: RabbitMQPublisher
+  private let applying: Applying
+  private let running: Running
+  private let counted: CountedQueue
+
+  init() async throws {
+    let configuration = RabbitMQConfiguration(try await SharedBroker.running())
+    let publisher = try RabbitMQPublisher(
+      configuration, published: nil, metrics: RabbitMQMetrics(in: MetricsRegistry()),
+      logger: RecordedLog().logger)
+    self.publisher = publisher
+    running = Running { await publisher.run() }
+    applying = try Applying(configuration)
+    counted = CountedQueue(RabbitMQQueue(publisher: publisher))
+    try await publisher.untilHealthy()
+  }
+
+  var queue: any WriteQueue { counted }
+  var database: any Database { applying.database }
+
+  func now() -> Timestamp { .systemTime() }
+
+  func drain() async throws {
+    try await eventually("application of all writes") {
+      applying.counts.deliveries >= counted.submitted
+    }
+  }
+
+  func stop() async {
+    await applying.stop()
+    await running.stop()
+  }
+}
+
+/// Counts what was submitted.
+final class CountedQueue: WriteQueue, Sendable {
+  private let queue: any WriteQueue & Sendable
+  private let count = Atomic(0)
+
+  init(_ queue: any WriteQueue & Sendable) { self.queue = queue }
+
+  var submitted: Int { count.load(ordering: .relaxed) }
+  var keepsWrites: Bool { queue.keepsWrites }
+
+  func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt {
+    let receipt = try await queue.submit(queued)
+    count.add(1, ordering: .relaxed)
+    return receipt
+  }
+
+  func checkHealth() async throws(StoreError) { try await queue.checkHealth() }
 }

@@ -1,0 +1,144 @@
+public import KeyValueStore
+import Synchronization
+
+/// The change feed, in a stream of RabbitMQ. A position is the offset of a message in the stream
+/// and the index of a change in the message.
+public struct RabbitMQChangeFeed: ChangeFeed, Sendable {
+  private let publisher: RabbitMQPublisher
+  private let watcher: RabbitMQWatcher?
+
+  /// The feed that a publisher and a watcher serve.
+  /// - Parameter watcher: nil in a process that only publishes: `subscribe` throws `unavailable`.
+  public init(publisher: RabbitMQPublisher, watcher: RabbitMQWatcher?) {
+    self.publisher = publisher
+    self.watcher = watcher
+  }
+
+  /// See `ChangeFeed`. Never waits; changes gathered since the last message go into one. The commit
+  /// is added to the publisher's `PublishedChanges` once the stream has all of them.
+  ///
+  /// Throws `unavailable` when there is no broker, or too many changes wait for it. The changes are
+  /// then not published: they stay in the outbox.
+  public func publish(_ changes: [Change], settling id: OutboxID?) async throws(StoreError) {
+    if changes.isEmpty { return }
+    try publisher.publish(PendingChanges.pack(changes, settling: id))
+  }
+
+  /// See `ChangeFeed`. Throws `unavailable` after the publisher's `confirmDeadline`.
+  public func flush() async throws(StoreError) { try await publisher.flush() }
+
+  /// See `ChangeFeed`. Takes one or two round trips to the broker; throws `unavailable` when there
+  /// is none.
+  ///
+  /// The end of the stream is found by publishing a message without changes: positions from there
+  /// on were never handed out.
+  public func subscribe(
+    after position: FeedPosition?
+  ) async throws(StoreError) -> (any ChangeSubscription)? {
+    guard let watcher else {
+      throw .unavailable(cause: "RabbitMQ: changes are not followed here", retryAfter: 1)
+    }
+    // A message holds fewer changes than bytes.
+    if let position,
+      position.offset < 0 || !(0..<ChangeMessage.bytesMax).contains(position.index)
+    {
+      return nil
+    }
+    let number = watcher.state.withLock { $0.enter() }
+    var isHandedOver = false
+    defer { if !isHandedOver { watcher.leave(number) } }
+    try await watcher.attach()
+    let end = try await watcher.mark(by: publisher)
+    let generation = watcher.state.withLock { $0.generation }
+    isHandedOver = true
+    guard let position else {
+      return StreamSubscription(
+        reader: watcher, watcher: number, generation: generation, cursor: WatchCursor(past: end))
+    }
+    let subscription = StreamSubscription(
+      reader: watcher, watcher: number, generation: generation, cursor: WatchCursor(after: position)
+    )
+    if position.offset >= end { return nil }
+    if let isKept = watcher.state.withLock({ $0.isKept(position) }) {
+      return isKept ? subscription : nil
+    }
+    return try await subscription.readFirst() ? subscription : nil
+  }
+}
+
+/// One watcher's place in the change stream.
+///
+/// Not Sendable: belongs to its watcher's event loop.
+private final class StreamSubscription: ChangeSubscription {
+  private let reader: RabbitMQWatcher
+  private let watcher: UInt64
+  private let generation: Int
+  private var cursor: WatchCursor
+  private var isFallen = false
+  /// Events that were read to see whether the watcher's position is kept, and not handed out yet.
+  private var early: [FeedEvent] = []
+
+  /// Takes over `watcher`, which has entered, and lets it leave in the end.
+  init(reader: RabbitMQWatcher, watcher: UInt64, generation: Int, cursor: WatchCursor) {
+    self.reader = reader
+    self.watcher = watcher
+    self.generation = generation
+    self.cursor = cursor
+  }
+
+  deinit { reader.leave(watcher) }
+
+  func next() async throws(StoreError) -> [FeedEvent]? {
+    if !early.isEmpty, !Task.isCancelled {
+      defer { early = [] }
+      return early
+    }
+    return try await readNext()
+  }
+
+  /// Reads the message that holds the watcher's position. False: it is no longer kept, or was never
+  /// handed out.
+  func readFirst() async throws(StoreError) -> Bool {
+    let first = cursor.offset
+    while cursor.offset == first, !Task.isCancelled {
+      switch try read() {
+      case nil: return false
+      case .some(let events):
+        early += events
+        if cursor.offset == first {
+          await reader.wait(watcher, for: cursor, generation: generation)
+        }
+      }
+    }
+    return true
+  }
+
+  private func readNext() async throws(StoreError) -> [FeedEvent]? {
+    while !Task.isCancelled {
+      guard let events = try read() else { return nil }
+      if !events.isEmpty { return events }
+      await reader.wait(watcher, for: cursor, generation: generation)
+    }
+    return []
+  }
+
+  /// Nil: the next events are no longer kept.
+  private func read() throws(StoreError) -> [FeedEvent]? {
+    if isFallen { return nil }
+    let (isOtherStream, isEnding) = reader.state.withLock {
+      ($0.generation != generation, $0.isEnding)
+    }
+    if isEnding { throw .unavailable(cause: "RabbitMQ: shutting down", retryAfter: 1) }
+    guard !isOtherStream else {
+      isFallen = true
+      return nil
+    }
+    switch reader.read(&cursor, of: watcher) {
+    case .events(let events): return events
+    case .failed(let error): throw error
+    case .fallen:
+      isFallen = true
+      return nil
+    }
+  }
+}
