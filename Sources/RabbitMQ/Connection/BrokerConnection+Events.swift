@@ -153,14 +153,14 @@ struct BrokerDelivery {
 /// several channels may alternate.
 struct ContentAssembly {
   /// The method that begins a message.
-  enum Method {
+  enum Opening {
     case deliver(tag: UInt64)
     case returned(reason: String)
   }
 
   private struct Content {
     let channel: UInt16
-    let method: Method
+    let opening: Opening
     var message = ReceivedMessage()
     var bytesMissing: UInt64?
   }
@@ -168,10 +168,10 @@ struct ContentAssembly {
   /// The incomplete messages: rarely more than one.
   private var contents: [Content] = []
 
-  mutating func begin(_ method: Method, on channel: UInt16) {
+  mutating func begin(_ opening: Opening, on channel: UInt16) {
     // Drops what a closed channel has left incomplete.
     contents.removeAll { $0.channel == channel }
-    contents.append(Content(channel: channel, method: method))
+    contents.append(Content(channel: channel, opening: opening))
   }
 
   /// Adds the header. Returns the message if it has no body.
@@ -206,7 +206,7 @@ struct ContentAssembly {
   private mutating func finish(_ index: Int) -> BrokerEvent? {
     guard contents[index].bytesMissing == 0 else { return nil }
     let content = contents.remove(at: index)
-    switch content.method {
+    switch content.opening {
     case .deliver(let tag):
       return .delivered(
         BrokerDelivery(channel: content.channel, tag: tag, message: content.message))
