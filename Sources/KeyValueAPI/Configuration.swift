@@ -62,7 +62,7 @@ struct Configuration: ProgramConfiguration {
       } else { false }
     limits = Configuration.limits(&reader)
     http = Configuration.http(&reader)
-    isConnectionsMaxGiven = !(environment[Settings.connectionsMax.description.name] ?? "").isEmpty
+    isConnectionsMaxGiven = reader.isGiven(Settings.connectionsMax.description)
     if http.bodyBytesMax < limits.documentBytesMax {
       reader.report(
         Settings.bodyBytesMax.description,
