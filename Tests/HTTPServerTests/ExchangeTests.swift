@@ -122,6 +122,20 @@ struct ExchangeTests {
   }
 
   @Test(
+    "A request without a body that is refused keeps its connection",
+    arguments: PollerBackend.allCases)
+  func refusedHead(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend) { fixture in
+      let client = try fixture.connect()
+      try client.send("GET /closed HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(try client.receive().status == 403)
+      try client.send("GET /k HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(try client.receive().text == "/k")
+      client.close()
+    }
+  }
+
+  @Test(
     "The answer to a refused body is read by a client that sends it all the same",
     arguments: PollerBackend.allCases)
   func lingering(backend: PollerBackend) async throws {

@@ -13,7 +13,6 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
   case ifMatch
   case ifNoneMatch
   case ifUnmodifiedSince
-  case lastEventID
   case origin
   case prefer
   case secFetchSite
@@ -39,7 +38,6 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     case .ifMatch: "if-match"
     case .ifNoneMatch: "if-none-match"
     case .ifUnmodifiedSince: "if-unmodified-since"
-    case .lastEventID: "last-event-id"
     case .origin: "origin"
     case .prefer: "prefer"
     case .secFetchSite: "sec-fetch-site"

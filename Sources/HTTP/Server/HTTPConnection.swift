@@ -20,7 +20,6 @@ final class HTTPConnection {
   /// Bytes taken for the answer that is being sent.
   private var answerBytesHeld = 0
 
-  /// Bytes asked of the kernel in one read.
   private static let readBytes = 16 << 10
   /// Answers of pipelined requests that gather before they are sent in any case.
   private static let outputBytesMax = 64 << 10
@@ -31,7 +30,6 @@ final class HTTPConnection {
   private enum Ending: Error {
     /// The client is gone, or too slow to be waited for.
     case gone
-    /// HTTP refuses what came.
     case refused(HTTPProblem, RequestID)
     /// The handler refuses a body.
     case answered(Response, RequestHead, RequestID)
@@ -47,8 +45,7 @@ final class HTTPConnection {
   func run() async {
     do throws(Ending) {
       while let head = try await nextHead() {
-        let isLast = try await serve(head)
-        if isLast { break }
+        if try await serve(head, by: context.handler) { break }
       }
       try await flush()
       try await linger(for: context.configuration.lingerTimeout)
@@ -75,11 +72,22 @@ final class HTTPConnection {
     socket.interrupt()
   }
 
-  /// Reads the body, has the request answered and queues the answer; true: it was the last.
-  private func serve(_ head: RequestHead) async throws(Ending) -> Bool {
+  /// True: it was the last request. Generic, so that what the handler accepts needs no box.
+  private func serve<Handler: HTTPHandler>(
+    _ head: RequestHead, by handler: Handler
+  ) async throws(Ending) -> Bool {
     let id = context.requestID(for: head)
-    let request = Request(head: head, body: try await readBody(of: head, id: id), id: id)
-    let response = await context.handler.respond(to: request)
+    let accepted: Handler.Accepted
+    let bodyBytesMax: Int
+    do throws(Refusal) {
+      (accepted, bodyBytesMax) = try handler.admit(head, id: id)
+    } catch {
+      // Where an unread body ends, and with it the next request begins, is not known.
+      if head.framing != .none { throw .answered(error.response, head, id) }
+      return try await queue(error.response, for: head, id: id)
+    }
+    let body = try await readBody(of: head, bytesMax: bodyBytesMax, id: id)
+    let response = await handler.respond(to: accepted, body: body)
     returnBodyBytes()
     return try await queue(response, for: head, id: id)
   }
@@ -177,9 +185,10 @@ extension HTTPConnection {
 // MARK: - Bodies
 
 extension HTTPConnection {
-  private func readBody(of head: RequestHead, id: RequestID) async throws(Ending) -> [UInt8] {
+  private func readBody(
+    of head: RequestHead, bytesMax: Int, id: RequestID
+  ) async throws(Ending) -> [UInt8] {
     if head.framing == .none { return [] }
-    guard case .accept(let bytesMax) = try admit(head, id: id) else { return [] }
     if case .length(let length) = head.framing {
       guard length <= bytesMax else {
         throw .refused(
@@ -191,16 +200,10 @@ extension HTTPConnection {
       }
     }
     if head.expectsContinue, input.isEmpty { try await sendContinue() }
-    return switch head.framing {
-    case .length(let length): try await readBody(length: length, id: id)
-    default: try await readChunks(bytesMax: bytesMax, id: id)
+    if case .length(let length) = head.framing {
+      return try await readBody(length: length, id: id)
     }
-  }
-
-  private func admit(_ head: RequestHead, id: RequestID) throws(Ending) -> Admission {
-    let admission = context.handler.admit(head, id: id)
-    if case .refuse(let response) = admission { throw .answered(response, head, id) }
-    return admission
+    return try await readChunks(bytesMax: bytesMax, id: id)
   }
 
   private func readBody(length: Int, id: RequestID) async throws(Ending) -> [UInt8] {

@@ -58,7 +58,6 @@ extension FieldName {
       let isCache = input[range.lowerBound + 1] | 0x20 == UInt8(ascii: "a")
       candidate = isCache ? .cacheControl : .contentRange
     case (13, UInt8(ascii: "i")): candidate = .ifNoneMatch
-    case (13, UInt8(ascii: "l")): candidate = .lastEventID
     case (14, UInt8(ascii: "c")): candidate = .contentLength
     case (14, UInt8(ascii: "s")): candidate = .secFetchSite
     case (15, UInt8(ascii: "i")): candidate = .idempotencyKey

@@ -17,15 +17,15 @@ final class OperatorHandler: HTTPHandler {
     self.metricsText = metricsText
   }
 
-  /// No request here has a body that means anything.
-  func admit(_ head: RequestHead, id: RequestID) -> Admission { .accept(bodyBytesMax: 0) }
+  /// No request here has a body.
+  func admit(_ head: RequestHead, id: RequestID) -> (RequestHead, bodyBytesMax: Int) { (head, 0) }
 
-  func respond(to request: Request) async -> Response {
-    guard let route = OperatorRoute(path: request.head.path) else {
+  func respond(to head: RequestHead, body: [UInt8]) async -> Response {
+    guard let route = OperatorRoute(path: head.path) else {
       return ProblemResponse.make(
         .notFound, "kv-autoscaler answers at /health, /health/live, /health/ready and /metrics.")
     }
-    guard [.get, .head].contains(request.head.method) else {
+    guard [.get, .head].contains(head.method) else {
       var response = ProblemResponse.make(.methodNotAllowed, "This path allows GET, HEAD.")
       response.fields.append("Allow", "GET, HEAD")
       return response

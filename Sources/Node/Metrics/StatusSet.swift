@@ -18,8 +18,8 @@ package struct StatusSet<Element: Sendable>: Sendable {
   /// The statuses that routes answer with.
   package static var answers: [Status] {
     [
-      .ok, .created, .accepted, .noContent, .permanentRedirect, .found, .notModified, .badRequest,
-      .unauthorized, .forbidden, .notFound, .methodNotAllowed, .requestTimeout, .conflict, .gone,
+      .ok, .created, .accepted, .noContent, .found, .notModified, .badRequest,
+      .unauthorized, .forbidden, .notFound, .methodNotAllowed, .requestTimeout, .conflict,
       .preconditionFailed, .contentTooLarge, .uriTooLong, .unsupportedMediaType,
       .expectationFailed, .unprocessableContent, .tooManyRequests, .internalServerError,
       .notImplemented, .serviceUnavailable,
