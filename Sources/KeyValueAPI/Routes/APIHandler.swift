@@ -25,7 +25,7 @@ final class APIHandler: HTTPHandler {
 
   // MARK: HTTPHandler
 
-  /// Refuses, before a byte of the body is read, whatever the head alone condemns.
+  /// Refuses, before the body is read, all that the head is enough to refuse.
   func admit(
     _ head: RequestHead, id: RequestID
   ) throws(Refusal) -> (AcceptedRequest, bodyBytesMax: Int) {

@@ -167,7 +167,7 @@ struct IdempotencyTests {
   }
 }
 
-@Suite("A stored outcome belongs to what was carried out, and to who may")
+@Suite("A stored outcome belongs to what was done, and to a sender with the same rights")
 struct IdempotencyOwnershipTests {
   private let backing = Backing()
   private let named = ("Idempotency-Key", "once")

@@ -2,7 +2,7 @@ import Testing
 
 @testable import KeyValueAPI
 
-@Suite("No field that changes what a request means is passed over")
+@Suite("No field that changes what a request means is ignored")
 struct WrittenContentTests {
   private let server = Server(Backing())
   private static let document = #"{"data":{"key":"a","value":"new"}}"#
@@ -117,7 +117,7 @@ struct CrossSiteTests {
     }
   }
 
-  @Test("The server's own pages, people and programs write")
+  @Test("The server's own pages, users and programs may write")
   func allowed() async throws {
     let own: [[(String, String)]] = [
       [], [("Sec-Fetch-Site", "same-origin")], [("Sec-Fetch-Site", "none")],
@@ -128,7 +128,7 @@ struct CrossSiteTests {
     }
   }
 
-  @Test("Reading is for everybody")
+  @Test("Pages of other sites may read")
   func reading() async throws {
     for fields in Self.foreign {
       #expect(try await server.send("GET /health/live", fields).status == 200)
@@ -147,7 +147,7 @@ struct LocalHostTests {
     "", ":8080", "local%68ost",
   ]
 
-  @Test("A name that leads here is refused, whatever it asks for", arguments: foreign)
+  @Test("A foreign name is refused, whatever the request asks for", arguments: foreign)
   func refused(host: String) async throws {
     for line in [
       "GET /kv/a", "PUT /kv/a", "GET /kv?prefix=", "GET /health/ready", "GET /metrics", "GET /",
@@ -174,7 +174,7 @@ struct LocalHostTests {
     #expect(try await server.send("GET /health/ready", host: host).status == 200)
   }
 
-  @Test("Where tokens are wanted, or everybody is meant, any name will do")
+  @Test("A server with tokens, or one that is meant to be open, answers to any name")
   func anyName() async throws {
     let open = Server(Backing())
     #expect(try await open.send("GET /kv/a", host: "kv.example").status == 404)

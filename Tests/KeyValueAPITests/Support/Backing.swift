@@ -3,8 +3,8 @@ import Foundation
 import KeyValueStore
 import Synchronization
 
-/// What stands behind a handler: the embedded adapter on a folder of its own, and a hand on what
-/// can fail.
+/// What a handler works on: the embedded adapters on a folder of its own, with a database and a
+/// queue that fail when a test says so.
 struct Backing: Sendable {
   let clock = RunningClock()
   let database: FaultyDatabase
@@ -86,8 +86,8 @@ final class FaultyDatabase: Database, Sendable {
   /// Every call fails with `error` from now on; nil: none does.
   func fail(with error: StoreError?) { failure.withLock { $0 = error } }
 
-  /// The next call that writes is carried out, and its caller told that it is not known; but only
-  /// after others have written what came `since`.
+  /// The next call that writes takes effect but fails with `outcomeUnknown`, after others have
+  /// written `since`.
   func loseOutcome(before since: Write...) { lost.withLock { $0 = since } }
 
   /// Calls that have written, or tried to.

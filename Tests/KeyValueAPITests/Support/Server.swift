@@ -136,7 +136,7 @@ struct Answer: Sendable {
   }
 }
 
-/// Writes down what was answered.
+/// Records what was answered.
 final class RecordingAPIObserver: APIObserver, Sendable {
   struct Line: Sendable, Equatable {
     let route: String
@@ -160,7 +160,7 @@ final class RecordingAPIObserver: APIObserver, Sendable {
   }
 }
 
-/// Hears of a store, and says nothing.
+/// Ignores what a store reports.
 struct SilentObserver: StoreObserver {
   func cacheAnswered(_ answer: ObservedAnswer) {}
   func readBatchEnded(keys: Int, readers: Int, duration: Duration, error: StoreError?) {}
