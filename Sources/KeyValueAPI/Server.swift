@@ -89,7 +89,7 @@ extension Server {
       if let authenticator { authenticator } else { OpenAccess() }
     return APIHandler(
       store: makeStore(number: number), authentication: authentication,
-      observer: ExchangeRecorder(
+      observer: RequestRecorder(
         metrics: RequestMetrics(registry: registry), logger: logger, warnings: warnings),
       limits: configuration.limits,
       surroundings: APISurroundings(

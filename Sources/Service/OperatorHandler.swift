@@ -23,17 +23,17 @@ package final class OperatorHandler: HTTPHandler {
     self.metricsText = metricsText
   }
 
-  /// No request here has a body that means anything.
-  package func admit(_ head: RequestHead, id: RequestID) -> Admission {
-    .accept(bodyBytesMax: 0)
+  /// No request here has a body.
+  package func admit(_ head: RequestHead, id: RequestID) -> (RequestHead, bodyBytesMax: Int) {
+    (head, 0)
   }
 
-  package func respond(to request: Request) async -> Response {
-    guard let route = OperatorRoute(path: request.head.path) else {
+  package func respond(to head: RequestHead, body: [UInt8]) async -> Response {
+    guard let route = OperatorRoute(path: head.path) else {
       return problem(
         .notFound, "\(program) answers at /health, /health/live, /health/ready and /metrics.")
     }
-    guard [.get, .head].contains(request.head.method) else {
+    guard [.get, .head].contains(head.method) else {
       return problem(.methodNotAllowed, "This path allows GET, HEAD.", ("Allow", "GET, HEAD"))
     }
     switch route {

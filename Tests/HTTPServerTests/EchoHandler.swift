@@ -6,21 +6,21 @@ final class EchoHandler: HTTPHandler {
 
   init(gate: Gate) { self.gate = gate }
 
-  func admit(_ head: RequestHead, id: RequestID) -> Admission {
+  func admit(_ head: RequestHead, id: RequestID) throws(Refusal) -> (RequestHead, bodyBytesMax: Int)
+  {
     switch String(decoding: head.path, as: UTF8.self) {
-    case "/closed": .refuse(Response(.forbidden, body: Array("no".utf8)))
-    case "/large": .accept(bodyBytesMax: 16 << 20)
-    default: .accept(bodyBytesMax: 2 << 20)
+    case "/closed": throw Refusal(Response(.forbidden, body: Array("no".utf8)))
+    case "/large": (head, 16 << 20)
+    default: (head, 2 << 20)
     }
   }
 
-  func respond(to request: Request) async -> Response {
+  func respond(to head: RequestHead, body: [UInt8]) async -> Response {
     var fields = FieldBlock()
-    fields.append("X-Method", request.head.method.name)
-    let path = String(decoding: request.head.path, as: UTF8.self)
+    fields.append("X-Method", head.method.name)
+    let path = String(decoding: head.path, as: UTF8.self)
     if path == "/wait" { await gate.pass() }
-    let body = request.body.isEmpty ? Array(path.utf8) : request.body
-    return Response(.ok, fields: fields, body: body)
+    return Response(.ok, fields: fields, body: body.isEmpty ? Array(path.utf8) : body)
   }
 
   func respond(to problem: HTTPProblem, id: RequestID) -> Response {

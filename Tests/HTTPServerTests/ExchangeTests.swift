@@ -123,6 +123,20 @@ struct ExchangeTests {
   }
 
   @Test(
+    "A request without a body that is refused keeps its connection",
+    arguments: PollerBackend.allCases)
+  func refusedHead(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend) { fixture in
+      let client = try fixture.connect()
+      try client.send("GET /closed HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(try client.receive().status == 403)
+      try client.send("GET /k HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(try client.receive().text == "/k")
+      client.close()
+    }
+  }
+
+  @Test(
     "A client that sends a refused body all the same can read the answer",
     arguments: PollerBackend.allCases)
   func lingering(backend: PollerBackend) async throws {

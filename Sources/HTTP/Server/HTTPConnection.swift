@@ -20,7 +20,6 @@ final class HTTPConnection {
   /// The bytes counted for the current answer.
   private var answerBytesHeld = 0
 
-  /// How many bytes one read asks for.
   private static let readBytes = 16 << 10
   /// When the collected answers exceed this, they are sent in any case.
   private static let outputBytesMax = 64 << 10
@@ -29,7 +28,6 @@ final class HTTPConnection {
   private enum Ending: Error {
     /// The client is gone or too slow.
     case gone
-    /// The server refuses the request.
     case refused(HTTPProblem, RequestID)
     /// The handler refuses the body.
     case answered(Response, RequestHead, RequestID)
@@ -45,8 +43,7 @@ final class HTTPConnection {
   func run() async {
     do throws(Ending) {
       while let head = try await nextHead() {
-        let isLast = try await serve(head)
-        if isLast { break }
+        if try await serve(head, by: context.handler) { break }
       }
       try await flush()
       try await linger(for: context.configuration.lingerTimeout)
@@ -73,11 +70,23 @@ final class HTTPConnection {
     socket.interrupt()
   }
 
-  /// Reads the body, calls the handler and queues its answer. True if it was the last.
-  private func serve(_ head: RequestHead) async throws(Ending) -> Bool {
+  /// Admits the request, reads its body, calls the handler and queues the answer. True if it was the
+  /// last request. Generic, so that what the handler accepts needs no box.
+  private func serve<Handler: HTTPHandler>(
+    _ head: RequestHead, by handler: Handler
+  ) async throws(Ending) -> Bool {
     let id = context.requestID(for: head)
-    let request = Request(head: head, body: try await readBody(of: head, id: id), id: id)
-    let response = await context.handler.respond(to: request)
+    let accepted: Handler.Accepted
+    let bodyBytesMax: Int
+    do throws(Refusal) {
+      (accepted, bodyBytesMax) = try handler.admit(head, id: id)
+    } catch {
+      // Where an unread body ends, and with it the next request begins, is not known.
+      if head.framing != .none { throw .answered(error.response, head, id) }
+      return try await queue(error.response, for: head, id: id)
+    }
+    let body = try await readBody(of: head, bytesMax: bodyBytesMax, id: id)
+    let response = await handler.respond(to: accepted, body: body)
     returnBodyBytes()
     return try await queue(response, for: head, id: id)
   }
@@ -175,9 +184,10 @@ extension HTTPConnection {
 // MARK: - Bodies
 
 extension HTTPConnection {
-  private func readBody(of head: RequestHead, id: RequestID) async throws(Ending) -> [UInt8] {
+  private func readBody(
+    of head: RequestHead, bytesMax: Int, id: RequestID
+  ) async throws(Ending) -> [UInt8] {
     if head.framing == .none { return [] }
-    guard case .accept(let bytesMax) = try admit(head, id: id) else { return [] }
     if case .length(let length) = head.framing {
       guard length <= bytesMax else {
         throw .refused(
@@ -188,16 +198,10 @@ extension HTTPConnection {
       guard context.state.bodyBytesHeld <= room - length else { throw Self.tooManyBodies(id) }
     }
     if head.expectsContinue, input.isEmpty { try await sendContinue() }
-    return switch head.framing {
-    case .length(let length): try await readBody(length: length, id: id)
-    default: try await readChunks(bytesMax: bytesMax, id: id)
+    if case .length(let length) = head.framing {
+      return try await readBody(length: length, id: id)
     }
-  }
-
-  private func admit(_ head: RequestHead, id: RequestID) throws(Ending) -> Admission {
-    let admission = context.handler.admit(head, id: id)
-    if case .refuse(let response) = admission { throw .answered(response, head, id) }
-    return admission
+    return try await readChunks(bytesMax: bytesMax, id: id)
   }
 
   private func readBody(length: Int, id: RequestID) async throws(Ending) -> [UInt8] {

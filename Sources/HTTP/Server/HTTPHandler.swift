@@ -1,22 +1,27 @@
 /// Answers requests. It lives on one event loop and may keep state there without locks.
 public protocol HTTPHandler {
-  /// Decides, before the body is read, whether it should be: called once for every request that has
-  /// one.
+  /// What the handler makes of a request's head. The connection keeps it while the body arrives, so
+  /// that the head is read once.
+  associatedtype Accepted
+
+  /// Decides by its head whether to answer a request. Called once for every request, before the
+  /// body is read.
   ///
-  /// A refusal is sent at once (in place of a 100) and ends the connection.
-  func admit(_ head: RequestHead, id: RequestID) -> Admission
+  /// A refusal is sent at once, in place of a 100. If the request has a body, the connection ends
+  /// with the refusal.
+  func admit(_ head: RequestHead, id: RequestID) throws(Refusal) -> (Accepted, bodyBytesMax: Int)
 
-  /// Answers a request. Never called for a body that was refused.
-  func respond(to request: Request) async -> Response
+  /// Answers a request that `admit` has accepted. The body has its transfer coding undone; it is
+  /// empty if there was none.
+  func respond(to accepted: consuming Accepted, body: [UInt8]) async -> Response
 
-  /// The answer to a request that HTTP itself refuses, before or instead of `respond`.
+  /// The answer to a request that HTTP itself refuses, before or instead of `respond(to:body:)`.
   func respond(to problem: HTTPProblem, id: RequestID) -> Response
 }
 
-/// What a handler says to a body that is about to come.
-public enum Admission: Sendable {
-  /// Read it, up to so many bytes.
-  case accept(bodyBytesMax: Int)
-  /// Do not read it.
-  case refuse(Response)
+/// A handler does not accept a request: what to answer.
+public struct Refusal: Error {
+  let response: Response
+
+  public init(_ response: Response) { self.response = response }
 }

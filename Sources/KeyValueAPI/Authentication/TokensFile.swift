@@ -10,12 +10,11 @@ internal import KeyValueStore
 ///     ops     60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe…  admin       *
 ///
 /// The prefix is percent-encoded as in a path (`%20` is a space, `%2A` an asterisk); `*` means all
-/// keys. A name may stand there twice, so that a token can be replaced while the old one is still
-/// in use.
+/// keys. A name may occur twice, so that a token can be replaced while the old one is still in use.
 struct TokensFile: Sendable {
-  /// Who may do what, by the digest of their token.
+  /// By the digest of their token.
   let principals: [TokenDigest: Principal]
-  /// The prefixes that tokens are bound to, each once.
+  /// The key prefixes of the tokens, each once.
   let keyPrefixes: [[UInt8]]
 
   /// The most tokens.
@@ -25,7 +24,7 @@ struct TokensFile: Sendable {
   /// The longest name, in characters.
   static let nameCharactersMax = 64
 
-  /// Reads the text of a file; the error names everything that is wrong in it.
+  /// Parses the text of a file; the error has everything that is wrong in it.
   init(text: String) throws(TokensFileError) {
     var principals: [TokenDigest: Principal] = [:]
     var lines: [TokenDigest: Int] = [:]
@@ -85,7 +84,7 @@ struct TokensFile: Sendable {
   }
 
   private static func prefix(_ field: Substring) throws(TokensFileError.Reason) -> [UInt8] {
-    // The last piece of a split keeps all its white space.
+    // The last part of a split keeps its white space.
     var field = field.drop(while: \.isWhitespace)
     while field.last?.isWhitespace == true { field.removeLast() }
     if field == "*" { return [] }
@@ -100,7 +99,6 @@ struct TokensFile: Sendable {
 }
 
 extension TokensFile {
-  /// Reads the file at `path`.
   static func read(path: String) throws(TokensFileError) -> TokensFile {
     let data: Data
     do {
@@ -115,12 +113,73 @@ extension TokensFile {
     return try TokensFile(text: text)
   }
 
-  /// What is unwise about the file's permissions, for a warning; nil if nothing is.
+  /// A warning if others than the owner may read or write the file.
   static func permissionsWarning(path: String) -> String? {
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)
     guard let mode = attributes?[.posixPermissions] as? Int else { return nil }
     if mode & 0o022 != 0 { return "others may write the tokens file: use chmod 600" }
     if mode & 0o004 != 0 { return "everybody may read the tokens file: use chmod 600" }
     return nil
+  }
+}
+
+/// Everything that is wrong in a tokens file. It never quotes the file: that may be a token.
+struct TokensFileError: Error, Equatable, CustomStringConvertible {
+  struct Problem: Equatable, Sendable {
+    /// Counted from 1.
+    let line: Int
+    let reason: Reason
+  }
+
+  enum Reason: Error, Equatable {
+    case fields(Int)
+    case name
+    case digest
+    case emptyToken
+    case scopes
+    case prefix
+    case repeated(line: Int)
+    case tooMany
+    case empty
+    case notUTF8
+    case tooLarge
+    case unreadable(String)
+  }
+
+  /// In the order of the lines.
+  let problems: [Problem]
+
+  init(problems: [Problem]) { self.problems = problems }
+
+  /// An error of the whole file.
+  init(reason: Reason) { problems = [Problem(line: 0, reason: reason)] }
+
+  var description: String {
+    problems.map { $0.line > 0 ? "line \($0.line): \($0.reason.text)" : $0.reason.text }
+      .joined(separator: "; ")
+  }
+}
+
+extension TokensFileError.Reason {
+  fileprivate var text: String {
+    switch self {
+    case .fields(let count):
+      "\(count) of 4 fields: name, SHA-256 of the token, scopes, key prefix (* for all keys)"
+    case .name: "the name has up to 64 letters, digits or any of ._-@"
+    case .digest:
+      "the second field is the SHA-256 of the token in 64 hexadecimal digits, as printed by "
+        + "printf %s \"$TOKEN\" | sha256sum"
+    case .emptyToken: "this is the SHA-256 of an empty token"
+    case .scopes: "scopes are read, write and admin, with commas and no spaces between them"
+    case .prefix:
+      "the key prefix is * or 1 to 1,024 bytes of UTF-8, percent-encoded, without control "
+        + "characters"
+    case .repeated(let line): "the same token as in line \(line)"
+    case .tooMany: "more than \(TokensFile.tokensMax) tokens"
+    case .empty: "no token: nobody could use the server"
+    case .notUTF8: "the file is not UTF-8"
+    case .tooLarge: "the file has more than \(TokensFile.bytesMax >> 20) MiB"
+    case .unreadable(let cause): "can't read the file: \(cause)"
+    }
   }
 }

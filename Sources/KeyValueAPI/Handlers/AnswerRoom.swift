@@ -1,17 +1,27 @@
+import Basics
 import HTTP
 import KeyValueStore
 
-// Room for documents that may hold many values, taken before the first of them is read: what is
-// read faster than it can be sent would fill the memory.
-extension APIHandler {
-  /// What a document with values takes at the most: the values, and what is made of them.
-  var roomForValues: Int { limits.pageBytesMax + limits.answerBytesMax }
+/// Room for documents that may hold many values. It is taken before the first value is read: values
+/// that are read faster than they can be sent would fill the memory. Belongs to a loop.
+final class AnswerRoom {
+  private let limits: APILimits
+  private let surroundings: APISurroundings
+  private var waiters = 0
+
+  private static let pause = Duration.milliseconds(25)
+  private static let none = Problem(StoreError.overloaded(retryAfter: 1))
+
+  init(limits: APILimits, surroundings: APISurroundings) {
+    self.limits = limits
+    self.surroundings = surroundings
+  }
 
   /// Makes an answer once there is room for it; 503 if there is none in time.
-  func withRoom(
-    for bytes: Int, _ make: () async throws(Problem) -> Response
+  func hold(
+    _ bytes: Int, for make: () async throws(Problem) -> Response
   ) async throws(Problem) -> Response {
-    try await takeRoom(bytes)
+    try await take(bytes)
     do throws(Problem) {
       var response = try await make()
       response.roomTaken = bytes
@@ -22,21 +32,19 @@ extension APIHandler {
     }
   }
 
-  /// Looks again and again: room comes back on other loops, too, and a wait here is rare.
-  private func takeRoom(_ bytes: Int) async throws(Problem) {
+  /// Polls: room is returned on other loops too, and a wait here is rare.
+  private func take(_ bytes: Int) async throws(Problem) {
     if surroundings.takeRoom(bytes) { return }
-    guard roomWaiters < limits.roomWaitersMax else { throw Self.noRoom }
-    roomWaiters += 1
-    defer { roomWaiters -= 1 }
+    guard waiters < limits.roomWaitersMax else { throw Self.none }
+    waiters += 1
+    defer { waiters -= 1 }
     let end = ContinuousClock.now + limits.roomWait
-    // A busy loop makes pauses longer than they are meant to be.
-    for _ in 0..<Int(limits.roomWait / Self.roomPause) where ContinuousClock.now < end {
-      await surroundings.pause(Self.roomPause)
+    // On a busy loop, pauses are longer than they are meant to be.
+    for _ in 0..<Int(limits.roomWait.nanoseconds / Self.pause.nanoseconds)
+    where ContinuousClock.now < end {
+      await surroundings.pause(Self.pause)
       if surroundings.takeRoom(bytes) { return }
     }
-    throw Self.noRoom
+    throw Self.none
   }
-
-  private static let roomPause = Duration.milliseconds(25)
-  private static let noRoom = Problem(StoreError.overloaded(retryAfter: 1))
 }

@@ -3,8 +3,8 @@ import KeyValueStore
 
 /// `If-Match` and `If-None-Match` (RFC 9110 §13.1).
 enum ConditionFields {
-  /// Reads both. A malformed one is refused: a condition that is not understood must not let a
-  /// write through.
+  /// Reads both. A malformed one is refused: a condition that can't be checked must not let a write
+  /// through.
   static func parse(_ head: RequestHead) throws(Problem) -> Condition {
     var condition = Condition.none
     if let list = try list(head, .ifMatch, "If-Match") {
@@ -32,7 +32,7 @@ enum ConditionFields {
     return seconds
   }
 
-  /// A revision as its tag spells it. Tags compare as text (§8.8.3.2): `"007"` is not `"7"`.
+  /// The revision that a tag names. Tags compare as text (§8.8.3.2): `"007"` is not `"7"`.
   static func revision(_ opaque: String) -> Revision? {
     guard let number = Int64(opaque), String(number) == opaque else { return nil }
     return Revision(number)
@@ -60,26 +60,26 @@ enum ConditionFields {
 }
 
 extension APIHandler {
-  /// The conditions of a write to `key`: with `If-Unmodified-Since`, they are those of its head and
-  /// that the key is still at the revision that it has now. So what decides is the statement that
-  /// writes, and a change in between counts as one since that time.
-  func condition(of head: RequestHead, for key: Key) async throws(Problem) -> Condition {
-    var condition = try ConditionFields.parse(head)
-    guard let time = try ConditionFields.unmodifiedSince(head, now: store.now()) else {
-      return condition
-    }
+  /// The condition of a write to `key` that may also have `If-Unmodified-Since`: then the key must
+  /// also be at the revision that it has now. So the statement that writes decides, and a change in
+  /// between counts as one since that time.
+  func condition(
+    _ condition: Condition, unmodifiedSince time: Int64?, for key: Key
+  ) async throws(Problem) -> Condition {
+    guard let time else { return condition }
+    var condition = condition
     let reading: Reading
     do throws(StoreError) {
       reading = try await store.get(key, isFresh: true)
     } catch {
       throw Problem(error)
     }
-    // §13.1.4: what has no date of modification is not asked for one.
+    // §13.1.4: the field is ignored if there is no date of modification.
     guard let metadata = reading.entry?.metadata else {
       condition.ifNoneMatch = .any
       return condition
     }
-    // Whole seconds are all that a date tells: `Last-Modified` is rounded in the same way.
+    // A date has whole seconds: `Last-Modified` is rounded in the same way.
     let isUnmodified = metadata.updatedAt.seconds <= time
     condition.ifMatch = .revisions(isUnmodified ? [metadata.revision] : [])
     return condition

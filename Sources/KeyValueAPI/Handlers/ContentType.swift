@@ -6,7 +6,7 @@ enum ContentType {
   static let bytes = "application/octet-stream"
   static let json = "application/json"
 
-  /// Reads the field of a PUT: what was declared, or nil if the value has to speak for itself.
+  /// The type that a PUT declares; nil if it declares none, and the type is guessed.
   static func declared(_ head: RequestHead, bytesMax: Int) throws(Problem) -> String? {
     guard let field = head.first(.contentType) else { return nil }
     guard head.all(.contentType).count == 1 else {
@@ -18,12 +18,12 @@ enum ContentType {
         "A content type is type/subtype, with parameters if need be, in at most \(bytesMax) "
           + "visible ASCII characters.")
     }
-    // What curl says of every --data, unless told otherwise; it says nothing of the value.
+    // curl sends this with every --data unless told otherwise, whatever the value is.
     if type.isNamed("application/x-www-form-urlencoded") { return nil }
     return String(decoding: field, as: UTF8.self)
   }
 
-  /// What a value is if nobody says: text if it can be, else bytes.
+  /// The type of a value without a declared one: text if it is UTF-8, else bytes.
   static func guessed(from value: [UInt8]) -> String { isUTF8(value) ? text : bytes }
 
   /// Whether values of this type are JSON texts.
@@ -31,7 +31,6 @@ enum ContentType {
     MediaType(Array(type.utf8)[...])?.isNamed("application/json") == true
   }
 
-  /// Whether bytes are UTF-8.
   static func isUTF8(_ value: [UInt8]) -> Bool { (try? UTF8Span(validating: value.span)) != nil }
 
   /// A media type as it was sent; nil if it is none.

@@ -2,16 +2,16 @@ import HTTP
 
 // The description of the API, for programs and for people.
 extension APIHandler {
-  func getOpenAPI() -> Response {
+  func getOpenAPI(_: AcceptedRequest) -> Response {
     Response(.ok, fields: APIHandler.openAPIFields, body: PackageResources.openapi_json)
   }
 
-  func getDocs() -> Response {
+  func getDocs(_: AcceptedRequest) -> Response {
     Response(.ok, fields: APIHandler.docsFields, body: APIHandler.docsPage)
   }
 
-  /// Not a permanent redirect: the console is to live here.
-  func getRoot() -> Response {
+  /// Not a permanent redirect: a console may take this place.
+  func getRoot(_: AcceptedRequest) -> Response {
     var fields = FieldBlock(reserving: 64)
     fields.append("Location", "/docs")
     fields.append("Cache-Control", "no-store")
@@ -34,7 +34,7 @@ extension APIHandler {
     fields.append("Cache-Control", "no-cache")
     fields.append("X-Content-Type-Options", "nosniff")
     fields.append("Referrer-Policy", "no-referrer")
-    // The page has a style of its own and nothing else: no script, no image, no request anywhere.
+    // The page has its own style and nothing else: no script, no image, no request to any server.
     fields.append(
       "Content-Security-Policy",
       "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "

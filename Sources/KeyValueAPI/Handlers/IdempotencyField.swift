@@ -1,6 +1,7 @@
-import Basics
-import HTTP
-import KeyValueStore
+internal import Basics
+internal import COpenSSL
+internal import HTTP
+internal import KeyValueStore
 
 /// The `Idempotency-Key` field (draft-ietf-httpapi-idempotency-key-header §2) and the request that
 /// it stands for.
@@ -24,15 +25,15 @@ enum IdempotencyField {
 
   /// The key as the store keeps it: unique to its sender, bound to the request.
   ///
-  /// Two requests are the same when method, path, query, conditions and body are, and what their
-  /// sender was allowed: a token may be replaced by one of the same name that may do something
-  /// else. `refused` are the places of a batch's operations that are not carried out, which also
-  /// depends on the limits of this process. What the outcome itself tells of the request, its
-  /// content type for instance, is compared when it is read.
+  /// Two requests are the same if their methods, paths, queries, conditions and bodies are, and the
+  /// rights of their senders: a token may be replaced by one of the same name with other rights.
+  /// `refused` are the places of a batch's operations that are not run, which also depends on the
+  /// limits of this process. What the outcome itself tells of the request, such as its content
+  /// type, is compared when the outcome is read.
   static func key(
-    _ name: String, of request: Request, from sender: Principal, refusing refused: [Int] = []
+    _ name: String, of request: AcceptedRequest, refusing refused: [Int] = []
   ) -> IdempotencyKey {
-    let head = request.head
+    let (head, sender) = (request.head, request.principal)
     var parts: [UInt8] = []
     append(head.method.name.utf8, to: &parts)
     append(head.path, to: &parts)
@@ -42,7 +43,7 @@ enum IdempotencyField {
       parts.append(UInt8(values.count))
       for value in values { append(value, to: &parts) }
     }
-    // Only where it is there: the requests of older versions stay the same.
+    // Only if it is there, so that requests to older versions of this server stay the same.
     for value in head.all(.ifUnmodifiedSince) { append(value, to: &parts) }
     append(Digest.sha256(request.body), to: &parts)
     if !sender.name.isEmpty {
@@ -56,7 +57,7 @@ enum IdempotencyField {
     return IdempotencyKey(name: sender.name + "\n" + name, fingerprint: Digest.sha256(parts))
   }
 
-  /// Each part with its length before it: no two requests run together to the same bytes.
+  /// Each part follows its length, so that different requests have different bytes.
   private static func append(_ part: some Collection<UInt8>, to parts: inout [UInt8]) {
     parts.append(decimal: Int64(part.count))
     parts.append(UInt8(ascii: ":"))
@@ -88,5 +89,15 @@ enum IdempotencyField {
   private static func bare(_ field: ArraySlice<UInt8>) -> [UInt8]? {
     let isVisible = field.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\"") }
     return isVisible ? Array(field) : nil
+  }
+}
+
+/// SHA-256 (FIPS 180-4) by libcrypto.
+enum Digest {
+  /// The 32 bytes of the digest.
+  static func sha256(_ bytes: [UInt8]) -> [UInt8] {
+    var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+    SHA256(bytes, bytes.count, &digest)
+    return digest
   }
 }

@@ -5,23 +5,24 @@ import KeyValueStore
 // The JSON form: PUT /kv, GET /kv?key=, DELETE /kv?key=, for clients of this API's predecessor.
 extension APIHandler {
   /// `PUT /kv` with `{"data":{"key":…,"value":…}}`: always asynchronous.
-  func putDocument(_ call: Call, _ request: Request) async throws(Problem) -> Response {
-    let name = try idempotencyName(call.head)
-    _ = try ConditionFields.parse(call.head)
+  func putDocument(_ request: AcceptedRequest) async throws(Problem) -> Response {
+    let name = try idempotencyName(request.head)
+    let condition = try ConditionFields.parse(request.head)
     guard request.body.count <= limits.documentBytesMax else {
       throw .contentTooLarge(bytesMax: limits.documentBytesMax)
     }
     let (keyBytes, mutation) = try documentContent(request.body)
-    let key = try key(keyBytes, for: call.principal)
+    let key = try key(keyBytes, for: request.principal)
     let write = Write(
-      key: key, mutation: mutation, condition: try await condition(of: call.head, for: key),
-      idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) })
-    return try await queue(write, by: call.principal)
+      key: key, mutation: mutation,
+      condition: try await self.condition(condition, of: request, key),
+      idempotency: name.map { IdempotencyField.key($0, of: request) })
+    return try await queue(write, by: request.principal)
   }
 
   /// `GET /kv?key=`: the value as a JSON string, or as the JSON that it is.
-  func getDocument(_ call: Call) async throws(Problem) -> Response {
-    let reading = try await read(try documentKey(call), call.head)
+  func getDocument(_ request: AcceptedRequest) async throws(Problem) -> Response {
+    let reading = try await read(try documentKey(request), request.head)
     guard let entry = reading.entry else { throw .keyNotFound }
     var writer = JSONWriter(reserving: entry.value.count + 64)
     writer.beginObject()
@@ -42,83 +43,93 @@ extension APIHandler {
     return Response(.ok, json: writer)
   }
 
-  /// `DELETE /kv?key=`: asynchronous, but a key that is not there is a 404.
+  /// `DELETE /kv?key=`: asynchronous, but 404 if the key does not exist.
   ///
-  /// A PUT that waits in the queue may be about to write it, whichever process has taken that. So
-  /// the DELETE is queued behind it, and the queue tells whether there was something to delete. Not
-  /// at once: two workers may apply them the other way round. The key would stay away then, but
-  /// the answer would not know of the PUT.
-  func deleteDocument(_ call: Call, _ request: Request) async throws(Problem) -> Response {
-    let name = try idempotencyName(call.head)
-    let condition = try ConditionFields.parse(call.head)
-    let key = try documentKey(call)
-    // With the database away nobody knows; the queue then finds out.
+  /// A queued PUT, accepted by any process, may be about to write the key. So the DELETE is queued
+  /// behind it, and the queue finds out whether there was something to delete. It is not queued at
+  /// once: two workers may apply the two the other way round. The key would be deleted all the
+  /// same, but the answer would not know of the PUT.
+  func deleteDocument(_ request: AcceptedRequest) async throws(Problem) -> Response {
+    let name = try idempotencyName(request.head)
+    let condition = try ConditionFields.parse(request.head)
+    let key = try documentKey(request)
+    // While the database is away, only the queue can find out.
     var isMissing = false
     if name == nil, let reading = try? await store.get(key) { isMissing = reading.entry == nil }
     if isMissing {
       guard store.keepsQueuedWrites else {
         throw condition.ifMatch == nil ? .keyNotFound : .preconditionFailed(current: nil)
       }
-      isMissing = await !appears(key, within: .milliseconds(limits.missingKeyLookMilliseconds))
+      isMissing = await !appears(key, within: .milliseconds(limits.missingKeyPollMilliseconds))
     }
+    let write = Write(
+      key: key, mutation: .delete, condition: try await self.condition(condition, of: request, key),
+      idempotency: name.map { IdempotencyField.key($0, of: request) })
     return try await queue(
-      Write(
-        key: key, mutation: .delete, condition: try await self.condition(of: call.head, for: key),
-        idempotency: name.map { IdempotencyField.key($0, of: request, from: call.principal) }),
-      by: call.principal, waiting: isMissing ? .seconds(limits.missingKeyWaitSeconds) : .zero)
+      write, by: request.principal,
+      waiting: isMissing ? .seconds(limits.missingKeyWaitSeconds) : .zero)
   }
 
-  /// Whether a queued write brings a key within some time.
+  /// `If-Unmodified-Since` is read last, so that the answers to other mistakes come first.
+  private func condition(
+    _ condition: Condition, of request: AcceptedRequest, _ key: Key
+  ) async throws(Problem) -> Condition {
+    let time = try ConditionFields.unmodifiedSince(request.head, now: store.now())
+    return try await self.condition(condition, unmodifiedSince: time, for: key)
+  }
+
+  /// Whether a queued write creates the key within some time.
   private func appears(_ key: Key, within limit: Duration) async -> Bool {
     var (left, step) = (limit, Duration.milliseconds(5))
     while left > .zero {
       await surroundings.pause(min(step, left))
       left -= step
       step *= 2
-      // With the database away nobody knows.
+      // The database is away.
       guard let reading = try? await store.get(key, isFresh: true) else { return false }
       if reading.entry != nil { return true }
     }
     return false
   }
 
-  private func documentKey(_ call: Call) throws(Problem) -> Key {
-    guard let bytes = call.query["key"] else {
+  private func documentKey(_ request: AcceptedRequest) throws(Problem) -> Key {
+    guard let bytes = request.query["key"] else {
       throw .parameter("key", "Name the key: /kv?key=….")
     }
-    return try key(bytes, for: call.principal)
+    return try key(bytes, for: request.principal)
   }
 
-  /// Where a write is applied at once, or while the client waits, a failure is known; else the
-  /// operation tells of it.
+  /// Queues. If the write is applied at once, or while the client waits, the answer says whether it
+  /// failed; otherwise the operation does.
   private func queue(
     _ write: Write, by principal: Principal, waiting limit: Duration = .zero
   ) async throws(Problem) -> Response {
-    // As in `settle`: the name of an idempotent write is kept in its own transaction.
-    if write.idempotency != nil { return try await carryOut(write) }
+    // As in `writeOrQueue`: the name of an idempotent write is kept in the transaction that writes.
+    if write.idempotency != nil { return try await writeAtOnce(write) }
     let submission: Submission
     do throws(StoreError) {
       submission = try await store.submit(write, of: principal.owner)
     } catch {
       guard case .unavailable = error else { throw Problem(error) }
-      // As in `settleByQueue`: nothing was queued, so nothing happens twice.
-      return try await carryOut(write)
+      // As in `queueFirst`: nothing was queued, so nothing happens twice.
+      return try await writeAtOnce(write)
     }
     switch submission.receipt {
     case .applied(let applied):
-      if let outcome = applied.outcome { try refuse(outcome) }
+      if let outcome = applied.outcome { try check(outcome) }
     case .queued:
-      let settlement = await outcome(of: submission.id, write, by: principal, waiting: limit)
-      if case .final(let receipt) = settlement { try refuse(receipt.outcome) }
+      let progress = await awaitOutcome(
+        of: submission.id, write, by: principal, waiting: limit)
+      if case .decided(let receipt) = progress { try check(receipt.outcome) }
     }
-    // To the letter: the answer to a DELETE has no second member. Its Location names the operation.
+    // As the predecessor's: the answer to a DELETE has no second member. `Location` has the id.
     let isDelete = write.mutation == .delete
     var response = Response(.accepted, json: acceptance(isDelete ? nil : submission.id))
     response.fields.append("Location", "/operations/\(submission.id.text)")
     return response
   }
 
-  private func carryOut(_ write: Write) async throws(Problem) -> Response {
+  private func writeAtOnce(_ write: Write) async throws(Problem) -> Response {
     let receipt: WriteReceipt
     do throws(StoreError) {
       receipt = try await store.write(write)
@@ -126,7 +137,7 @@ extension APIHandler {
       throw Problem(error)
     }
     do throws(Problem) {
-      try refuse(receipt.outcome)
+      try check(receipt.outcome)
     } catch {
       throw receipt.isReplayed ? error.with(field: "Idempotency-Replayed", "true") : error
     }
@@ -136,7 +147,7 @@ extension APIHandler {
   }
 
   /// Throws if a write has not done what was asked.
-  private func refuse(_ outcome: WriteOutcome) throws(Problem) {
+  private func check(_ outcome: WriteOutcome) throws(Problem) {
     switch outcome {
     case .notFound: throw .keyNotFound
     case .preconditionFailed(let current): throw .preconditionFailed(current: current)
@@ -172,7 +183,7 @@ extension APIHandler {
     }
     try refuseOthers(than: ["data"], in: document.root)
     try refuseOthers(than: ["key", "value"], in: data)
-    // null is how the predecessor's clients spell "none".
+    // The predecessor's clients send null for "none".
     guard let key = data["key"], key.kind != .null, let value = data["value"], value.kind != .null
     else { throw .document("key & value required") }
     guard let keyBytes = key.stringBytes else { throw .document("key is a string.") }
@@ -184,7 +195,7 @@ extension APIHandler {
     return (keyBytes, .put(value: bytes, contentType: contentType, timeToLive: nil))
   }
 
-  /// A member that nobody reads would be lost without a word.
+  /// An unknown member would be lost silently.
   private func refuseOthers(than names: [String], in object: JSONValue) throws(Problem) {
     for member in object.members where !names.contains(member.name) {
       throw .document("Leave out \"\(member.name)\": there is no such member here.")

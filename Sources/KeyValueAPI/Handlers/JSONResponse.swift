@@ -3,7 +3,6 @@ import HTTP
 import KeyValueStore
 
 extension Response {
-  /// An answer that is a JSON document.
   init(_ status: Status, json writer: JSONWriter) {
     var fields = FieldBlock(reserving: 256)
     fields.append(
@@ -18,7 +17,7 @@ extension Response {
 }
 
 extension JSONWriter {
-  /// Writes what is known of an entry into the object that is open.
+  /// Writes the members of an entry into the object that is open.
   mutating func write(membersOf metadata: Metadata) {
     name("key")
     string(utf8: metadata.key.bytes)

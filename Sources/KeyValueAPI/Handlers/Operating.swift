@@ -4,14 +4,14 @@ import HTTP
 import KeyValueStore
 import Service
 
-// What operators ask: health, statistics, metrics.
+// For operators and Prometheus: health, statistics, metrics. And OPTIONS.
 extension APIHandler {
-  func getHealth() async -> Response { HealthResponse.make(await store.health()) }
+  func getHealth(_: AcceptedRequest) async -> Response { HealthResponse.make(await store.health()) }
 
-  func getLiveness() -> Response { HealthResponse.make(status: "alive") }
+  func getLiveness(_: AcceptedRequest) -> Response { HealthResponse.make(status: "alive") }
 
-  /// Ready: not on the way out, and able to serve. A missing cache or queue does not matter here.
-  func getReadiness() async throws(Problem) -> Response {
+  /// Ready: not shutting down, and the database answers. A missing cache or queue does no harm.
+  func getReadiness(_: AcceptedRequest) async throws(Problem) -> Response {
     if surroundings.isDraining() {
       throw Problem(.unavailable, "This server is shutting down: ask another one.")
         .with(field: "Retry-After", "1")
@@ -23,7 +23,7 @@ extension APIHandler {
     return HealthResponse.make(status: "ready")
   }
 
-  func getCacheStatistics() async -> Response {
+  func getCacheStatistics(_: AcceptedRequest) async -> Response {
     let statistics = await store.cacheStatistics()
     var writer = JSONWriter()
     writer.beginObject()
@@ -45,12 +45,14 @@ extension APIHandler {
     return Response(.ok, json: writer)
   }
 
-  func getMetrics() async -> Response { MetricsResponse.make(await surroundings.metricsText()) }
+  func getMetrics(_: AcceptedRequest) async -> Response {
+    MetricsResponse.make(await surroundings.metricsText())
+  }
 
   /// RFC 9110 §9.3.7.
-  func options(of route: Route) -> Response {
+  func getOptions(_ request: AcceptedRequest) -> Response {
     var fields = FieldBlock(reserving: 64)
-    fields.append("Allow", route.allow)
+    fields.append("Allow", request.route.allow)
     return Response(.noContent, fields: fields)
   }
 }

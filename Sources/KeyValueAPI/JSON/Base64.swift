@@ -2,8 +2,9 @@ import Basics
 
 /// Base64 in the standard alphabet with padding (RFC 4648 §4).
 ///
-/// Eight megabytes of values pass through here in one request, so it appends straight into the
-/// document that is being written.
+/// Foundation's decoder accepts stray bits (`QR==`) and padding alone (`====`), which RFC 4648 §3.5
+/// lets a decoder refuse; and its encoder would copy up to 8 MiB of values once more than this one,
+/// which appends to the document that is being written.
 enum Base64 {
   /// Appends `bytes`.
   static func append(_ bytes: [UInt8], to text: inout [UInt8]) {

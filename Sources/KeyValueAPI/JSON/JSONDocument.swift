@@ -1,18 +1,17 @@
-/// A JSON text (RFC 8259), taken apart without losing a byte of it.
+/// A JSON text (RFC 8259), parsed without losing a byte of it.
 ///
-/// Foundation's decoder hands numbers out as `Double` or `Decimal`: `1.0`, `1E400` and twenty-digit
+/// Foundation's decoder returns numbers as `Double` or `Decimal`: `1.0`, `1E400` and twenty-digit
 /// integers would not come back as they were sent. Here every value keeps the range of its own
-/// text, so that what a client stored is what a client gets.
+/// text, so that a client gets what a client has stored.
 struct JSONDocument: Sendable {
-  /// The text.
   let bytes: [UInt8]
   /// The values in the order in which they begin; the first is the whole document.
   let nodes: [Node]
 
-  /// Deeper nesting is refused, so that nobody's stack or patience is at the client's mercy.
+  /// Deeper nesting is refused: the parser is recursive.
   static let depthMax = 64
-  /// More values and names are refused: a value of 1 MiB has half as many at most, and a document
-  /// of nothing but brackets must not take many times its size in memory.
+  /// More values and names are refused. A value of 1 MiB has at most half as many; a document of
+  /// brackets only must not take many times its size in memory.
   static let nodesMax = 1_000_000
   /// The longest text, in bytes: places are kept in 32 bits.
   static let bytesMax = Int(Int32.max)
@@ -20,24 +19,22 @@ struct JSONDocument: Sendable {
   /// One value, or one member's name.
   struct Node: Sendable {
     let kind: Kind
-    /// Whether a string must be decoded before it is used.
+    /// Whether a string has escapes to decode.
     var hasEscapes: Bool
-    /// Where the text of the value begins.
+    /// Of the value's text.
     let start: Int32
-    /// Behind the last byte of its text.
+    /// Of the value's text, behind its last byte.
     var end: Int32
     /// The node after this one and everything in it.
     var next: Int32
     /// Members of an object, elements of an array.
     var count: Int32
 
-    /// Where the text of the value stands.
     var range: Range<Int> { Int(start)..<Int(end) }
-    /// Where the text between the quotes of a string stands.
+    /// The text between the quotes of a string.
     var contentRange: Range<Int> { Int(start) + 1..<Int(end) - 1 }
   }
 
-  /// What a value is.
   enum Kind: Sendable, Equatable {
     case object
     case array
@@ -47,7 +44,7 @@ struct JSONDocument: Sendable {
     case null
   }
 
-  /// Takes `bytes` apart: strictly, and in time proportional to their length.
+  /// Parses `bytes`: strictly, and in time proportional to their length.
   init(parsing bytes: [UInt8]) throws(JSONError) {
     precondition(bytes.count <= JSONDocument.bytesMax, "Bodies are bounded far below")
     var scanner = JSONScanner(bytes)
@@ -55,7 +52,6 @@ struct JSONDocument: Sendable {
     self.bytes = bytes
   }
 
-  /// The value that the text is.
   var root: JSONValue { JSONValue(document: self, index: 0) }
 }
 
@@ -66,7 +62,6 @@ struct JSONValue: Sendable {
 
   private var node: JSONDocument.Node { document.nodes[index] }
 
-  /// What the value is.
   var kind: JSONDocument.Kind { node.kind }
 
   /// The value's text, exactly as it was sent.
@@ -123,4 +118,28 @@ struct JSONValue: Sendable {
     }
     return children
   }
+}
+
+/// Why a text is not accepted as JSON, and where.
+struct JSONError: Error, Equatable {
+  let reason: Reason
+  /// Counted in bytes from 0.
+  let offset: Int
+
+  enum Reason: String {
+    case unexpectedEnd = "the text ends too early"
+    case unexpectedByte = "this character is not allowed here"
+    case trailingBytes = "something follows the document"
+    case invalidUTF8 = "these bytes are not UTF-8"
+    case controlCharacter = "a control character in a string must be escaped"
+    case invalidEscape = "this escape does not exist"
+    case loneSurrogate = "half of a surrogate pair stands alone"
+    case invalidNumber = "this is not a number"
+    case tooDeep = "arrays and objects are nested more than 64 deep"
+    case tooManyValues = "there are more than a million values and names"
+    case duplicateMember = "this object names a member twice"
+  }
+
+  /// A sentence for the client.
+  var sentence: String { "The body is not usable JSON: \(reason.rawValue), at byte \(offset)." }
 }

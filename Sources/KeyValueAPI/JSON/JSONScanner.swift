@@ -1,4 +1,6 @@
-/// Walks a JSON text once and notes where every value stands (RFC 8259 §2–§7).
+internal import Basics
+
+/// Reads a JSON text once and notes where every value is (RFC 8259 §2–§7).
 ///
 /// Names and values follow each other in `nodes`; an object's `count` is its number of members.
 struct JSONScanner {
@@ -9,10 +11,9 @@ struct JSONScanner {
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// Takes the whole text apart.
   mutating func scan() throws(JSONError) -> [JSONDocument.Node] {
-    // §8.1: between systems a JSON text is UTF-8. Checked once for all strings, at the speed of
-    // the standard library; what is not ASCII outside a string is refused by the grammar.
+    // §8.1: between systems a JSON text is UTF-8. It is validated once, by the fast path of the
+    // standard library; the grammar refuses what is not ASCII outside a string.
     do {
       _ = try UTF8Span(validating: bytes.span)
     } catch {
@@ -50,7 +51,7 @@ struct JSONScanner {
       guard try peek() == UInt8(ascii: "\"") else { throw failure(.unexpectedByte) }
       let name = nodes.count
       try scanString()
-      // §4 leaves the meaning of a repeated name open; refusing it leaves nothing to guess.
+      // §4 does not say what a repeated name means.
       guard names.insert(nodes[name], of: bytes) else {
         throw JSONError(reason: .duplicateMember, offset: Int(nodes[name].start))
       }
@@ -122,14 +123,14 @@ struct JSONScanner {
       if !skip(UInt8(ascii: "+")) { skip(UInt8(ascii: "-")) }
       try skipDigits()
     }
-    // A digit here stands behind a leading zero.
-    if position < bytes.count, isDigit(bytes[position]) { throw failure(.invalidNumber) }
+    // A digit here follows a leading zero.
+    if position < bytes.count, bytes[position].decimalDigit != nil { throw failure(.invalidNumber) }
     _ = try append(.number, from: start, to: position)
   }
 
   private mutating func skipDigits() throws(JSONError) {
     let start = position
-    while position < bytes.count, isDigit(bytes[position]) { position += 1 }
+    while position < bytes.count, bytes[position].decimalDigit != nil { position += 1 }
     guard position > start else { throw failure(.invalidNumber) }
   }
 
@@ -170,8 +171,8 @@ struct JSONScanner {
     }
   }
 
-  /// §7: a character beyond U+FFFF is two escapes. Half of one has no UTF-8 (§8.2), so it can't be
-  /// kept.
+  /// §7: a character beyond U+FFFF is two escapes. One of them alone has no UTF-8 (§8.2), so it
+  /// can't be kept.
   private mutating func scanLowSurrogate(
     after high: UInt16, from start: Int
   ) throws(JSONError) {
@@ -183,16 +184,14 @@ struct JSONScanner {
   private mutating func scanHexadecimal() throws(JSONError) -> UInt16 {
     var unit: UInt16 = 0
     for _ in 0..<4 {
-      guard let digit = JSONScanner.hexadecimal(try peek()) else { throw failure(.invalidEscape) }
-      unit = unit << 4 | digit
+      guard let digit = try peek().hexadecimalDigit else { throw failure(.invalidEscape) }
+      unit = unit << 4 | UInt16(digit)
       position += 1
     }
     return unit
   }
 
   // MARK: Steps
-
-  private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
   private func peek() throws(JSONError) -> UInt8 {
     guard position < bytes.count else { throw failure(.unexpectedEnd) }
@@ -229,5 +228,108 @@ struct JSONScanner {
 
   private func failure(_ reason: JSONError.Reason) -> JSONError {
     JSONError(reason: reason, offset: position)
+  }
+}
+
+// MARK: - Decoding strings
+
+extension JSONScanner {
+  /// The UTF-8 of a scanned string, from the text between its quotes.
+  static func decoded(_ content: ArraySlice<UInt8>) -> [UInt8] {
+    var decoded: [UInt8] = []
+    decoded.reserveCapacity(content.count)
+    var position = content.startIndex
+    while position < content.endIndex {
+      let byte = content[position]
+      if byte == UInt8(ascii: "\\") {
+        decodeEscape(in: content, at: &position, into: &decoded)
+      } else {
+        decoded.append(byte)
+        position += 1
+      }
+    }
+    return decoded
+  }
+
+  private static func decodeEscape(
+    in content: ArraySlice<UInt8>, at position: inout Int, into decoded: inout [UInt8]
+  ) {
+    let letter = content[position + 1]
+    position += 2
+    switch letter {
+    case UInt8(ascii: "b"): decoded.append(0x08)
+    case UInt8(ascii: "f"): decoded.append(0x0C)
+    case UInt8(ascii: "n"): decoded.append(0x0A)
+    case UInt8(ascii: "r"): decoded.append(0x0D)
+    case UInt8(ascii: "t"): decoded.append(0x09)
+    case UInt8(ascii: "u"):
+      let unit = codeUnit(in: content, at: &position)
+      var scalar = UInt32(unit)
+      if unit & 0xFC00 == 0xD800 {
+        position += 2
+        let low = UInt32(codeUnit(in: content, at: &position))
+        scalar = 0x10000 + (UInt32(unit & 0x3FF) << 10 | low & 0x3FF)
+      }
+      append(scalar, to: &decoded)
+    default: decoded.append(letter)
+    }
+  }
+
+  private static func codeUnit(in content: ArraySlice<UInt8>, at position: inout Int) -> UInt16 {
+    var unit: UInt16 = 0
+    for _ in 0..<4 {
+      unit = unit << 4 | UInt16(content[position].hexadecimalDigit ?? 0)
+      position += 1
+    }
+    return unit
+  }
+
+  private static func append(_ scalar: UInt32, to decoded: inout [UInt8]) {
+    guard let scalar = Unicode.Scalar(scalar) else { return }
+    decoded.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+  }
+}
+
+/// The names that an object has so far, to find a repeated one.
+///
+/// A few names are compared with each other. Of many, hashes are compared first, with a seed that a
+/// client can't know: each member of an object costs the same, however many it has.
+private struct MemberNames {
+  private var names: [JSONDocument.Node] = []
+  private var hashes: Set<Int> = []
+
+  /// Up to this number, comparing costs less than hashing.
+  private static let comparedMax = 8
+
+  /// Adds a name, a string of `bytes`; false if it was there, also with other escapes.
+  mutating func insert(_ name: JSONDocument.Node, of bytes: [UInt8]) -> Bool {
+    if names.count == MemberNames.comparedMax {
+      for earlier in names { hashes.insert(MemberNames.hash(earlier, of: bytes)) }
+    }
+    let mayRepeat =
+      names.count < MemberNames.comparedMax
+      || !hashes.insert(MemberNames.hash(name, of: bytes)).inserted
+    if mayRepeat, names.contains(where: { MemberNames.areEqual($0, name, of: bytes) }) {
+      return false
+    }
+    names.append(name)
+    return true
+  }
+
+  private static func hash(_ name: JSONDocument.Node, of bytes: [UInt8]) -> Int {
+    var hasher = Hasher()
+    hasher.combine(text(name, of: bytes))
+    return hasher.finalize()
+  }
+
+  private static func areEqual(
+    _ left: JSONDocument.Node, _ right: JSONDocument.Node, of bytes: [UInt8]
+  ) -> Bool {
+    text(left, of: bytes) == text(right, of: bytes)
+  }
+
+  private static func text(_ name: JSONDocument.Node, of bytes: [UInt8]) -> ArraySlice<UInt8> {
+    let content = bytes[name.contentRange]
+    return name.hasEscapes ? JSONScanner.decoded(content)[...] : content
   }
 }

@@ -182,7 +182,7 @@ struct PreferenceTests {
     #expect(try await server.send("PUT /kv/b", body: "2").json["version"]?.integer == 2)
   }
 
-  @Test("A queued write that waits expires as if it had not")
+  @Test("A queued write expires at the same time as if it had not waited")
   func expiryInQueue() async throws {
     let queue = server.backing.queue
     queue.follow(.keeps)

@@ -3,10 +3,10 @@ import Foundation
 import KeyValueStore
 import Synchronization
 
-/// What stands behind a handler: the embedded adapter on a folder of its own, and a hand on what
-/// can fail.
+/// What a handler works on: the embedded adapters on a folder of its own, with a database and a
+/// queue that fail when a test says so.
 struct Backing: Sendable {
-  let clock = TestClock()
+  let clock = RunningClock()
   let database: FaultyDatabase
   let cache: EmbeddedCache
   let queue: ScriptedQueue
@@ -30,8 +30,9 @@ struct Backing: Sendable {
   }
 }
 
-/// The time of day, and more if a test says so.
-final class TestClock: Sendable {
+/// The time of day, and later if a test says so. It runs: a queued write is superseded by what was
+/// written after its acceptance.
+final class RunningClock: Sendable {
   private let ahead = Atomic<Int64>(0)
 
   var now: Timestamp {
@@ -41,7 +42,7 @@ final class TestClock: Sendable {
   func advance(seconds: Int64) { ahead.wrappingAdd(seconds, ordering: .relaxed) }
 }
 
-/// A folder that goes when nobody needs it any more.
+/// A folder that is removed with its last owner.
 private final class TemporaryFolder: Sendable {
   let path: String
 
@@ -70,5 +71,127 @@ final class Pauses: Sendable {
       return $0.count
     }
     await reaction.withLock { $0 }(count)
+  }
+}
+
+/// A database that fails when a test says so, and is the wrapped one otherwise.
+final class FaultyDatabase: Database, Sendable {
+  private let wrapped: any Database & Sendable
+  private let failure = Mutex<StoreError?>(nil)
+  private let count = Mutex(0)
+  private let lost = Mutex<[Write]?>(nil)
+
+  init(_ wrapped: any Database & Sendable) { self.wrapped = wrapped }
+
+  /// Every call fails with `error` from now on; nil: none does.
+  func fail(with error: StoreError?) { failure.withLock { $0 = error } }
+
+  /// The next call that writes takes effect but fails with `outcomeUnknown`, after others have
+  /// written `since`.
+  func loseOutcome(before since: Write...) { lost.withLock { $0 = since } }
+
+  /// Calls that have written, or tried to.
+  var writeCalls: Int { count.withLock { $0 } }
+
+  private func check() throws(StoreError) {
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  func read(_ keys: [Key]) async throws(StoreError) -> [Lookup] {
+    try check()
+    return try await wrapped.read(keys)
+  }
+
+  func write(each writes: [Write], isPatient: Bool) async -> [WriteResult] {
+    count.withLock { $0 += 1 }
+    do throws(StoreError) { try check() } catch { return writes.map { _ in .failure(error) } }
+    let results = await wrapped.write(each: writes, isPatient: isPatient)
+    let since = lost.withLock { lost in
+      defer { lost = nil }
+      return lost
+    }
+    guard let since else { return results }
+    if !since.isEmpty { _ = await wrapped.write(each: since, isPatient: isPatient) }
+    return writes.map { _ in .failure(.outcomeUnknown(cause: "the test has lost it")) }
+  }
+
+  func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
+    count.withLock { $0 += 1 }
+    try check()
+    return try await wrapped.execute(batch)
+  }
+
+  func list(_ request: PageRequest) async throws(StoreError) -> Page {
+    try check()
+    return try await wrapped.list(request)
+  }
+
+  func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
+    count.withLock { $0 += 1 }
+    try check()
+    return try await wrapped.apply(queued)
+  }
+
+  func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {
+    try check()
+    return try await wrapped.operation(id)
+  }
+
+  func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
+    try await wrapped.purgeExpired(limit: limit)
+  }
+
+  func purgeRetained(limit: Int) async throws(StoreError) -> Int {
+    try await wrapped.purgeRetained(limit: limit)
+  }
+
+  func checkHealth() async throws(StoreError) { try check() }
+}
+
+/// A queue that applies at once, as the embedded one does, or keeps, or fails, as a test says.
+final class ScriptedQueue: WriteQueue, Sendable {
+  enum Script: Sendable {
+    case applies
+    case keeps
+    case fails(StoreError)
+  }
+
+  private let database: any Database & Sendable
+  private let script = Mutex(Script.applies)
+  private let waiting = Mutex<[QueuedWrite]>([])
+
+  init(database: any Database & Sendable) { self.database = database }
+
+  func follow(_ script: Script) { self.script.withLock { $0 = script } }
+
+  /// What was kept.
+  var kept: [QueuedWrite] { waiting.withLock { $0 } }
+
+  /// Applies what was kept, as a worker would.
+  func applyKept() async throws(StoreError) {
+    let writes = waiting.withLock { writes in
+      let taken = writes
+      writes = []
+      return taken
+    }
+    _ = try await database.apply(writes)
+  }
+
+  var keepsWrites: Bool {
+    if case .keeps = script.withLock({ $0 }) { true } else { false }
+  }
+
+  func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt {
+    switch script.withLock({ $0 }) {
+    case .applies: return .applied(try await database.apply([queued])[0])
+    case .keeps:
+      waiting.withLock { $0.append(queued) }
+      return .queued
+    case .fails(let error): throw error
+    }
+  }
+
+  func checkHealth() async throws(StoreError) {
+    if case .fails(let error) = script.withLock({ $0 }) { throw error }
   }
 }

@@ -1,5 +1,6 @@
 import Embedded
 import KeyValueStore
+import Synchronization
 import Testing
 
 @testable import HTTP
@@ -61,14 +62,18 @@ actor Server {
     } catch let problem as HTTPProblem {
       return Answer(handler.respond(to: problem, id: id))
     }
-    if parsed.framing != .none {
-      switch handler.admit(parsed, id: id) {
-      case .refuse(let response): return Answer(response, isRefusedEarly: true)
-      case .accept(let bytesMax): #expect(bytes.count <= bytesMax)
-      }
+    let accepted: AcceptedRequest
+    do throws(Refusal) {
+      let bytesMax: Int
+      (accepted, bytesMax) = try handler.admit(parsed, id: id)
+      #expect(bytes.count <= bytesMax)
+    } catch {
+      return Answer(error.response, isRefusedEarly: !bytes.isEmpty)
     }
-    let request = Request(head: parsed, body: bytes, id: id)
-    let response = await handler.respond(to: request)
+    let response = await handler.respond(to: accepted, body: bytes)
+    // The table of routes, and with it openapi.json, has every status that is answered.
+    let isForeseen = accepted.endpoint.statuses.contains(response.status)
+    #expect(isForeseen || response.status == .internalServerError, "\(line) \(response.status)")
     room.returnAnswerRoom(response.roomTaken)
     return Answer(response)
   }
@@ -81,3 +86,88 @@ actor Server {
 
 /// A test's request was cut short.
 struct IncompleteRequest: Error {}
+
+/// What a client sees of a response.
+struct Answer: Sendable {
+  let status: Int
+  let fields: [(name: String, value: String)]
+  let body: [UInt8]
+  /// Whether the request was refused before its body was read.
+  let isRefusedEarly: Bool
+
+  init(_ response: Response, isRefusedEarly: Bool = false) {
+    status = response.status.code
+    fields = String(decoding: response.fields.bytes, as: UTF8.self).split(separator: "\r\n").map {
+      let parts = $0.split(separator: ":", maxSplits: 1)
+      return (String(parts[0]), String(parts[1].dropFirst()))
+    }
+    body = response.body
+    self.isRefusedEarly = isRefusedEarly
+  }
+
+  /// The value of a field; nil if it is missing or there twice.
+  subscript(_ name: String) -> String? {
+    let values = fields.filter { $0.name == name }.map(\.value)
+    return values.count == 1 ? values[0] : nil
+  }
+
+  /// The body as text.
+  var text: String { String(decoding: body, as: UTF8.self) }
+
+  /// The body as JSON; fails the test if it is none.
+  var json: JSONValue {
+    get throws { try #require(try? JSONDocument(parsing: body), "no JSON: \(text)").root }
+  }
+
+  /// The kind of problem, if the answer is a problem document that agrees with its own status.
+  var problem: String? {
+    guard self["Content-Type"] == "application/problem+json", let json = try? json,
+      json["status"]?.integer == Int64(status), json["title"]?.string?.isEmpty == false,
+      json["detail"]?.string?.isEmpty == false, let type = json["type"]?.string,
+      type.hasPrefix("/docs#")
+    else { return nil }
+    return String(type.dropFirst("/docs#".count))
+  }
+
+  /// The revision in `ETag`.
+  var revision: Int64? {
+    guard let tag = self["ETag"], tag.hasPrefix("\""), tag.hasSuffix("\"") else { return nil }
+    return Int64(tag.dropFirst().dropLast())
+  }
+}
+
+/// Records what was answered.
+final class RecordingAPIObserver: APIObserver, Sendable {
+  struct Line: Sendable, Equatable {
+    let route: String
+    let status: Int
+    let problem: ProblemType?
+    let cause: String?
+  }
+
+  private let recorded = Mutex<[Line]>([])
+
+  var lines: [Line] { recorded.withLock { $0 } }
+
+  func began() {}
+  func ended() {}
+
+  func answered(_ request: AnsweredRequest) {
+    let line = Line(
+      route: request.route.template, status: request.status.code, problem: request.problem?.type,
+      cause: request.problem?.cause)
+    recorded.withLock { $0.append(line) }
+  }
+}
+
+/// Ignores what a store reports.
+struct SilentObserver: StoreObserver {
+  func cacheAnswered(_ answer: ObservedAnswer) {}
+  func readBatchEnded(keys: Int, readers: Int, duration: Duration, error: StoreError?) {}
+  func writeBatchEnded(writes: Int, bytes: Int, duration: Duration, error: StoreError?) {}
+  func batchExecuted(operations: Int, duration: Duration, error: StoreError?) {}
+  func cacheUpdateFailed(keys: Int) {}
+  func publishFailed(changes: Int, error: StoreError) {}
+  func refused(_ work: ObservedWork) {}
+  func purged(_ report: PurgeReport) {}
+}

@@ -1,0 +1,135 @@
+import HTTP
+import KeyValueStore
+
+/// Answers the requests of one event loop: finds the endpoint, checks who asks, and calls the
+/// endpoint's handler. The handlers are in extensions, a file for each resource.
+final class APIHandler: HTTPHandler {
+  let store: Store
+  let limits: APILimits
+  let surroundings: APISurroundings
+  let room: AnswerRoom
+  let authentication: any Authenticating
+  private let observer: any APIObserver
+
+  init(
+    store: Store, authentication: any Authenticating, observer: any APIObserver,
+    limits: APILimits = APILimits(), surroundings: APISurroundings
+  ) {
+    self.store = store
+    self.authentication = authentication
+    self.observer = observer
+    self.limits = limits
+    self.surroundings = surroundings
+    room = AnswerRoom(limits: limits, surroundings: surroundings)
+  }
+
+  // MARK: HTTPHandler
+
+  /// Refuses, before the body is read, all that the head is enough to refuse.
+  func admit(
+    _ head: RequestHead, id: RequestID
+  ) throws(Refusal) -> (AcceptedRequest, bodyBytesMax: Int) {
+    let start = ContinuousClock.now
+    let route = Route.of(head.path)
+    do throws(Problem) {
+      var request = try accept(head, id, on: route, since: start)
+      let bytesMax = limits.bodyBytesMax(request.endpoint.body)
+      if case .length(let length) = head.framing, length > bytesMax {
+        throw .contentTooLarge(bytesMax: bytesMax)
+      }
+      request.write = try request.endpoint.readsHead?(self)(request)
+      return (request, bytesMax)
+    } catch {
+      let response = error.response
+      observer.answered(
+        AnsweredRequest(
+          route: route, head: head, id: id, status: response.status,
+          duration: ContinuousClock.now - start, problem: error))
+      throw Refusal(response)
+    }
+  }
+
+  func respond(to accepted: consuming AcceptedRequest, body: [UInt8]) async -> Response {
+    observer.began()
+    defer { observer.ended() }
+    var request = accepted
+    request.body = body
+    // The time on the wire is the client's.
+    if request.head.framing != .none { request.start = .now }
+    let response: Response
+    var problem: Problem?
+    do throws(Problem) {
+      response = try await request.endpoint.handler(self)(request)
+    } catch {
+      response = error.response
+      problem = error
+    }
+    observer.answered(
+      AnsweredRequest(
+        route: request.route, head: request.head, id: request.id, status: response.status,
+        duration: ContinuousClock.now - request.start, problem: problem))
+    return response
+  }
+
+  func respond(to problem: HTTPProblem, id: RequestID) -> Response { Problem(problem).response }
+
+  // MARK: The way in
+
+  /// Finds where a request leads, and lets it in.
+  private func accept(
+    _ head: RequestHead, _ id: RequestID, on route: Route, since start: ContinuousClock.Instant
+  ) throws(Problem) -> AcceptedRequest {
+    if surroundings.isLocalOnly, !AdmissionChecks.namesThisMachine(head) {
+      throw Problem(.foreignHost, "Ask for localhost or an address, or run it with KV_TOKENS_FILE.")
+    }
+    guard let endpoint = route.endpoint(for: head.method) else {
+      if route === Route.unknown {
+        throw Problem(.unknownPath, "Keys are at /kv/{key}; /docs lists all paths.")
+      }
+      throw Problem(.methodNotAllowed, "This path allows \(route.allow).")
+        .with(field: "Allow", route.allow)
+    }
+    let principal = try authorize(head, for: endpoint)
+    if endpoint.effect == .writes { try AdmissionChecks.refuseLostContent(head) }
+    // A read can be repeated at no cost. A write is never refused because of its answer.
+    if endpoint.effect == .returnsValues, surroundings.isCrowded() {
+      throw Problem(StoreError.overloaded(retryAfter: 1))
+    }
+    return AcceptedRequest(
+      route: route, endpoint: endpoint, principal: principal,
+      query: try Query(head.query, names: endpoint.parameters), head: head, id: id, start: start)
+  }
+
+  private func authorize(
+    _ head: RequestHead, for endpoint: Endpoint
+  ) throws(Problem) -> Principal {
+    guard authentication.isRequired, endpoint.access != .everybody else {
+      if endpoint.effect == .writes, AdmissionChecks.isCrossSite(head) {
+        throw Problem(.crossSite, "Send this from a program, or from a page of this server.")
+      }
+      return .anybody
+    }
+    guard let authorization = head.first(.authorization) else {
+      throw Problem(.unauthorized, "Send Authorization: Bearer, and a token.")
+        .with(field: "WWW-Authenticate", "Bearer realm=\"kv\"")
+    }
+    guard let principal = authentication.principal(authorization: authorization) else {
+      // RFC 6750 §3.1
+      throw Problem(
+        .unauthorized,
+        "The token is not known here: send Authorization: Bearer and "
+          + "a token of this server."
+      )
+      .with(field: "WWW-Authenticate", "Bearer realm=\"kv\", error=\"invalid_token\"")
+    }
+    if case .scope(let scope) = endpoint.access { try require(scope, of: principal) }
+    return principal
+  }
+
+  /// Refuses a principal without `scope`.
+  func require(_ scope: Scope, of principal: Principal) throws(Problem) {
+    guard principal.scopes.contains(scope) else {
+      throw Problem(.forbidden, "This needs a token with the scope \(scope.rawValue).")
+    }
+  }
+}

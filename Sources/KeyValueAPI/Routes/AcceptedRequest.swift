@@ -1,0 +1,103 @@
+import Basics
+import HTTP
+import KeyValueStore
+
+/// A request that is let in: its path and method lead to an endpoint, its sender may use that, and
+/// its query has only parameters that the endpoint knows.
+struct AcceptedRequest {
+  let route: Route
+  let endpoint: Endpoint
+  let principal: Principal
+  let query: Query
+  let head: RequestHead
+  let id: RequestID
+  /// When the answer was begun.
+  var start: ContinuousClock.Instant
+  /// What the head says of a write, if the route table has it read before the body.
+  var write: WriteRequest?
+  /// Empty until the whole request has arrived.
+  var body: [UInt8] = []
+}
+
+/// The query parameters of a request: each is known to its endpoint, and there once.
+struct Query {
+  private let parameters: [QueryParameters.Parameter]
+
+  /// Refuses what is not among `names`: a mistyped `tll=60` must not store a value for ever.
+  init(_ query: ArraySlice<UInt8>?, names: [String]) throws(Problem) {
+    guard let query, !query.isEmpty else {
+      parameters = []
+      return
+    }
+    do {
+      parameters = try QueryParameters(query).parameters
+    } catch {
+      throw Problem(error)
+    }
+    for (index, parameter) in parameters.enumerated() {
+      guard names.contains(parameter.name) else {
+        let known = names.isEmpty ? "none" : names.joined(separator: ", ")
+        throw .parameter(
+          parameter.name, "There is no parameter of this name here. Known parameters: \(known).")
+      }
+      guard !parameters[..<index].contains(where: { $0.name == parameter.name }) else {
+        throw .parameter(parameter.name, "Give this parameter once.")
+      }
+    }
+  }
+
+  /// The value of a parameter, decoded; nil if it was not given.
+  subscript(_ name: String) -> [UInt8]? { parameters.first { $0.name == name }?.value }
+
+  /// A whole number within `bounds`, in decimal digits; nil if it was not given.
+  func integer(_ name: String, _ bounds: ClosedRange<Int64>) throws(Problem) -> Int64? {
+    guard let value = self[name] else { return nil }
+    guard !value.isEmpty, value.allSatisfy({ $0.decimalDigit != nil }),
+      let number = Int64(String(decoding: value, as: UTF8.self)), bounds.contains(number)
+    else {
+      throw .parameter(
+        name, "\(name) is a whole number from \(bounds.lowerBound) to \(bounds.upperBound).")
+    }
+    return number
+  }
+
+  /// `true` or `false`; nil if it was not given.
+  func boolean(_ name: String) throws(Problem) -> Bool? {
+    switch self[name].map({ String(decoding: $0, as: UTF8.self) }) {
+    case nil: return nil
+    case "true": return true
+    case "false": return false
+    default: throw .parameter(name, "\(name) is true or false.")
+    }
+  }
+}
+
+// MARK: - Keys
+
+extension APIHandler {
+  /// The key in a path: everything behind `/kv/`, decoded once.
+  func key(of request: AcceptedRequest) throws(Problem) -> Key {
+    guard let bytes = [UInt8](percentDecoding: request.route.parameter(in: request.head.path))
+    else {
+      throw Problem(.invalidKey, "Every % needs two hexadecimal digits behind it; write %25.")
+    }
+    return try key(bytes, for: request.principal)
+  }
+
+  /// A key from bytes that are decoded already, if `principal` may touch it.
+  func key(_ bytes: [UInt8], for principal: Principal) throws(Problem) -> Key {
+    let key: Key
+    do throws(Key.Invalid) {
+      key = try Key(validating: bytes)
+    } catch {
+      throw Problem(error)
+    }
+    guard principal.mayTouch(key) else {
+      throw Problem(
+        .forbidden,
+        "This token is for keys that start with "
+          + "\"\(String(decoding: principal.keyPrefix, as: UTF8.self))\".")
+    }
+    return key
+  }
+}
