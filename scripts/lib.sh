@@ -1,15 +1,15 @@
-# Shared by the scripts beside it: each sources this file first, and then stands in the
-# repository's root.
+# Shared by the scripts in this folder. Each sources it first, which also changes to the root of the
+# repository.
 # shellcheck shell=bash
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Every build of the same configuration uses the same flags, so that one build serves them all.
+# All builds of a configuration use the same flags, so that they share one build.
 # shellcheck disable=SC2034  # read by the scripts that source this file
 swift_flags=(--explicit-target-dependency-import-check error)
 
-# A release holds the Swift runtime: it starts faster, needs 5 MiB less memory, and runs on machines
-# that have no Swift.
+# A release contains the Swift runtime: it starts faster, needs 5 MiB less memory, and runs on
+# machines without Swift.
 # shellcheck disable=SC2034
 release_flags=(-c release --static-swift-stdlib "${swift_flags[@]}")
 
@@ -20,7 +20,7 @@ die() {
   exit 1
 }
 
-# Runs a command as one step of a longer job, and says how long it took.
+# Runs a command as one step of a longer job, and prints how long it took.
 steps=()
 step() {
   local title=$1 start=$SECONDS
@@ -31,5 +31,5 @@ step() {
   steps+=("$(printf '%6d s  %s' "$((SECONDS - start))" "$title")")
 }
 
-# All steps so far with the seconds that they took, the slowest first.
+# Prints all steps with their seconds, the slowest first.
 report_steps() { printf '%s\n' "${steps[@]}" | sort --reverse --numeric-sort >&2; }

@@ -1,8 +1,8 @@
 // Tells the Thread Sanitizer about the slow paths of Swift's Mutex. On Linux a Mutex is a
-// priority-inheriting futex: the fast paths are atomics compiled into the caller, which the
-// sanitizer sees; under contention the system call in libswiftSynchronization hands the lock over,
-// which it does not see, and every use of a contended Mutex is reported as a race. This library is
-// loaded before that one (LD_PRELOAD) and stands in front of its slow paths.
+// priority-inheriting futex. The fast paths are atomics compiled into the caller, which the
+// sanitizer sees. Under contention a system call in libswiftSynchronization hands the lock over,
+// which the sanitizer does not see, so that it reports every use of a contended Mutex as a race.
+// This library is loaded before that one (LD_PRELOAD) and replaces its slow paths.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
 #define LOCK_SLOW "$s15Synchronization12_MutexHandleV9_lockSlowyys6UInt32VF"
 #define UNLOCK_SLOW "$s15Synchronization12_MutexHandleV11_unlockSlowyyF"
 
-// Absent in programs that are not built with the sanitizer, such as the build system itself.
+// Null in programs that are built without the sanitizer, such as the build system.
 __attribute__((weak)) void __tsan_acquire(void *address);
 __attribute__((weak)) void __tsan_release(void *address);
 

@@ -1,6 +1,6 @@
-"""The whole system on one machine, without containers: what `scripts/cluster` is made of.
+"""The whole system on one machine, without containers: the code of `scripts/cluster`.
 
-Tests and benchmarks drive it directly:
+Tests and benchmarks use it directly:
 
     cluster = Cluster(folder, base=23000)
     cluster.up(["backing"])
@@ -8,7 +8,7 @@ Tests and benchmarks drive it directly:
     cluster.start(["redis-1"])
     cluster.down(purge=True)
 
-Linux only: what runs is read from /proc.
+Linux only: it reads the state of processes from /proc.
 """
 
 from .cluster import Cluster

@@ -1,4 +1,4 @@
-"""Building our own programs, with the same flags as every other script."""
+"""Builds this project's programs, with the same flags as every other script."""
 
 import subprocess
 
@@ -9,7 +9,7 @@ FLAGS = {"release": "release_flags", "debug": "swift_flags"}
 
 
 def build(configuration, products):
-    """Builds programs. Returns the folder they are in."""
+    """Builds programs. Returns their folder."""
     flags = f'"${{{FLAGS[configuration]}[@]}}"'
     steps = [f"swift build --product {product} {flags} >&2" for product in products]
     script = "\n".join(["source scripts/lib.sh", *steps, f"swift build {flags} --show-bin-path"])

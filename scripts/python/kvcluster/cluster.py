@@ -1,4 +1,4 @@
-"""The cluster as a whole: what belongs to it, and the verbs."""
+"""The cluster: its services, and the commands on them."""
 
 import contextlib
 import time
@@ -25,7 +25,8 @@ DATABASES = {"postgres": "PostgreSQL", "cockroach": "CockroachDB"}
 
 
 class Cluster:
-    """All services on one machine. What runs is on the disk: any process may make this object."""
+    """All services on one machine. The state is on disk, so that any process may create this
+    object."""
 
     def __init__(
         self,
@@ -40,16 +41,16 @@ class Cluster:
         database=None,
     ):
         """
-        path: the folder for everything; by default `.cluster` in the repository.
+        path: the folder of the cluster; by default `.cluster` in the repository.
         base: the first port; by default that of the last `up`, or 21000.
         binaries: the folder of kv-api, kv-worker and kv-autoscaler.
-        settings: further KV_… settings for them.
-        tls: whether Nginx serves TLS on a port of its own, too; by default as at the last `up`.
-        rate: requests a second that each client may send; 0: any number. By default as at the last
+        settings: more KV_… settings for them.
+        tls: whether Nginx also serves TLS, on a second port; by default as at the last `up`.
+        rate: requests a second that each client may send; 0: unlimited. By default as at the last
             `up`, or as in nginx/limits.conf.
-        database: "postgres" or "cockroach"; by default that of the last `up`, or CockroachDB where
-            its program is to be had.
-        has_autoscaler: whether it scales itself; by default as after the last `up`, or not.
+        database: "postgres" or "cockroach"; by default that of the last `up`, or CockroachDB if its
+            program is found.
+        has_autoscaler: whether it runs kv-autoscaler; by default as at the last `up`, else no.
         """
         self.folder = Folder(path or DEFAULT)
         plan = self.folder.plan
@@ -62,12 +63,11 @@ class Cluster:
         if has_autoscaler is None:
             has_autoscaler = plan.get("autoscaler", False)
         self.has_autoscaler = has_autoscaler
-        # Those that are being started belong to the cluster already, those that are being ended
-        # no longer.
+        # Services that are starting are members already; services that are stopping are no longer.
         self.starting = set()
         self.leaving = set()
         self._is_quiet = is_quiet
-        # CockroachDB's program, as `up` has found it: other shells may not know where it is.
+        # CockroachDB's program as `up` found it: other shells may not have it on the PATH.
         self._cockroach = plan.get("cockroach")
         self.database = self._choose_database(database, plan.get("database"))
         self._fixed = self._make_fixed(self.database)
@@ -79,7 +79,7 @@ class Cluster:
             )
 
     def _choose_database(self, chosen, known):
-        """The kind of its database. The data of one are not there for the other."""
+        """The kind of the database. Data in one are not available in the other."""
         if chosen and known and chosen != known:
             raise ClusterError(
                 f"this cluster has its data in {DATABASES[known]}: "
@@ -121,11 +121,11 @@ class Cluster:
             *[RabbitMQ(self, number + 1) for number in range(rabbitmq.NODES)],
         ]
 
-    # What belongs to it.
+    # Its services.
 
     @property
     def services(self):
-        """All that should be there, the backing ones first, the public door last."""
+        """All services that should run, in the order of their start."""
         scaled = [
             make(self, number + 1)
             for kind, make in SCALABLE.items()
@@ -142,7 +142,7 @@ class Cluster:
         return [service for service in self.services if service.is_called(kind)]
 
     def members(self, kind):
-        """Those of a kind that should be running. One that was killed is still a member."""
+        """The services of a kind that should run, including one that was killed."""
         return [
             service
             for service in self.of_kind(kind)
@@ -171,13 +171,13 @@ class Cluster:
 
     @property
     def url(self):
-        """Where clients connect."""
+        """The address for clients."""
         return f"http://127.0.0.1:{self.ports.nginx}"
 
-    # The verbs.
+    # The commands.
 
     def up(self, only=None):
-        """Starts what is missing, all of it or the services named. Returns their names."""
+        """Starts what is not running, of all services or of those named. Returns their names."""
         with self._changing():
             if self.database == "cockroach":
                 self._cockroach = programs.cockroach(self._cockroach) or self._cockroach
@@ -187,7 +187,7 @@ class Cluster:
             return self._start(self.select(only) if only else self.services)
 
     def start(self, names):
-        """Starts services, and what they can't run without."""
+        """Starts services, and those that they depend on."""
         with self._changing():
             services = self.select(names)
             needed = {"epmd"} if any(isinstance(s, RabbitMQ) for s in services) else set()
@@ -195,30 +195,30 @@ class Cluster:
             return self._start([*missing, *services])
 
     def stop(self, names):
-        """Ends services in an orderly way. A kv-api gets no new requests from before that on."""
+        """Stops services in an orderly way. A kv-api gets no new requests before it stops."""
         with self._changing():
             self._stop(self.select(names))
 
     def restart(self, names):
-        """Replaces services one after the other, each once the one before it is ready. Nginx hears
-        of a kv-api that leaves before it leaves, and of its successor when that is ready."""
+        """Restarts services one after the other, each once the one before it is ready. Nginx stops
+        using a kv-api before it stops, and uses it again once it is ready."""
         with self._changing():
             for service in self.select(names):
                 self._stop([service])
                 self._start([service])
 
     def down(self, purge=False):
-        """Ends everything. With `purge` nothing remains on the disk, and nothing is waited for."""
+        """Stops everything. With `purge` it kills all at once and removes all files."""
         with self._changing():
             services = self._all_ever()
             if purge:
                 self._kill(services)
-            # In the order of a request: the door first, what is behind it last. But before that,
-            # who might change things.
-            door = {"nginx", "prometheus"}
+            # In the order of a request, from Nginx to the database. But first the autoscaler, which
+            # could start services.
+            front = {"nginx", "prometheus"}
             self.leaving = {service.name for service in services}
             try:
-                for kinds in [{"kv-autoscaler"}, door, set(SCALABLE), {"rabbitmq"}, None]:
+                for kinds in [{"kv-autoscaler"}, front, set(SCALABLE), {"rabbitmq"}, None]:
                     self._end([s for s in services if kinds is None or s.kind in kinds])
             finally:
                 self.leaving = set()
@@ -226,7 +226,7 @@ class Cluster:
                 self.folder.purge()
 
     def scale(self, kind, count):
-        """Sets how many kv-api or kv-worker run. Those with the highest numbers go first."""
+        """Sets how many kv-api or kv-worker run. Those with the highest numbers stop first."""
         if kind not in SCALABLE:
             raise ClusterError(f"{kind} can't be scaled; {' and '.join(SCALABLE)} can")
         if not 1 <= count <= REPLICAS_MAX:
@@ -237,24 +237,24 @@ class Cluster:
             self._start(self.of_kind(kind))
 
     def kill(self, names):
-        """SIGKILL to all processes of the services: a crash, which nobody is told of."""
+        """Sends SIGKILL to all processes of the services, like a crash: Nginx is not told."""
         self._kill(self.select(names))
 
     def pause(self, names):
-        """SIGSTOP to all processes of the services: they hang."""
+        """Sends SIGSTOP to all processes of the services: they hang."""
         for service in self.select(names):
             service.pause()
 
     def resume(self, names):
-        """SIGCONT: they go on."""
+        """Sends SIGCONT: they continue."""
         for service in self.select(names):
             service.resume()
 
-    # How.
+    # Implementation.
 
     @contextlib.contextmanager
     def _changing(self):
-        """Nobody else changes the cluster meanwhile; what somebody has changed before is known."""
+        """Excludes other commands, and reads what earlier ones changed."""
         with self.folder.lock():
             self.replicas = self.folder.plan.get("replicas", self.replicas)
             yield
@@ -272,7 +272,7 @@ class Cluster:
         }
 
     def _all_ever(self):
-        """Also those beyond the present scale, should an earlier command have been interrupted."""
+        """All services, including those that an interrupted `scale` may have left running."""
         extra = [make(self, n + 1) for make in SCALABLE.values() for n in range(REPLICAS_MAX)]
         everything = [*self.services, *extra, Autoscaler(self)]
         return list({service.name: service for service in everything}.values())
@@ -295,7 +295,7 @@ class Cluster:
         return [service.name for service in missing]
 
     def _stop(self, services, becoming=None):
-        """Ends services after those in front of them have been told."""
+        """Stops services once Nginx and Prometheus no longer use them."""
         self.leaving = {service.name for service in services}
         try:
             if becoming:
@@ -308,27 +308,27 @@ class Cluster:
 
     @staticmethod
     def _kill(services):
-        """The last ones first: a RabbitMQ node that misses its epmd for a moment starts another
-        one, which would stay behind."""
+        """Kills in reverse order: a RabbitMQ node that misses its epmd starts another one, which
+        would be left behind."""
         for service in reversed(services):
             service.kill()
 
     @staticmethod
     def _end(services):
-        """All of them at once."""
+        """Stops all of them at the same time."""
         for service in services:
             service.ask_to_stop()
         for service in services:
             service.finish_stopping()
 
     def _announce(self):
-        """Tells Nginx and Prometheus who is there."""
+        """Gives Nginx and Prometheus the current members."""
         self["nginx"].update()
         self["prometheus"].update()
 
     def _check_ports(self, services):
-        """Says who holds a port that is needed. What has only just been killed may hold one for
-        a moment longer, until the last of its threads has ended; then nobody can be named."""
+        """Fails if a port that is needed is taken, and names the process. A process that was just
+        killed holds its ports until its last thread has ended, so this waits for a moment."""
         end = time.monotonic() + 3
         while problems := self._taken_ports(services):
             if all(who for _, who in problems) or time.monotonic() > end:
@@ -353,8 +353,8 @@ class Cluster:
         ]
 
     def _check_formation(self, progress):
-        """RabbitMQ's nodes decide by themselves, when they are new, whom they join. One that has
-        founded a cluster of its own joins the first one's."""
+        """New RabbitMQ nodes decide by themselves which cluster they join. One that founded a
+        cluster of its own is reset and joins that of the first node."""
         for _ in range(3):
             new = [node for node in self.of_kind("rabbitmq") if node.is_alive and not node.is_known]
             running = self["rabbitmq-1"].running_nodes() if new else []

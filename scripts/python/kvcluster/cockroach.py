@@ -1,8 +1,8 @@
-"""CockroachDB, three nodes, where its program is to be had.
+"""CockroachDB: three nodes, if its program is found.
 
-As its documentation says for a local cluster: every node is started with the list of all, and
-`cockroach init` is said once to any of them. Insecure mode knows no passwords, and listens on the
-loopback address only.
+As its documentation describes for a local cluster: every node is started with the list of all
+nodes, and `cockroach init` runs once against one of them. Insecure mode has no passwords; the nodes
+listen on the loopback address only.
 """
 
 import re
@@ -16,29 +16,29 @@ NODES = 3
 QUORUM = NODES // 2 + 1
 
 ENVIRONMENT = {
-    # Else each cluster reports itself to CockroachDB's makers.
+    # Otherwise each cluster sends reports to Cockroach Labs.
     "COCKROACH_SKIP_ENABLING_DIAGNOSTIC_REPORTING": "true",
-    # Else each node sets 1 GiB of the disk aside, in case that it becomes full.
+    # Otherwise each node reserves 1 GiB of the disk for the case that it becomes full.
     "COCKROACH_AUTO_BALLAST": "false",
-    # A new cluster has one replica of most ranges, and each node looks for what is missing as it
-    # passes over them: within ten minutes, and a second for each when they are few. Until then the
-    # first node that dies takes a part of the store with it.
+    # A new cluster has one replica of most ranges. A scanner on each node finds missing replicas,
+    # by default within ten minutes. Until then the loss of one node makes a part of the data
+    # unavailable, so the scanner runs more often.
     "COCKROACH_SCAN_INTERVAL": "5s",
     "COCKROACH_SCAN_MAX_IDLE_TIME": "50ms",
 }
 
-# How long `up` waits for the copies of new ranges: they usually take ten seconds.
+# How long `up` waits for the replicas of new ranges, which usually takes ten seconds.
 REPLICATION_SECONDS = 60
 
 
 def replicated(cluster):
-    """Whether every range has a replica on each node: until then one node's death may stop a part
-    of the store. False also without an answer."""
+    """Whether every range has a replica on each node; until then the loss of one node may make data
+    unavailable. False if no node answers."""
     return unreplicated_ranges(cluster) == 0
 
 
 def unreplicated_ranges(cluster):
-    """How many ranges have too few replicas; None without an answer."""
+    """How many ranges have too few replicas; None if no node answers."""
     statement = (
         "SELECT count(*) FROM crdb_internal.ranges_no_leases "
         f"WHERE array_length(voting_replicas, 1) < {NODES}"
@@ -50,15 +50,15 @@ def unreplicated_ranges(cluster):
 
 
 def wait_until_replicated(cluster, progress, seconds=REPLICATION_SECONDS):
-    """Waits, but not for ever: a cluster serves without that, too. Nothing is waited for where
-    nodes are missing, as the copies of theirs can't be made, or without CockroachDB."""
+    """Waits for a limited time, because a cluster serves even before. Does not wait without
+    CockroachDB or while a node is missing, whose replicas can't be created."""
     nodes = cluster.of_kind("cockroach")
     if not nodes or any(node.state != "ready" for node in nodes):
         return
     end = time.monotonic() + seconds
     while (count := unreplicated_ranges(cluster)) != 0:
         if time.monotonic() > end:
-            progress.say(f"  {count} of CockroachDB's ranges have fewer than {NODES} replicas yet")
+            progress.say(f"  {count} ranges of CockroachDB still lack replicas")
             return
         progress.waiting([f"the replicas of {count} ranges"])
         time.sleep(0.5)
@@ -72,8 +72,8 @@ class Cockroach(Service):
 
     @property
     def stop_seconds(self):
-        """A node drains before it leaves: it hands its leases over. Without a quorum of the others
-        it can't, and would try for a minute. What it has committed is on the disks anyway."""
+        """A node drains before it stops: it hands its leases over. Without a quorum of the others
+        it can't, and would try for a minute. Its commits are on the disks in any case."""
         others = [
             node
             for node in self.cluster.of_kind(self.kind)
@@ -103,7 +103,7 @@ class Cockroach(Service):
             f"--listen-addr=127.0.0.1:{self.ports['SQL']}",
             f"--http-addr=127.0.0.1:{self.ports['console']}",
             f"--join={self.addresses}",
-            # Three nodes share the memory; the default would give each the same small part.
+            # The defaults are too small for a machine that three nodes share.
             "--cache=256MiB",
             "--max-sql-memory=256MiB",
             f"--log-dir={folder / 'logs'}",
@@ -116,8 +116,8 @@ class Cockroach(Service):
         status, _ = probes.http_get(self.ports["console"], "/health?ready=1")
         return status == 200
 
-    def settle(self):
-        """The first node founds the cluster and makes the database, once."""
+    def finish_start(self):
+        """The first node initialises the cluster and creates the database, once."""
         founded = self.folder / "cockroach-1" / "founded"
         if self.number == 1 and not founded.exists():
             if "already been initialized" not in self._ask("init")[1] and not self.is_ready():
@@ -135,7 +135,7 @@ class Cockroach(Service):
         return self.is_ready()
 
     def detail(self):
-        """How many nodes are alive, as this one sees it."""
+        """How many nodes are live, as this one sees it."""
         status, text = probes.http_get(self.ports["console"], "/_status/vars")
         live = re.search(r"^liveness_livenodes (\d+)$", text, re.MULTILINE)
         return f"sees {live[1]} of {NODES}" if status == 200 and live else ""

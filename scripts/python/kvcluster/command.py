@@ -14,15 +14,15 @@ from .node import Node, backing_settings
 from .ports import DEFAULT_BASE
 
 DESCRIPTION = """\
-Runs the whole system on this machine, without containers: a database (three nodes of CockroachDB
-where a `cockroach` is on the PATH or named by KV_COCKROACH, PostgreSQL elsewhere), Redis with two
-replicas and three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front, and
-Prometheus with exporters for Redis and the machine. All of it listens on 127.0.0.1 only. KV_…
-settings of the shell are passed on to our own programs."""
+Runs the whole system on this machine, without containers: a database (three nodes of CockroachDB if
+`cockroach` is on the PATH or named by KV_COCKROACH, else PostgreSQL), Redis with two replicas and
+three Sentinels, three RabbitMQ nodes, kv-api, kv-worker, Nginx in front of them, and Prometheus
+with exporters for Redis and the machine. Everything listens on 127.0.0.1 only. KV_… settings of the
+shell are passed on to this project's programs."""
 
 EPILOG = """\
-NAME is one of those that `status` lists, or a kind or group of them: redis, sentinel, rabbitmq,
-kv-api, kv-worker, database, backing; kv-autoscaler where there is one."""
+NAME is a name that `status` lists, or a kind or group: redis, sentinel, rabbitmq, kv-api,
+kv-worker, database, backing; kv-autoscaler if there is one."""
 
 
 def rate(text):
@@ -33,13 +33,13 @@ def rate(text):
 
 
 def parser():
-    """All verbs and options."""
+    """All commands and options."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--dir",
         metavar="FOLDER",
         default=DEFAULT,
-        help="where everything is: data, logs, configurations (default: .cluster)",
+        help="the folder for data, logs and configurations (default: .cluster)",
     )
     top = argparse.ArgumentParser(
         prog="scripts/cluster",
@@ -52,60 +52,60 @@ def parser():
     def verb(name, text):
         return verbs.add_parser(name, help=text, description=text, parents=[common])
 
-    up = verb("up", "start what is missing, and say where to connect")
+    up = verb("up", "start what is not running, and print where to connect")
     up.add_argument(
         "--base",
         type=int,
         metavar="PORT",
-        help=f"the first of 100 ports, from which all others follow (default: {DEFAULT_BASE})",
+        help=f"the first of 100 ports (default: {DEFAULT_BASE})",
     )
-    up.add_argument("--only", metavar="NAME,…", help="start these only, for instance `backing`")
+    up.add_argument("--only", metavar="NAME,…", help="start only these, for instance `backing`")
     up.add_argument(
         "--autoscaler",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="have kv-autoscaler scale kv-api and kv-worker, or no longer (default: as it was; at "
-        "first, not)",
+        help="run kv-autoscaler, which scales kv-api and kv-worker (default: as before, at first "
+        "no)",
     )
     up.add_argument(
         "--database",
         choices=list(DATABASES),
-        help="where entries are kept (default: as before; at first cockroach where its program is "
-        "to be had, else postgres)",
+        help="where entries are stored (default: as before; at first cockroach if its program is "
+        "found, else postgres)",
     )
     choice = up.add_mutually_exclusive_group()
     choice.add_argument("--release", action="store_true", help="build a release (the default)")
     choice.add_argument("--debug", action="store_true", help="build for debugging")
-    choice.add_argument("--binaries", metavar="FOLDER", help="take our own programs from here")
+    choice.add_argument("--binaries", metavar="FOLDER", help="use the programs in this folder")
 
     up.add_argument(
         "--tls",
         action=argparse.BooleanOptionalAction,
-        help="serve TLS on a port of its own, too; without a certificate one is made that signs "
-        "itself (default: as before, at first no)",
+        help="also serve TLS, on a second port; creates a self-signed certificate if there is none "
+        "(default: as before, at first no)",
     )
     up.add_argument(
         "--rate",
         type=rate,
         metavar="N",
-        help="requests a second that each client may send, 0 for any number (default: as before, "
-        "at first 2000, and any number for clients on this machine)",
+        help="requests a second that each client may send, 0 for no limit (default: as before, at "
+        "first 2000, and no limit for clients on this machine)",
     )
 
-    down = verb("down", "end everything; data and logs are kept")
-    down.add_argument("--purge", action="store_true", help="remove data, logs and passwords, too")
-    status = verb("status", "list everything; the exit code is 0 if all of it is ready")
-    status.add_argument("--json", action="store_true", help="for programs")
+    down = verb("down", "stop everything; data and logs are kept")
+    down.add_argument("--purge", action="store_true", help="also remove data, logs and passwords")
+    status = verb("status", "list all services; the exit code is 0 if all are ready")
+    status.add_argument("--json", action="store_true", help="as JSON")
     logs = verb("logs", "print the end of a log")
     logs.add_argument("name", metavar="NAME")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on printing")
+    logs.add_argument("-f", "--follow", action="store_true", help="continue to print")
     for name, text in {
-        "stop": "end in an orderly way",
+        "stop": "stop in an orderly way",
         "start": "start again",
-        "restart": "replace, one after the other, without losing a request",
-        "kill": "end at once (SIGKILL), as a crash would",
-        "pause": "let it hang (SIGSTOP)",
-        "resume": "let it go on (SIGCONT)",
+        "restart": "restart one after the other, without losing a request",
+        "kill": "kill (SIGKILL), as in a crash",
+        "pause": "make it hang (SIGSTOP)",
+        "resume": "let it continue (SIGCONT)",
     }.items():
         verb(name, text).add_argument("names", metavar="NAME", nargs="+")
     scale = verb("scale", "set how many kv-api or kv-worker run")
@@ -116,7 +116,7 @@ def parser():
 
 
 def main(arguments=None):
-    """Carries out one command. Returns the exit code."""
+    """Runs one command. Returns the exit code."""
     options = parser().parse_args(arguments)
     try:
         return VERBS[options.verb](options) or 0
@@ -124,7 +124,7 @@ def main(arguments=None):
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted: what has been started keeps running", file=sys.stderr)
+        print("\ninterrupted: services that were started keep running", file=sys.stderr)
         return 130
 
 
@@ -156,7 +156,7 @@ def _up(options):
     if not wants_binaries or options.binaries:
         groups.remove("build")
     if subprocess.run([REPOSITORY / "scripts/packages", *groups], check=False).returncode != 0:
-        raise ClusterError("what it needs could not be installed; see above")
+        raise ClusterError("the packages that it needs could not be installed; see above")
     if wants_binaries and not options.binaries:
         print(f"Building {', '.join(products)} (the first time takes minutes)", file=sys.stderr)
         cluster.binaries = build("debug" if options.debug else "release", products)

@@ -1,6 +1,6 @@
-"""What speaks Prometheus' language for programs that do not: Redis, and the machine itself.
+"""Exporters for what has no metrics endpoint of its own: Redis and the machine.
 
-One exporter asks all Redis servers and Sentinels: Prometheus names the one it means in the request.
+One exporter queries all Redis servers and Sentinels: each request of Prometheus names the server.
 """
 
 import json
@@ -8,14 +8,14 @@ import json
 from . import probes, programs
 from .service import Service
 
-# What the dashboards show of the machine. Everything else would be stored and never looked at.
+# Only what the dashboards show.
 COLLECTORS = ["cpu", "diskstats", "filesystem", "loadavg", "meminfo", "netdev"]
-# Not disks: what the kernel keeps in memory, and read-only images.
+# File systems in memory, and read-only images.
 NO_DISKS = "^(tmpfs|devtmpfs|overlay|squashfs|proc|sysfs|cgroup2?|fuse.*|nsfs|ramfs)$"
 
 
 class Exporter(Service):
-    """A process that is asked over HTTP and asks others in turn. It keeps nothing."""
+    """A process that answers over HTTP. It stores nothing."""
 
     @property
     def address(self):
@@ -26,7 +26,7 @@ class Exporter(Service):
 
 
 class RedisExporter(Exporter):
-    """Asks a Redis or a Sentinel for its figures when Prometheus wants them."""
+    """Queries a Redis or a Sentinel when Prometheus scrapes it."""
 
     kind = "redis-exporter"
 
@@ -36,7 +36,7 @@ class RedisExporter(Exporter):
 
     @staticmethod
     def target(server):
-        """How a request names a server."""
+        """The name of a server in a request."""
         return f"redis://127.0.0.1:{next(iter(server.ports.values()))}"
 
     @property
@@ -44,7 +44,7 @@ class RedisExporter(Exporter):
         return self.folder / self.name / "passwords.json"
 
     def prepare(self):
-        """A file: on the command line everybody could read them."""
+        """Writes passwords to a file, because command lines are public."""
         passwords = {
             self.target(server): self.folder.passwords[server.kind]
             for kind in ("redis", "sentinel")
@@ -58,10 +58,10 @@ class RedisExporter(Exporter):
             programs.find("prometheus-redis-exporter"),
             f"-web.listen-address={self.address}",
             f"-redis.password-file={self._passwords}",
-            # Without a server of its own: it answers for the one that is named.
+            # No default server: each request names one.
             "-redis.addr=",
             "-connection-timeout=2s",
-            # Nobody looks at the figures of the exporter's own process.
+            # No metrics about the exporter itself.
             "-redis-only-metrics",
         ]
 

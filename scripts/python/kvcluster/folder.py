@@ -1,4 +1,4 @@
-"""The folder of a cluster: its data, logs, configurations, passwords, and what is running."""
+"""The folder of a cluster: data, logs, configurations, passwords, and the list of processes."""
 
 import contextlib
 import fcntl
@@ -17,7 +17,7 @@ DEFAULT = REPOSITORY / ".cluster"
 
 
 class Folder:
-    """Everything that a cluster leaves on the disk is here, so that removing it removes all."""
+    """All files of a cluster. Removing the folder removes everything."""
 
     def __init__(self, path):
         self.path = Path(path).absolute()
@@ -27,13 +27,13 @@ class Folder:
         return self.path / name
 
     def command(self, verb, *words):
-        """A command for this cluster, and no other one, to be copied."""
+        """The text of a command for this cluster, for the user to copy."""
         place = [] if self.path == DEFAULT else ["--dir", shlex.quote(str(self.path))]
         return " ".join(["scripts/cluster", verb, *place, *map(str, words)])
 
     def make(self, *names, mode=0o700):
-        """A folder in the folder, made if it is missing. By default it is closed to others:
-        services write passwords into their files without asking who may read them."""
+        """A sub-folder, created if it is missing. By default other users may not enter it, because
+        services write passwords into files that everybody may read."""
         path = self.path.joinpath(*names)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=mode, exist_ok=True)
@@ -43,7 +43,7 @@ class Folder:
         return self.make("logs") / f"{name}.log"
 
     def write(self, path, text, mode=0o600):
-        """Replaces a file as a whole: who reads it sees the old text or the new one."""
+        """Replaces a file atomically: a reader sees the old text or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".new")
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
@@ -62,7 +62,7 @@ class Folder:
 
     @property
     def passwords(self):
-        """Random, made once and readable by their owner only."""
+        """Random passwords, created once; only their owner may read the file."""
         path = self.path / "secrets"
         names = ["database", "redis", "sentinel", "rabbitmq", "cookie"]
         try:
@@ -74,7 +74,8 @@ class Folder:
 
     @property
     def plan(self):
-        """What `up` has decided: base port, database, number of processes. Empty before that."""
+        """What `up` has decided: base port, database, number of processes. Empty before the
+        first."""
         try:
             return json.loads((self.path / "cluster.json").read_text())
         except FileNotFoundError:
@@ -86,7 +87,7 @@ class Folder:
 
     @contextlib.contextmanager
     def lock(self):
-        """One command at a time changes a cluster; a second one waits for the first."""
+        """Only one command at a time changes a cluster; others wait."""
         self._lock_depth += 1
         try:
             if self._lock_depth > 1:
@@ -102,7 +103,7 @@ class Folder:
             self._lock_depth -= 1
 
     def purge(self):
-        """Removes everything, also what lies elsewhere and is only linked here."""
+        """Removes everything, including data elsewhere that a link points to."""
         for link in self.path.glob("*/data"):
             if link.is_symlink():
                 shutil.rmtree(link.resolve(), ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Ports that are taken, and by whom."""
+"""Ports that are in use, and by which process."""
 
 import os
 import socket
@@ -7,9 +7,9 @@ from .processes import command_line
 
 
 def is_taken(port):
-    """Whether a server could not listen there."""
+    """Whether a server can't listen there."""
     with socket.socket() as probe:
-        # As servers do: connections that have only just ended do not count.
+        # As servers do: connections that have just closed do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -20,7 +20,8 @@ def is_taken(port):
 
 
 def holder(port):
-    """Who listens there, as "pid 12 (nginx: master process)"; None if it can't be seen."""
+    """The process that listens there, as "pid 12 (nginx: master process)"; None if it is
+    unknown."""
     sockets = {f"socket:[{inode}]" for inode in _inodes(port)}
     for pid in filter(str.isdigit, os.listdir("/proc") if sockets else []):
         try:
@@ -28,7 +29,7 @@ def holder(port):
                 if os.readlink(f"/proc/{pid}/fd/{descriptor}") in sockets:
                     return f"pid {pid} ({command_line(pid)[:60]})"
         except OSError:
-            # It has ended, or is another user's.
+            # It has ended, or belongs to another user.
             continue
     return None
 

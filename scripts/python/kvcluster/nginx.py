@@ -1,4 +1,4 @@
-"""Nginx, the one public door."""
+"""Nginx, the entry for clients."""
 
 import os
 import pwd
@@ -10,26 +10,25 @@ from . import probes, processes, programs
 from .errors import ClusterError
 from .service import Service
 
-# What a container image takes as it is, too.
+# The files that the container also uses.
 SHARED = [
     *["http.conf", "limits.conf", "server.conf", "route.conf", "proxy.conf", "security.conf"],
     *["errors.conf", "problem.conf", "problems.conf", "tls.conf"],
 ]
 
-# How long clients are told, before a reload, that their connections end: one that asks at least
-# this often loses none without a word.
+# How long, before a reload, answers say that they close the connection: a client that sends
+# requests at least this often loses no connection without notice.
 CLOSING_SECONDS = 1.0
 
 
 class Nginx(Service):
-    """Spreads requests over every kv-api that has been started and not been stopped.
+    """Distributes requests over every kv-api that has been started and not been stopped.
 
-    One that was killed stays in the list: nobody announces a crash, and Nginx has to notice by
-    itself, as it would elsewhere.
+    One that was killed stays in the list: Nginx has to notice a crash by itself, as in production.
     """
 
     kind = "nginx"
-    # Requests in progress are finished.
+    # It finishes the requests in progress.
     stop_signal = signal.SIGQUIT
     stop_seconds = 15
 
@@ -48,7 +47,7 @@ class Nginx(Service):
 
     @property
     def certificate(self):
-        """Of the port for TLS. Another one, with its key beside it, may take its place."""
+        """The certificate for TLS. It may be replaced by another one, with its key beside it."""
         return self._folder / "tls" / "certificate.pem"
 
     def prepare(self):
@@ -83,7 +82,7 @@ class Nginx(Service):
             files["tls-server.conf"] = filled("tls-server.conf", port=self.ports["HTTPS"])
         files["nginx.conf"] = filled(
             "nginx.conf",
-            # As root it would serve as another user, who could not use its folders.
+            # Started as root, its workers would run as another user, who can't use its folders.
             user=f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else "",
             folder=self._folder,
             access_log=self.folder.make("logs") / "nginx-access.log",
@@ -96,10 +95,10 @@ class Nginx(Service):
         rate = self.cluster.rate
         if rate is None:
             return filled("limits.conf")
-        return filled("limits-chosen.conf", rate=rate) if rate else "# No client is limited.\n"
+        return filled("limits-chosen.conf", rate=rate) if rate else "# No limit.\n"
 
     def _make_certificate(self):
-        """One signed by itself, for this machine's own names; what is there already is kept."""
+        """Creates a self-signed certificate for this machine's names, unless there is one."""
         if self.certificate.exists():
             return
         self.folder.make("nginx", "tls")
@@ -122,7 +121,7 @@ class Nginx(Service):
         return [*self._program(), "-g", "daemon off;"]
 
     def is_ready(self):
-        """It answers this one itself; whether a kv-api is behind it is another question."""
+        """Asks for a path that Nginx answers itself, so that kv-api does not matter."""
         return probes.http_get(self.ports["HTTP"], "/metrics")[0] == 404
 
     def detail(self):
@@ -130,14 +129,14 @@ class Nginx(Service):
 
     def _servers(self):
         ports = [api.port for api in self.cluster.members("kv-api")]
-        # There has to be one; without any it answers that nobody is there.
+        # Nginx requires one; without any kv-api it answers 503.
         ports = ports or [self.cluster.ports.api(1)]
         lines = [f"server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;" for port in ports]
         return "\n  ".join(lines)
 
     def update(self):
-        """Takes note of every kv-api that has come or left, and of other settings. Returns once no
-        new request goes to one that has left. Clients notice nothing: see @closing in server.conf.
+        """Applies the current list of kv-api and other settings. Returns once no new request goes
+        to one that has left the list. No request fails: see @closing in server.conf.
         """
         if self.cluster.tls:
             self._make_certificate()
@@ -160,7 +159,7 @@ class Nginx(Service):
         old = self.identity.members()
         processes.send([self.pid], signal.SIGHUP)
         end = time.monotonic() + 10
-        # The new workers are there, and the old ones serve only what they had begun.
+        # New workers run, and the old ones only finish their requests.
         while not (self.identity.members() - old) or self._serving(old):
             if time.monotonic() > end:
                 raise ClusterError(

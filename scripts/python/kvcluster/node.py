@@ -1,4 +1,4 @@
-"""This project's own processes. All of their settings are here."""
+"""This project's own processes, and all of their settings."""
 
 import os
 import shlex
@@ -10,13 +10,14 @@ from .folder import REPOSITORY
 from .service import Service
 
 
-# Variables with our prefix that scripts and tests read, and none of our programs.
+# Variables with the prefix KV_ that only scripts and tests read.
 FOREIGN_NAMES = {"KV_COCKROACH", "KV_TOKEN"}
 FOREIGN_PREFIXES = ("KV_DOCKER_", "KV_TEST_")
 
 
 def given_settings():
-    """Settings that the shell has for our programs. A mistyped one is among them: they say so."""
+    """Settings of the shell for this project's programs, including mistyped ones: the programs
+    warn."""
     return {
         name: text
         for name, text in os.environ.items()
@@ -27,7 +28,7 @@ def given_settings():
 
 
 def backing_settings(cluster):
-    """Where the services behind a process are: the same for kv-api and kv-worker."""
+    """The addresses and passwords of the services behind kv-api and kv-worker."""
     passwords = cluster.folder.passwords
     sentinels = [sentinel.ports["Sentinel"] for sentinel in cluster.of_kind("sentinel")]
     return {
@@ -42,7 +43,8 @@ def backing_settings(cluster):
 
 
 class Node(Service):
-    """A process of ours. It starts whatever is away behind it, and says when it is ready."""
+    """A process of this project. It starts without the services behind it, and reports
+    readiness."""
 
     # More than KV_DRAIN_SECONDS, which is 20.
     stop_seconds = 25
@@ -53,7 +55,7 @@ class Node(Service):
         return self.ports["HTTP"]
 
     def settings(self):
-        """What differs from the settings' defaults. The rest may come from the shell."""
+        """All settings that are not defaults; some may come from the shell."""
         given = {
             name: text
             for name, text in given_settings().items()
@@ -83,7 +85,7 @@ class Node(Service):
 
 
 class API(Node):
-    """Serves keys; Nginx is in front of all of them."""
+    """Serves keys, behind Nginx."""
 
     kind = "kv-api"
 
@@ -93,7 +95,7 @@ class API(Node):
 
 
 class Worker(Node):
-    """Applies queued writes and repairs; it listens for /metrics and /health only."""
+    """Applies queued writes. It listens for /metrics and /health only."""
 
     kind = "kv-worker"
 
@@ -103,11 +105,11 @@ class Worker(Node):
 
 
 class Autoscaler(Node):
-    """Has kv-api and kv-worker scaled, by this very script. Not every cluster has one."""
+    """Scales kv-api and kv-worker with scripts/cluster. Optional."""
 
     kind = "kv-autoscaler"
     after = ("prometheus",)
-    # A command that runs is given 5 s to end.
+    # A running command gets 5 s to end.
     stop_seconds = 15
 
     @property

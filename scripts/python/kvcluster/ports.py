@@ -1,18 +1,18 @@
-"""Which port everything has. Each follows from the base: clusters can stand side by side."""
+"""The port of each service, computed from the base, so that several clusters can run."""
 
 from .errors import ClusterError
 
 DEFAULT_BASE = 21000
-# As many as a cluster takes, with room.
+# More than a cluster needs.
 SPAN = 100
-# Linux hands out the ports from here on to outgoing connections (ip_local_port_range).
+# Linux uses the ports from here on for outgoing connections (ip_local_port_range).
 FIRST_EPHEMERAL = 32768
 
 REPLICAS_MAX = 20
 
 
 class Ports:
-    """The plan of one cluster. Numbers within a kind count from 1."""
+    """The ports of one cluster. Numbers within a kind count from 1."""
 
     def __init__(self, base):
         if not 1024 <= base <= FIRST_EPHEMERAL - SPAN:

@@ -1,4 +1,4 @@
-"""PostgreSQL, the database where there is no CockroachDB."""
+"""PostgreSQL, the database without CockroachDB."""
 
 import os
 import pwd
@@ -13,10 +13,11 @@ from .service import Service
 
 
 class Postgres(Service):
-    """One server with its default durability. It refuses root, so it runs as `postgres` then."""
+    """One server with its default durability. It refuses root, and then runs as the user
+    `postgres`."""
 
     kind = "postgres"
-    # "Fast" shutdown; SIGTERM would wait for all clients to leave.
+    # A "fast" shutdown; with SIGTERM it would wait until all clients disconnect.
     stop_signal = signal.SIGINT
 
     @property
@@ -38,7 +39,7 @@ class Postgres(Service):
 
     @staticmethod
     def _as_user():
-        """What stands before a command so that PostgreSQL accepts who runs it."""
+        """The prefix of a command that makes it run as a user that PostgreSQL accepts."""
         if os.geteuid() != 0:
             return []
         return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups"]
@@ -63,8 +64,8 @@ class Postgres(Service):
         return probes.postgres(self.ports["SQL"], "kv", "kv")
 
     def _forget_zombie(self):
-        """PostgreSQL takes its killed predecessor for a running server until somebody has collected
-        the zombie, which the first process of some containers never does."""
+        """PostgreSQL takes a killed predecessor for a running server until its zombie is reaped,
+        which the init process of some containers never does."""
         lock = self.data / "postmaster.pid"
         try:
             found = processes.stat(int(lock.read_text().split()[0]))
@@ -76,13 +77,13 @@ class Postgres(Service):
     def _make_data(self):
         """A new, empty database `kv` that belongs to the user `kv`."""
         self._make_folder()
-        # SIGKILL in the middle leaves a folder without PG_VERSION's siblings: start over.
+        # A kill in the middle leaves an incomplete folder: start over.
         for entry in self.data.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         self._run(
             [self._program("initdb"), "--pgdata", self.data.resolve(), "--username", "postgres"]
             + ["--encoding", "UTF8", "--locale", "C", "--no-instructions"]
-            # prepare() replaces the rules; without a password the superuser can't log in at all.
+            # prepare() replaces the rules; the superuser has no password and can't log in at all.
             + ["--auth", "reject"],
         )
         password = self.folder.passwords["database"]
@@ -107,10 +108,10 @@ class Postgres(Service):
             raise ClusterError(f"PostgreSQL's data can't be made:\n{done.stdout[-2000:]}")
 
     def _make_folder(self):
-        """The data folder, owned by who runs the server.
+        """Creates the data folder, owned by the user that runs the server.
 
-        Where that user can't enter (below /root, for instance), the data goes to /var/tmp, and only
-        a link to it is here.
+        If that user can't enter the folder (for instance in the home of root), the data are in
+        /var/tmp, and the folder has a link to them.
         """
         parent = self.folder.make("postgres", mode=0o755)
         if self.data.is_dir():

@@ -1,6 +1,6 @@
-"""Questions to the services, each in the service's own protocol and answered within a moment.
+"""Requests to the services, each in the service's own protocol and with a short timeout.
 
-A port that accepts is not enough: a frozen process's port does, too.
+An open port is no proof of life: that of a frozen process accepts connections as well.
 """
 
 import http.client
@@ -11,7 +11,7 @@ SECONDS = 1.0
 
 
 def http_get(port, path, seconds=SECONDS):
-    """Status and text; (0, "") without an answer."""
+    """Status and text; (0, "") if there is no answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request("GET", path)
@@ -24,7 +24,7 @@ def http_get(port, path, seconds=SECONDS):
 
 
 def redis(port, password, *words, seconds=SECONDS):
-    """A command's reply: text, a list of texts, or None for an error or no answer."""
+    """The reply to a command: text, a list of texts, or None for an error or no answer."""
     try:
         with socket.create_connection(("127.0.0.1", port), seconds) as connection:
             connection.settimeout(seconds)
@@ -54,7 +54,7 @@ def _reply(file):
 
 
 def amqp(port):
-    """Whether RabbitMQ answers the header of the protocol with its Connection.Start."""
+    """Whether RabbitMQ answers the protocol header with Connection.Start."""
     try:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
             connection.settimeout(SECONDS)
@@ -66,7 +66,7 @@ def amqp(port):
 
 
 def postgres(port, user, database):
-    """Whether PostgreSQL asks for the password: until it is ready, it answers with an error."""
+    """Whether PostgreSQL requests the password; until it is ready, it answers with an error."""
     try:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
             connection.settimeout(SECONDS)
@@ -83,8 +83,8 @@ def _startup(user, database):
 
 
 def sql(port, statement, user="root", database="system", seconds=5.0):
-    """Rows of a statement as lists of texts, from a server that trusts who connects, as CockroachDB
-    does in insecure mode; None without an answer, or with an error."""
+    """The rows of a statement as lists of texts, from a server that requires no password, such as
+    CockroachDB in insecure mode; None for an error or no answer."""
     try:
         with socket.create_connection(("127.0.0.1", port), seconds) as connection:
             connection.settimeout(seconds)

@@ -1,7 +1,7 @@
-"""Processes by their ids, as /proc shows them.
+"""Processes, read from /proc.
 
-A pid alone may have been given to another program since it was noted; with the time of its start
-and the boot that this time counts from it can't be mistaken.
+A process id may have been reused since it was recorded; together with the start time and the boot
+it is unique.
 """
 
 import os
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stat:
-    """One line of /proc/PID/stat, as far as it is needed."""
+    """The fields of /proc/PID/stat that are needed."""
 
     pid: int
     state: str
     parent: int
     session: int
-    # In clock ticks since the machine was started.
+    # In clock ticks since the boot.
     started: int
 
     @property
     def is_alive(self):
-        """A zombie is dead, and only its parent has not noticed yet. But as long as other threads
-        of it are still ending, it keeps its ports."""
+        """A zombie is dead and waits to be reaped. But while other threads of it are still ending,
+        it keeps its ports."""
         if self.state not in "ZX":
             return True
         try:
@@ -40,7 +40,7 @@ def stat(pid):
             text = file.read()
     except OSError:
         return None
-    # The name is in parentheses and may hold anything, even parentheses.
+    # The name is in parentheses and may itself contain parentheses.
     fields = text[text.rindex(")") + 2 :].split()
     return Stat(pid, fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
 
@@ -52,7 +52,7 @@ def everything():
 
 
 def boot():
-    """Another text each time the machine is started."""
+    """A text that differs after each boot of the machine."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
 
@@ -67,7 +67,7 @@ def command_line(pid):
 
 @dataclass(frozen=True)
 class Identity:
-    """One process of one boot, as it is written down."""
+    """One process of one boot, as it is stored."""
 
     pid: int
     started: int
@@ -79,17 +79,18 @@ class Identity:
         return cls(pid, found.started if found else 0, boot())
 
     def find(self):
-        """The process, if it still is the same one and lives."""
+        """The process, if it is still alive."""
         reap(self.pid)
         found = stat(self.pid)
         is_same = found is not None and found.started == self.started and self.boot == boot()
         return found if is_same and found.is_alive else None
 
     def members(self):
-        """The process, those it started, and what these left behind in its session.
+        """The process, its descendants, and all others of its session.
 
-        PostgreSQL's backends leave the session but stay children; what Erlang starts may lose its
-        parent but stays in the session. A session's number is not given away while it has members.
+        PostgreSQL's backends leave the session but stay children; processes that Erlang starts may
+        lose their parent but stay in the session. A session's id is not reused while it has
+        members.
         """
         processes = [process for process in everything() if process.is_alive]
         family = {self.pid} if self.find() else set()
@@ -107,7 +108,7 @@ class Identity:
 
 
 def reap(pid):
-    """Takes notice of a child's end, as its parent has to; others' children are left alone."""
+    """Reaps a child that has ended; does nothing for other processes."""
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
@@ -123,7 +124,7 @@ def send(pids, number):
 
 
 def freeze(identity):
-    """Stops all of it where it stands, also what is being started meanwhile. Returns the pids."""
+    """Freezes all members, including those that start meanwhile. Returns their ids."""
     frozen = set()
     while found := identity.members() - frozen:
         send(found, signal.SIGSTOP)
@@ -132,15 +133,15 @@ def freeze(identity):
 
 
 def kill(identity):
-    """Ends all of it at once, as a power failure would, and waits until it is gone."""
-    # Frozen first: nothing notices the end of another part and reacts to it.
+    """Kills all members at once, as a power failure would, and waits for their end."""
+    # Frozen first, so that no member reacts to the end of another one.
     pids = freeze(identity)
     send(pids, signal.SIGKILL)
     wait_until_gone(pids, 10)
 
 
 def wait_until_gone(pids, seconds):
-    """Whether all of them have ended in time."""
+    """Waits for the end of all of them. Returns whether they ended in time."""
     end = time.monotonic() + seconds
     while True:
         for pid in pids:
@@ -153,7 +154,7 @@ def wait_until_gone(pids, seconds):
 
 
 def spawn(command, environment, log):
-    """Starts a program that outlives this one, in a session of its own. Returns its identity."""
+    """Starts a program that outlives this one, in its own session. Returns its identity."""
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),

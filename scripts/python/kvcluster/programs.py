@@ -1,4 +1,4 @@
-"""Where the programs are. Debian keeps some of them off the PATH."""
+"""The paths of programs. Some of Debian's are not on the PATH."""
 
 import glob
 import os
@@ -8,8 +8,8 @@ from .errors import ClusterError
 
 
 def find(name, *places, group="cluster"):
-    """The path of a program: on the PATH, or the newest that one of the patterns finds. `group` is
-    what scripts/packages calls those that it belongs to."""
+    """The path of a program: on the PATH, or the newest match of the patterns. `group` is its group
+    in scripts/packages."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     found = shutil.which(name, path=path)
     for pattern in places:
@@ -28,13 +28,13 @@ def _version(path):
 
 
 def is_program(path):
-    """Whether this is a file that may be run."""
+    """Whether this is an executable file."""
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def cockroach(remembered=None):
-    """The absolute path of CockroachDB's program, which Debian does not have: from KV_COCKROACH, as
-    it is remembered, or from the PATH; None if there is none."""
+    """The absolute path of CockroachDB's program, which Debian does not have: from KV_COCKROACH,
+    from the last `up`, or on the PATH; None if there is none."""
     named = os.environ.get("KV_COCKROACH")
     if named and not is_program(named):
         raise ClusterError(f"KV_COCKROACH is {named}, and that is no program")

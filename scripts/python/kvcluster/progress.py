@@ -1,11 +1,12 @@
-"""Says what is being waited for, and for how long."""
+"""Reports which services a command waits for, and for how long."""
 
 import sys
 import time
 
 
 class Progress:
-    """On a terminal one line that changes; elsewhere a line for whatever has become ready."""
+    """On a terminal, one line that changes; elsewhere, a line for each service that becomes
+    ready."""
 
     def __init__(self, stream=sys.stderr, is_quiet=False):
         self._stream = stream
@@ -25,7 +26,7 @@ class Progress:
         self._print(f"  {name} ready after {self.seconds:.1f} s\n")
 
     def waiting(self, names):
-        """To be called often; it decides when to print."""
+        """Called often; prints only from time to time."""
         text = f"  {self.seconds:.0f} s, waiting for {', '.join(names)}"
         if self._is_terminal:
             self._print(text[:99])

@@ -1,4 +1,4 @@
-"""Prometheus, which asks every process for its figures."""
+"""Prometheus, which scrapes every process."""
 
 import json
 
@@ -8,7 +8,7 @@ from .service import Service
 
 
 class Prometheus(Service):
-    """Its lists of targets are files; it notices by itself when they change."""
+    """It reads its lists of targets from files, and again whenever they change."""
 
     kind = "prometheus"
 
@@ -45,7 +45,7 @@ class Prometheus(Service):
         return probes.http_get(self.ports["HTTP"], "/-/ready")[0] == 200
 
     def detail(self):
-        """How many targets answer."""
+        """How many targets are up."""
         status, text = probes.http_get(self.ports["HTTP"], "/api/v1/query?query=up")
         if status != 200:
             return ""
@@ -54,7 +54,7 @@ class Prometheus(Service):
         return f"{answering} of {len(results)} targets up"
 
     def update(self):
-        """Takes note of every process that has come or left."""
+        """Writes the current lists of targets."""
         members = self.cluster.members
         exporter = self.cluster["redis-exporter"]
         for job, use in {
@@ -73,7 +73,7 @@ class Prometheus(Service):
         self._write_targets("prometheus", {self: f"127.0.0.1:{self.ports['HTTP']}"})
 
     def _write_targets(self, job, addresses):
-        """Dashboards show the name of a service rather than its port."""
+        """Dashboards show the name of a service instead of its port."""
         groups = [
             {"targets": [address], "labels": {"name": service.name, "instance": service.name}}
             for service, address in addresses.items()

@@ -1,4 +1,4 @@
-"""RabbitMQ: three nodes that find each other, and epmd, where Erlang nodes look up their ports."""
+"""RabbitMQ: three nodes, and epmd, Erlang's port mapper, with which they find each other."""
 
 import json
 import os
@@ -14,7 +14,7 @@ SCRIPTS = "/usr/lib/rabbitmq/bin"
 
 
 class Epmd(Service):
-    """Erlang's port mapper, a private one: by itself, the first node would leave one behind."""
+    """A private port mapper. Without it the first node would start one and leave it behind."""
 
     kind = "epmd"
 
@@ -29,7 +29,7 @@ class Epmd(Service):
         return self.names() is not None
 
     def names(self):
-        """The nodes that have registered; None without an answer."""
+        """The registered nodes; None if there is no answer."""
         done = subprocess.run(
             [programs.find("epmd"), "-port", str(self.ports["epmd"]), "-names"],
             env=dict(os.environ, ERL_EPMD_ADDRESS="127.0.0.1"),
@@ -44,9 +44,9 @@ class Epmd(Service):
         return re.findall(r"^name (\S+) at port", done.stdout, re.MULTILINE)
 
 
-# A hung node counts as dead after 15 s instead of 60. epmd is there already. Schedulers without
-# work sleep at once: spinning for more would take the cores from the other services (RabbitMQ's
-# guide "Runtime Tuning", CPU usage on shared hosts).
+# A hung node counts as dead after 15 s instead of 60. epmd runs already. Idle schedulers sleep at
+# once: busy waiting would take the cores from the other services (RabbitMQ's guide "Runtime
+# Tuning", CPU usage on shared hosts).
 ERLANG_ARGUMENTS = (
     "-start_epmd false -kernel net_ticktime 15 -kernel inet_dist_use_interface {127,0,0,1}"
     " +sbwt none +sbwtdcpu none +sbwtdio none"
@@ -59,10 +59,10 @@ class RabbitMQ(Service):
     kind = "rabbitmq"
     after = ("epmd",)
     stop_seconds = 40
-    # After an end of all three each waits for the others.
+    # After a stop of all three nodes, each waits for the others.
     start_seconds = 180
-    # When nodes start together, one that meets another which has not read its feature flags yet
-    # gives up (`incompatible_feature_flags`, RabbitMQ 3.10). Debian's unit restarts it, too.
+    # When nodes start together, a node exits if it meets one that has not read its feature flags
+    # yet (`incompatible_feature_flags`, RabbitMQ 3.10). Debian's unit also restarts it.
     relaunches = 2
 
     @property
@@ -89,7 +89,7 @@ class RabbitMQ(Service):
 
     @property
     def is_known(self):
-        """Whether it has been seen in the cluster of all. Its data remember the others then."""
+        """Whether it has joined the cluster of all nodes, so that its data name the others."""
         return (self._folder / "data" / "known").exists()
 
     @is_known.setter
@@ -111,15 +111,15 @@ class RabbitMQ(Service):
             peers="\n".join(peers),
         )
         self.folder.render("rabbitmq/enabled_plugins", self._folder / "enabled_plugins")
-        # Debian's own settings in /etc/rabbitmq are meant for Debian's own node.
+        # An empty file, so that the settings of Debian's own node in /etc/rabbitmq do not apply.
         self.folder.write(self._folder / "rabbitmq-env.conf", "")
         cookie = self._folder / ".erlang.cookie"
         if not cookie.exists():
-            # Erlang wants it to be readable by its owner only.
+            # Erlang requires that only the owner can read it.
             self.folder.write(cookie, self.folder.passwords["cookie"], 0o400)
 
     def command(self):
-        # The one in sbin changes the user.
+        # The script in sbin would change the user.
         return [f"{SCRIPTS}/rabbitmq-server"]
 
     def environment(self):
@@ -145,7 +145,7 @@ class RabbitMQ(Service):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ARGUMENTS,
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self.cluster.ports.epmd),
-            # No dumps of hundreds of megabytes, which would hold messages.
+            # No crash dumps: they have hundreds of megabytes and contain messages.
             "ERL_CRASH_DUMP_SECONDS": "0",
         }
 
@@ -153,7 +153,7 @@ class RabbitMQ(Service):
         return probes.amqp(self.ports["AMQP"])
 
     def detail(self):
-        """How many nodes of the cluster this one is connected with, itself included."""
+        """How many nodes of the cluster this one sees, itself included."""
         status, text = probes.http_get(self.ports["metrics"], "/metrics")
         if status != 200:
             return ""
@@ -162,7 +162,7 @@ class RabbitMQ(Service):
         return f"sees {len(set(peer.findall(text))) + 1} of {NODES}"
 
     def control(self, *words, seconds=60):
-        """Output of Debian's rabbitmqctl; None if it fails. It takes seconds: use it rarely."""
+        """The output of rabbitmqctl; None if it fails. It takes seconds."""
         try:
             done = subprocess.run(
                 [f"{SCRIPTS}/rabbitmqctl", "--quiet", *words],
@@ -179,7 +179,7 @@ class RabbitMQ(Service):
         return done.stdout if done.returncode == 0 else None
 
     def running_nodes(self):
-        """The nodes of the cluster that this one belongs to and that run."""
+        """The running nodes of this node's cluster."""
         try:
             status = json.loads(self.control("cluster_status", "--formatter", "json") or "{}")
         except ValueError:
@@ -187,6 +187,6 @@ class RabbitMQ(Service):
         return status.get("running_nodes", [])
 
     def forget(self):
-        """Removes its data: the next start joins the cluster as a new node would."""
+        """Removes its data: after the next start it joins the cluster as a new node."""
         self.kill()
         shutil.rmtree(self._folder / "data", ignore_errors=True)

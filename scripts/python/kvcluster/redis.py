@@ -1,4 +1,4 @@
-"""Redis: a master, two replicas, and three Sentinels that say which is which."""
+"""Redis: a master, two replicas, and three Sentinels that decide which is the master."""
 
 from . import probes, programs
 from .service import Service
@@ -9,7 +9,7 @@ SENTINELS = 3
 
 
 def announced_master(cluster):
-    """The port of the master that most Sentinels name; None if they do not agree."""
+    """The port of the master that a majority of Sentinels names; None without a majority."""
     votes = [sentinel.master for sentinel in cluster.of_kind("sentinel") if sentinel.is_alive]
     for port in set(votes) - {None}:
         if votes.count(port) > SENTINELS // 2:
@@ -18,7 +18,8 @@ def announced_master(cluster):
 
 
 def master(cluster):
-    """The port of the master: as announced; else of one that calls itself so; else the first."""
+    """The port of the master: as announced, else that of a server with this role, else the
+    first."""
     if port := announced_master(cluster):
         return port
     for server in cluster.of_kind("redis"):
@@ -28,7 +29,7 @@ def master(cluster):
 
 
 class Redis(Service):
-    """One Redis. Which of them is the master changes, so its configuration is made anew."""
+    """One server. The master may change, so the configuration is written at each start."""
 
     kind = "redis"
 
@@ -37,10 +38,10 @@ class Redis(Service):
         return {"Redis": self.cluster.ports.redis(self.number)}
 
     def prepare(self):
-        """A Redis that comes back joins the master of now.
+        """A Redis that restarts follows the current master.
 
-        With its old configuration it would be a master itself for ten seconds, until a Sentinel
-        corrects it.
+        With its old configuration it would be a master for ten seconds, until a Sentinel corrects
+        it.
         """
         port = master(self.cluster)
         folder = self.folder.make(self.name)
@@ -79,7 +80,7 @@ class Redis(Service):
 
 
 class Sentinel(Service):
-    """One of three that watch over the master, agree on its death and announce another."""
+    """One of three, which agree on the failure of the master and announce another one."""
 
     kind = "sentinel"
     after = ("redis",)
@@ -93,9 +94,10 @@ class Sentinel(Service):
         return self.folder / self.name / "sentinel.conf"
 
     def prepare(self):
-        """Its file is its memory, as long as there are others who remember the same.
+        """A Sentinel keeps its state in its file. It is used again as long as another Sentinel
+        runs.
 
-        When all start anew, what they remember may be another master than the one that starts.
+        When all restart, the file may name another master than the one that starts.
         """
         starting = self.cluster.starting
         others = [other for other in self.cluster.of_kind("sentinel") if other.name not in starting]
@@ -122,12 +124,12 @@ class Sentinel(Service):
 
     @property
     def master(self):
-        """The port of the master, as this one knows it; None without an answer."""
+        """The port of the master as this one knows it; None if there is no answer."""
         answer = self.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
         return int(answer[1]) if isinstance(answer, list) and len(answer) == 2 else None
 
     def is_ready(self):
-        """Whether it can take part in a failover: it knows a master, replicas and the others."""
+        """Whether it can take part in a failover: it knows the master, a replica and the others."""
         known = self._known()
         return (
             int(known.get("num-slaves", 0)) >= 1

@@ -1,4 +1,4 @@
-"""What all services have in common: a process that is started, watched and ended."""
+"""What all services have in common: a process that is started, observed and stopped."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from . import processes
 from .errors import ClusterError
 
 
-# Names for several kinds at once.
+# Names of groups of kinds.
 GROUPS = {
     "database": {"postgres", "cockroach"},
     "backing": {"postgres", "cockroach", "redis", "sentinel", "epmd", "rabbitmq"},
@@ -17,20 +17,20 @@ GROUPS = {
 
 
 class Service:
-    """One process of the cluster (with those that it starts), under a name.
+    """One process of the cluster, with the processes that it starts.
 
-    Subclasses say what to run, how to ask whether it is ready, and what it needs before.
+    Subclasses define the command, how to check readiness, and what has to run before.
     """
 
-    # What `up` and the other verbs call all services of this sort.
+    # The name of all services of this kind in commands.
     kind = ""
-    # Names or kinds that have to be ready before this one is started.
+    # Names or kinds that have to be ready before this one starts.
     after = ()
     stop_signal = signal.SIGTERM
     stop_seconds = 20
-    # How long it may take from its start until it is ready.
+    # The longest time from the start until it is ready.
     start_seconds = 60
-    # How often it is started once more when it ends by itself before it is ready.
+    # How often it is started again if it exits before it is ready.
     relaunches = 0
 
     def __init__(self, cluster, number=None):
@@ -44,40 +44,40 @@ class Service:
         return f"<{self.name}>"
 
     def is_called(self, name):
-        """Whether it is meant by a name, a kind or the name of a group of kinds."""
+        """Whether a name, a kind or a group means this service."""
         return name in (self.name, self.kind) or self.kind in GROUPS.get(name, ())
 
-    # What subclasses say.
+    # For subclasses.
 
     @property
     def ports(self):
-        """Each port that it listens on, with what it is for."""
+        """Its ports, by their use."""
         return {}
 
     def prepare(self):
-        """Writes its configuration. Called right before a start."""
+        """Writes its configuration. Called before each start."""
 
     def command(self):
         raise NotImplementedError
 
     def environment(self):
-        """Variables for it: those of the shell, without settings meant for others."""
+        """Its environment: the variables of the shell, without settings for other programs."""
         foreign = ("KV_", "RABBITMQ_", "PG", "ERL_", "COCKROACH_")
         return {name: text for name, text in os.environ.items() if not name.startswith(foreign)}
 
     def is_ready(self):
-        """Whether it answers, in its own protocol."""
+        """Whether it answers in its own protocol."""
         raise NotImplementedError
 
-    def settle(self):
-        """Asked again and again after the start until it is true; may help along."""
+    def finish_start(self):
+        """Called repeatedly after the start until it returns true; may do what is left to do."""
         return self.is_ready()
 
     def detail(self):
-        """A word or two for `status`."""
+        """A few words for `status`."""
         return ""
 
-    # What is running.
+    # The process.
 
     @property
     def _record(self):
@@ -93,7 +93,7 @@ class Service:
 
     @property
     def pid(self):
-        """Its process id while it lives."""
+        """Its process id; None if it is not alive."""
         identity = self.identity
         found = identity.find() if identity else None
         return found.pid if found else None
@@ -104,7 +104,7 @@ class Service:
 
     @property
     def is_member(self):
-        """Whether it should be running: it was started and not stopped. The dead are members."""
+        """Whether it should run: it was started and not stopped. A crash does not change that."""
         return self.identity is not None
 
     @property
@@ -122,7 +122,7 @@ class Service:
 
     @property
     def uptime(self):
-        """Seconds since its start; None unless it lives."""
+        """Seconds since its start; None if it is not alive."""
         identity = self.identity
         found = identity.find() if identity else None
         if found is None:
@@ -137,12 +137,12 @@ class Service:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
-    # What can be done to it. `Cluster` has the verbs that look after the others, too.
+    # Actions on this service alone; `Cluster` also updates the others.
 
     def launch(self):
-        """Starts the process, and does not wait until it is ready."""
+        """Starts the process without waiting until it is ready."""
         if self.identity:
-            # Parts of a dead predecessor would hold its ports and files.
+            # Remaining parts of a dead predecessor would hold its ports and files.
             processes.kill(self.identity)
         self.prepare()
         command = self.command()
@@ -157,7 +157,7 @@ class Service:
     def wait(self, seconds=None):
         """Waits until it is ready."""
         end = time.monotonic() + (seconds or self.start_seconds)
-        while not self.settle():
+        while not self.finish_start():
             self.check_alive()
             if time.monotonic() > end:
                 raise ClusterError(f"{self.name} is not ready in time; its log:\n{self.log_tail()}")
@@ -168,7 +168,7 @@ class Service:
             raise ClusterError(f"{self.name} has ended; the end of its log:\n{self.log_tail()}")
 
     def ask_to_stop(self):
-        """Sends the signal for an orderly end, also to a service that is paused."""
+        """Sends the signal for an orderly stop, also to a paused service."""
         identity = self.identity
         self._asked_to_stop = time.monotonic()
         if identity and identity.find():
@@ -176,12 +176,12 @@ class Service:
             processes.send(identity.members(), signal.SIGCONT)
 
     def finish_stopping(self):
-        """Waits for the end that was asked for, or brings it about. The time counts from when it
-        was asked for: what is stopped together has ended together."""
+        """Waits for the end, and kills the process after its time. The time counts from the signal,
+        so that several services stop at the same time."""
         identity = self.identity
         if identity is None:
             return
-        # Its helpers go with it. PostgreSQL's backends and epmd's clients take a moment longer.
+        # Including its child processes: PostgreSQL's backends take a moment longer.
         members = identity.members()
         waited = time.monotonic() - (self._asked_to_stop or time.monotonic())
         processes.wait_until_gone(members, max(0, self.stop_seconds - waited))
@@ -189,21 +189,21 @@ class Service:
         self._record.unlink(missing_ok=True)
 
     def stop(self):
-        """An orderly end."""
+        """Stops it in an orderly way."""
         self.ask_to_stop()
         self.finish_stopping()
 
     def kill(self):
-        """The end without warning: all of its processes at once."""
+        """Kills all of its processes at once."""
         if self.identity:
             processes.kill(self.identity)
 
     def pause(self):
-        """Lets it hang: it keeps its connections and answers nothing."""
+        """Makes it hang: it keeps its connections and answers nothing."""
         if self.is_alive:
             processes.freeze(self.identity)
 
     def resume(self):
-        """Lets a paused one go on."""
+        """Lets a paused service continue."""
         if self.is_alive:
             processes.send(self.identity.members(), signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""Starting many services at once, each as soon as those that it needs are ready."""
+"""Starts many services at once, each as soon as its dependencies are ready."""
 
 import time
 
@@ -6,21 +6,21 @@ from .errors import ClusterError
 
 
 class Start:
-    """One start of some services. Those that need each other wait; all others go in parallel."""
+    """Starts services in parallel, as far as their dependencies allow."""
 
     def __init__(self, services, progress):
-        # What was started earlier may not be ready yet.
+        # Services that were started before may not be ready yet.
         self._launched = {service: time.monotonic() for service in services if service.is_alive}
         self._waiting = [service for service in services if service not in self._launched]
         self._relaunches = dict.fromkeys(services, 0)
         self._progress = progress
 
     def run(self):
-        """Returns once all are ready; what has been started keeps running if one fails."""
+        """Returns once all are ready. If one fails, the others keep running."""
         while self._waiting or self._launched:
             self._launch()
             for service in list(self._launched):
-                self._look_at(service)
+                self._check(service)
             names = [service.name for service in [*self._launched, *self._waiting]]
             if names:
                 self._progress.waiting(names)
@@ -34,8 +34,8 @@ class Start:
                 service.launch()
                 self._launched[service] = time.monotonic()
 
-    def _look_at(self, service):
-        if service.settle():
+    def _check(self, service):
+        if service.finish_start():
             del self._launched[service]
             self._progress.ready(service.name)
             return

@@ -1,7 +1,7 @@
-"""Grafana's dashboards, as they are written. `scripts/dashboards` makes the JSON of them.
+"""The sources of Grafana's dashboards. `scripts/dashboards` generates their JSON.
 
-The JSON of a panel is sixty lines, of which five are about the panel. Those five are here; the rest
-is the same for all and stands in panels.py and dashboard.py.
+A panel has sixty lines of JSON, of which five are specific. Those are here; panels.py and
+dashboard.py have what all panels share.
 """
 
 from . import api, cache, database, overview, queue, resources

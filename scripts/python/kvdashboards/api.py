@@ -19,7 +19,7 @@ def quantile(number, by="le"):
 
 
 def share(statuses):
-    """The share of answers with these statuses; 0 where there was none of them."""
+    """The share of answers with these statuses; 0 if there are none."""
     everything = rate("kv_http_requests_total", ROUTE)
     some = rate("kv_http_requests_total", ROUTE, more=f',status=~"{statuses}"')
     return f"({some} or 0 * {everything}) / {everything}"
@@ -47,21 +47,20 @@ REQUESTS = [
     ),
     Lines(
         "Server errors",
-        "The share of answers with a status from 500 on.",
+        "The share of answers with a status of 500 or more.",
         "percentunit",
         [Query(share("5..|other"), "5xx")],
         thresholds=rising(0.001, 0.01),
     ),
     Lines(
         "Client errors",
-        "The share of answers from 400 to 499: 404 and 412 belong to daily life.",
+        "The share of answers with a status from 400 to 499. 404 and 412 are normal.",
         "percentunit",
         [Query(share("4.."), "4xx"), Query(share("404"), "404"), Query(share("412"), "412")],
     ),
     Lines(
         "Refused before a route saw them",
-        "Requests a second that are no HTTP, too large or too slow, by the status that refused "
-        "them.",
+        "Requests a second that are not HTTP, too large or too slow, by status.",
         "reqps",
         [Query(rate("kv_http_refused_requests_total", by="status"), "{{status}}")],
     ),
@@ -70,7 +69,7 @@ REQUESTS = [
 LATENCIES = [
     Lines(
         "Latency",
-        "From the whole request to the whole answer, without the time on the wire.",
+        "From the complete request to the complete answer, without the time on the network.",
         "s",
         [Query(quantile(q), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
         thresholds=rising(0.1, 0.5),
@@ -84,7 +83,7 @@ LATENCIES = [
     ),
     Lines(
         "p99 by replica",
-        "One that is slower than the others has a problem of its own.",
+        "A replica that is slower than the others has a problem of its own.",
         "s",
         [Query(quantile(0.99, "instance, le"), "{{instance}}")],
         thresholds=rising(0.1, 0.5),
@@ -100,14 +99,14 @@ LOAD = [
     ),
     Lines(
         "Turned away by the store",
-        "Work a second that found a queue full and was answered 503 before it began.",
+        "Requests a second that found a queue full and were answered 503 at once.",
         "ops",
         [Query(rate("kv_store_refused_total", by="work"), "{{work}}")],
         thresholds=nothing_above(1),
     ),
     Lines(
         "Buffers",
-        "Memory for bodies that are being received, and answers that clients have not read yet.",
+        "Memory for bodies in transit, and for answers that clients have not read yet.",
         "bytes",
         [
             Query(f"sum(kv_http_body_buffer_bytes{{{REPLICA}}})", "bodies"),
@@ -120,7 +119,7 @@ LOAD = [
 CONNECTIONS = [
     Lines(
         "Connections",
-        "Open now. From the most that may be open on, new ones are refused.",
+        "Open connections. At the maximum, new ones are refused.",
         "short",
         [
             Query(f"sum by (instance) (kv_http_connections_open{{{REPLICA}}})", "{{instance}}"),
@@ -129,7 +128,7 @@ CONNECTIONS = [
     ),
     Lines(
         "Connections made and refused",
-        "A second. Many new ones: a client without keep-alive.",
+        "Per second. Many new ones mean a client without keep-alive.",
         "ops",
         [
             Query(rate("kv_http_connections_accepted_total"), "accepted"),
@@ -138,7 +137,7 @@ CONNECTIONS = [
     ),
     Lines(
         "Traffic",
-        "Bytes a second, heads and framing included.",
+        "Bytes per second, including heads and framing.",
         "Bps",
         [
             Query(rate("kv_http_received_bytes_total"), "received"),
@@ -155,7 +154,7 @@ CONNECTIONS = [
     ),
     Lines(
         "Log lines dropped",
-        "A second, because the reader of the log was too slow.",
+        "Per second, because the reader of the log was too slow.",
         "ops",
         [Query(rate("kv_log_lines_dropped_total", by="instance"), "{{instance}}")],
         thresholds=nothing_above(1),

@@ -33,14 +33,14 @@ LOOKUPS = [
     ),
     Lines(
         "Look-ups",
-        "A second, by what the cache knew. Expired: an entry whose time to live is over.",
+        "Per second, by result. Expired: an entry whose time to live is over.",
         "ops",
         [Query(rate("kv_cache_lookups_total", by="answer"), "{{answer}}")],
         is_stacked=True,
     ),
     Lines(
         "Bypassed",
-        "Look-ups a second that Redis was not asked for, because it is away or not trusted.",
+        "Look-ups a second without Redis, because it is down or not trusted.",
         "ops",
         [Query(rate("kv_redis_bypassed_total", by="instance"), "{{instance}}")],
     ),
@@ -49,13 +49,13 @@ LOOKUPS = [
 CONTENT = [
     Lines(
         "Entries",
-        "Keys in Redis, tombstones included.",
+        "Keys in Redis, including tombstones.",
         "short",
         [Query(f"max(kv_cache_keys{{{API}}})", "entries")],
     ),
     Lines(
         "Memory",
-        "What Redis uses, and its maxmemory: from there on it evicts.",
+        "What Redis uses, and its maxmemory, at which it starts to evict.",
         "bytes",
         [
             Query(f"max(kv_cache_bytes{{{API}}})", "used"),
@@ -64,7 +64,7 @@ CONTENT = [
     ),
     Lines(
         "Evicted and expired",
-        "Keys a second that Redis dropped to make room, or whose time was over.",
+        "Keys a second that Redis evicted, or that expired.",
         "ops",
         [
             Query(rate("redis_evicted_keys_total", REDIS), "evicted"),
@@ -90,7 +90,7 @@ TRUST = [
     ),
     Lines(
         "Sentinels that answer",
-        "By process. A majority has to name the same master, or the cache is not trusted.",
+        "By process. The cache is trusted only while a majority names the same master.",
         "short",
         [Query(f"kv_redis_sentinels_answering{{{NODE}}}", "{{instance}}")],
         thresholds=falling(2, 3),
@@ -107,7 +107,7 @@ TRUST = [
     ),
     Lines(
         "Failed updates and repairs",
-        "Keys a second that Redis may hold outdated after a commit, and those made good.",
+        "Keys a second that may be outdated in Redis after a commit, and those repaired.",
         "ops",
         [
             Query(rate("kv_cache_update_failures_total", NODE), "failed"),
@@ -116,7 +116,7 @@ TRUST = [
     ),
     Lines(
         "Connections made and given up",
-        "A second. Given up: an answer took longer than 50 ms.",
+        "Per second. Given up: an answer took longer than 50 ms.",
         "ops",
         [
             Query(rate("kv_redis_connects_total", NODE), "made"),
@@ -125,7 +125,7 @@ TRUST = [
     ),
     Lines(
         "Sentinels' own view",
-        "By Sentinel: others it can reach, and whether a failover could be authorised (1).",
+        "By Sentinel: how many others it reaches, and whether it could authorise a failover (1).",
         "short",
         [
             Query("redis_sentinel_master_ok_sentinels", "{{instance}}: usable Sentinels"),
@@ -147,13 +147,13 @@ SERVERS = [
     ),
     Lines(
         "Commands",
-        "A second, by server. Replicas repeat the master's writes.",
+        "Per second, by server. Replicas repeat the master's writes.",
         "ops",
         [Query(rate("redis_commands_processed_total", REDIS, "instance"), "{{instance}}")],
     ),
     Lines(
         "Time for a command",
-        "Mean, in the server, by command. Scripts (evalsha) carry the updates.",
+        "Mean in the server, by command. Updates are scripts (evalsha).",
         "s",
         [
             Query(
@@ -165,7 +165,7 @@ SERVERS = [
     ),
     Lines(
         "Memory by server",
-        "As Redis counts it.",
+        "As reported by Redis.",
         "bytes",
         [Query(f"redis_memory_used_bytes{{{REDIS}}}", "{{instance}}")],
     ),

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from .panels import SOURCE
 
 COLUMNS = 24
-# By this tag the dashboards link to each other.
+# Dashboards with this tag link to each other.
 TAG = "kv"
-# Of the provisioned data source: grafana/provisioning/datasources/prometheus.yml.
+# The provisioned data source: grafana/provisioning/datasources/prometheus.yml.
 SOURCE_UID = "kv-prometheus"
 
 
 @dataclass(frozen=True)
 class Variable:
-    """Something to choose from the values of a label; several at once, and all by default."""
+    """A choice of values of a label; several can be chosen, and all are by default."""
 
     name: str
     title: str
@@ -26,7 +26,7 @@ class Variable:
 
     def json(self):
         return {
-            # Also those that come while one looks.
+            # So that values that appear later are included.
             "allValue": ".*",
             "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
             "datasource": SOURCE,
@@ -51,7 +51,7 @@ class Variable:
 
 
 def replicas(job, name="instance", title="Replica"):
-    """The processes of a job, or of several that a regular expression names."""
+    """The processes of a job, or of all jobs that match a regular expression."""
     return Variable(name, title, f'up{{job=~"{job}"}}', "instance")
 
 
@@ -94,7 +94,7 @@ BUILT_IN = {
 
 @dataclass(frozen=True)
 class Section:
-    """Panels under a heading, from left to right, as many in a line as fit."""
+    """Panels under a heading, from left to right, as many in a row as fit."""
 
     title: str
     panels: list
@@ -116,7 +116,7 @@ class Dashboard:
             "description": self.description,
             "editable": True,
             "fiscalYearStartMonth": 0,
-            # A shared crosshair: what happened in one panel is found in the others.
+            # All panels share the crosshair.
             "graphTooltip": 1,
             "id": None,
             "links": [self._links()],

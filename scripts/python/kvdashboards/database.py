@@ -13,7 +13,7 @@ def rate(metric, by=None, labels=NODE):
 
 
 def mean(histogram):
-    """What one observation was on average; nothing while there is none."""
+    """The mean of the observations; no value without any."""
     return f"{rate(histogram + '_sum')} / ({rate(histogram + '_count')} > 0)"
 
 
@@ -31,7 +31,7 @@ def counted(metric, legend):
 WRITES = [
     Lines(
         "Writes",
-        "Commits a second, the writes that they carried, and batches of clients.",
+        "Commits per second, the writes in them, and batches of clients.",
         "ops",
         [
             counted("kv_store_write_batch_writes_sum", "writes"),
@@ -41,7 +41,7 @@ WRITES = [
     ),
     Lines(
         "Duration of a commit",
-        "From handing writes to the database to its answer.",
+        "From sending the writes to the database until its answer.",
         "s",
         quantiles("kv_store_write_batch_duration_seconds"),
         thresholds=rising(0.1, 0.5),
@@ -78,7 +78,7 @@ READS = [
     ),
     Lines(
         "Duration of a look-up",
-        "From asking the database to its answer.",
+        "From sending the statement to the database until its answer.",
         "s",
         quantiles("kv_store_read_batch_duration_seconds"),
         thresholds=rising(0.1, 0.5),
@@ -88,7 +88,7 @@ READS = [
 CONNECTIONS = [
     Lines(
         "Connections",
-        "Open, by process. They are made at the start: fewer than usual means trouble.",
+        "Open connections, by process. All are opened at the start; fewer mean a failure.",
         "short",
         [Query(f"kv_database_connections{{{NODE}}}", "{{instance}}")],
         thresholds=at_least(1),
@@ -96,15 +96,14 @@ CONNECTIONS = [
     ),
     Lines(
         "Transactions",
-        "Sent a second, reads included, by process.",
+        "Per second, including reads, by process.",
         "ops",
         [Query(rate("kv_database_transactions_total", "instance"), "{{instance}}")],
     ),
     Lines(
         "Trouble",
-        "A second. Conflicts are tried again; of unknown outcomes nobody knows whether they were "
-        "committed; a statement is cancelled after 2 s, and one that is refused for good does not "
-        "fit the server.",
+        "Per second. Conflicts are retried. An unknown outcome may or may not be committed. "
+        "Cancelled: after 2 s. Refused for good: the statement does not fit the server.",
         "ops",
         [
             counted("kv_database_conflicts_total", "conflicts"),
@@ -116,7 +115,7 @@ CONNECTIONS = [
     ),
     Lines(
         "Errors",
-        "Work a second that failed, by kind of work and of error.",
+        "Failed operations per second, by kind of operation and error.",
         "ops",
         [Query(rate("kv_store_errors_total", "work, error"), "{{work}}: {{error}}")],
         thresholds=nothing_above(1),
@@ -126,14 +125,14 @@ CONNECTIONS = [
 UPKEEP = [
     Lines(
         "Outbox",
-        "Age of the oldest change that nobody has settled, as the worker's last round found it.",
+        "Age of the oldest change that is not settled, as of the worker's last round.",
         "s",
         [Query(f"max(kv_outbox_age_seconds{{{NODE}}})", "oldest")],
         thresholds=rising(10, 60),
     ),
     Lines(
         "Purged",
-        "Rows a second: expired entries, and records whose retention was over.",
+        "Rows a second: expired entries, and records past their retention.",
         "ops",
         [Query(rate("kv_store_purged_total", "kind"), "{{kind}}")],
     ),
@@ -142,7 +141,7 @@ UPKEEP = [
 COCKROACH = [
     Lines(
         "Nodes alive",
-        "As the node that sees the fewest sees it. Empty where the database is PostgreSQL, as all "
+        "According to the node that sees the fewest. Empty if the database is PostgreSQL, like all "
         "of this section.",
         "short",
         [Query("min(liveness_livenodes)", "nodes")],
@@ -151,7 +150,7 @@ COCKROACH = [
     ),
     Lines(
         "Ranges in trouble",
-        "Unavailable: without a majority of their replicas. Under-replicated: one more loss away.",
+        "Unavailable: no majority of replicas. Under-replicated: another loss may make them so.",
         "short",
         [
             Query("sum(ranges_unavailable)", "unavailable"),
@@ -162,7 +161,7 @@ COCKROACH = [
     ),
     Lines(
         "Clock offset",
-        "How far the clock of a node is from the others, by node. At 0.4 s it ends itself.",
+        "The clock's difference from the others, by node. A node stops itself at 0.4 s.",
         "s",
         [Query("abs(clock_offset_meannanos) / 1e9", "{{instance}}")],
         thresholds=rising(0.1, 0.4),
@@ -181,8 +180,8 @@ COCKROACH = [
     ),
     Lines(
         "Writing the log",
-        "p99 of the time until entries of the log are on the disk of a node. A write waits for the "
-        "majority.",
+        "p99 of the time until log entries are on the disk of a node. A write waits for a majority "
+        "of the nodes.",
         "ns",
         [
             Query(
@@ -195,7 +194,7 @@ COCKROACH = [
     ),
     Lines(
         "Stuck requests",
-        "Waiting for tens of seconds: for a lease, a majority, or each other.",
+        "Requests that have waited for tens of seconds for a lease, a majority, or each other.",
         "short",
         [
             Query("sum by (instance) (requests_slow_lease)", "{{instance}}: lease"),
@@ -207,7 +206,7 @@ COCKROACH = [
     ),
     Lines(
         "Slow operations of disks",
-        "Those that took longer than 10 seconds (slow) or 30 (stalled), by node.",
+        "Operations that took longer than 10 seconds (slow) or 30 (stalled), by node.",
         "short",
         [
             Query(
@@ -220,14 +219,14 @@ COCKROACH = [
     ),
     Lines(
         "Connections of a node",
-        "SQL connections, by node: clients spread over all of them.",
+        "SQL connections, by node: clients spread over all nodes.",
         "short",
         [Query("sql_conns", "{{instance}}")],
         decimals=0,
     ),
     Lines(
         "Space used",
-        "The share of a node's store, by node.",
+        "The share of a node's store that is used, by node.",
         "percentunit",
         [Query("1 - capacity_available / capacity", "{{instance}}")],
         thresholds=rising(0.7, 0.85),
@@ -235,7 +234,7 @@ COCKROACH = [
     ),
     Lines(
         "Restarted transactions",
-        "A second, by node: others were in their way.",
+        "Per second, by node, because of conflicts with others.",
         "ops",
         [
             Query(

@@ -1,4 +1,4 @@
-"""One look: do clients get answers, and is everything there?"""
+"""The overview: do clients get answers, and does everything run?"""
 
 from .dashboard import Dashboard, Section, Variable
 from .panels import (
@@ -23,7 +23,7 @@ NOW = [
     ),
     Number(
         "Failed",
-        "The share of requests that a server error was the answer to, over 5 minutes.",
+        "The share of requests that were answered with a server error, over 5 minutes.",
         "percentunit",
         [Query('job:kv_http_requests_failed:ratio_rate5m{job="kv-api"}', "failed")],
         thresholds=rising(0.001, 0.01),
@@ -32,7 +32,7 @@ NOW = [
     ),
     Number(
         "99 of 100 within",
-        "The slowest route of keys: 1 of 100 requests takes longer, over 5 minutes.",
+        "The slowest route for keys: 1 of 100 requests takes longer, over 5 minutes.",
         "s",
         [
             Query(
@@ -64,7 +64,7 @@ NOW = [
     ),
     Number(
         "Alerts",
-        "Alerts that fire now; the table below names them.",
+        "Alerts that fire now; the table below lists them.",
         "short",
         [Query('count(ALERTS{alertstate="firing"}) or vector(0)', "firing")],
         thresholds=nothing_above(1),
@@ -81,8 +81,8 @@ CLIENTS = [
     ),
     Lines(
         "Latency of keys",
-        "How long reads and writes of single keys take, over 5 minutes. A client that waits for a "
-        "queued write (Prefer: wait) is counted with its wait.",
+        "How long reads and writes of single keys take, over 5 minutes. Waits for queued writes "
+        "(Prefer: wait) count.",
         "s",
         [
             Query(
@@ -97,7 +97,7 @@ CLIENTS = [
     ),
     Lines(
         "Failed requests",
-        "The share of requests that a server error was the answer to, over 5 minutes.",
+        "The share of requests that were answered with a server error, over 5 minutes.",
         "percentunit",
         [Query('job:kv_http_requests_failed:ratio_rate5m{job="kv-api"}', "failed")],
         thresholds=rising(0.001, 0.01),
@@ -108,28 +108,28 @@ CLIENTS = [
 SERVICES = [
     Lines(
         "Processes that answer",
-        "By job: how many targets answered Prometheus.",
+        "Targets that answered Prometheus, by job.",
         "short",
         [Query('job:up:sum{job=~"$job"}', "{{job}}")],
         decimals=0,
     ),
     Lines(
         "Processor time",
-        "Cores that the processes of this project use, by job.",
+        "Cores that this project's processes use, by job.",
         "short",
         [Query('sum by (job) (job_instance:process_cpu_seconds:rate1m{job=~"$job"})', "{{job}}")],
         link="kv-resources",
     ),
     Lines(
         "Work refused by the database",
-        "Statements that failed, a second, by what became of them. Zero in good times.",
+        "Failed statements per second, by error. Normally zero.",
         "ops",
         [Query('sum by (error) (job_error:kv_store_errors:rate5m{job=~"$job"})', "{{error}}")],
         link="kv-database",
     ),
     Number(
         "Database",
-        "Processes that have a connection to the database.",
+        "Processes with a connection to the database.",
         "short",
         [Query("count(sum by (instance) (kv_database_connections) > 0) or vector(0)", "connected")],
         thresholds=at_least(1),
@@ -146,7 +146,7 @@ SERVICES = [
     ),
     Number(
         "Sentinels missing",
-        "Sentinels that do not answer, for the process that misses the most.",
+        "Sentinels that do not answer, as seen by the process that misses most.",
         "short",
         [Query("max(kv_redis_sentinels - kv_redis_sentinels_answering)", "missing")],
         thresholds=rising(1, 2),
@@ -154,7 +154,7 @@ SERVICES = [
     ),
     Number(
         "RabbitMQ nodes",
-        "Nodes that answer Prometheus; a majority of them has to.",
+        "Nodes that answer Prometheus; a majority is required.",
         "short",
         [Query('job:up:sum{job="rabbitmq"}', "nodes")],
         thresholds=falling(2, 3),
@@ -162,7 +162,7 @@ SERVICES = [
     ),
     Number(
         "Outbox",
-        "Age of the oldest committed change that is not published. Its event is late by as much.",
+        "Age of the oldest committed change that is not published. Its event is late by this time.",
         "s",
         [Query("kv:outbox_age_seconds:max", "oldest")],
         thresholds=rising(10, 60),
@@ -170,7 +170,7 @@ SERVICES = [
     ),
     Number(
         "Dead letters",
-        "Queued writes that could not be applied and wait for somebody to decide.",
+        "Queued writes that could not be applied and wait for an operator.",
         "short",
         [Query("kv:queue_dead_messages:max", "dead")],
         thresholds=nothing_above(1),
@@ -181,8 +181,8 @@ SERVICES = [
 ALERTS = [
     Rows(
         "Alerts now",
-        "Pending alerts are true, but not for long enough. What to do stands in "
-        "prometheus/RUNBOOK.md.",
+        "Pending alerts are true, but not for long enough yet. prometheus/RUNBOOK.md says what to "
+        "do.",
         "short",
         [Query("ALERTS", "{{alertname}}")],
         columns=[

@@ -1,23 +1,23 @@
-"""Panels: what is asked, how it is shown, and when it turns red.
+"""Panels: queries, display and thresholds.
 
 Grafana 11's schema. Units are Grafana's own: short, percentunit, s, bytes, Bps, reqps, ops.
 """
 
 from dataclasses import dataclass, field
 
-# Chosen by the variable of this name, so that a dashboard can be looked at with another Prometheus.
+# The variable of this name, so that a dashboard can be used with another Prometheus.
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 GREEN, ORANGE, RED = "green", "orange", "red"
 
 
 def rising(warning, critical):
-    """Good as long as it is small."""
+    """Small values are good."""
     return [(None, GREEN), (warning, ORANGE), (critical, RED)]
 
 
 def falling(critical, warning):
-    """Good as long as it is large."""
+    """Large values are good."""
     return [(None, RED), (critical, ORANGE), (warning, GREEN)]
 
 
@@ -33,7 +33,7 @@ def nothing_above(number):
 
 @dataclass(frozen=True)
 class Query:
-    """An expression, and what its series are called."""
+    """An expression, and the legend of its series."""
 
     expression: str
     legend: str
@@ -52,7 +52,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """What all panels have. A `link` names the dashboard with more about it."""
+    """What all panels have. `link` names the dashboard with details."""
 
     title: str
     description: str
@@ -123,7 +123,7 @@ class Panel:
     def _links(self):
         if self.link is None:
             return []
-        return [{"title": "More about it", "url": f"/d/{self.link}?${{__url_time_range}}"}]
+        return [{"title": "Details", "url": f"/d/{self.link}?${{__url_time_range}}"}]
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class Number(Panel):
 
 @dataclass(frozen=True)
 class Rows(Panel):
-    """A table of what is true now: a row for each series, a column for each of `columns`."""
+    """A table of the current values: a row for each series, a column for each of `columns`."""
 
     columns: list = field(default_factory=list)
     width: int = 24

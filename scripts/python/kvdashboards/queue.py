@@ -6,7 +6,7 @@ from .panels import Lines, Number, Query, at_least, nothing_above, rising
 WORKER = 'job="kv-worker",instance=~"$instance"'
 BROKER = 'job="rabbitmq",instance=~"$rabbitmq"'
 QUEUES = 'job="rabbitmq-queues"'
-# Without the stream of changes: all that it keeps counts as ready.
+# Without the stream of changes, all of whose messages count as ready.
 WRITES = f'{QUEUES},queue=~"kv.writes.*"'
 
 
@@ -33,28 +33,28 @@ NOW = [
     ),
     Number(
         "Empty in",
-        "At the rate of the last minute; no figure while nothing is applied.",
+        "At the rate of the last minute; no value while nothing is applied.",
         "s",
         [Query("kv:queue_drain_seconds", "to empty")],
         thresholds=rising(30, 300),
     ),
     Number(
         "Oldest write",
-        "Since its acceptance, of those that workers hold.",
+        "Age since acceptance, of the writes that workers hold.",
         "s",
         [Query("kv:queue_oldest_seconds:max", "oldest")],
         thresholds=rising(10, 60),
     ),
     Number(
         "Applied",
-        "Queued writes a second that are done.",
+        "Queued writes completed per second.",
         "ops",
         [Query("kv:worker_operations:rate1m", "applied")],
         decimals=1,
     ),
     Number(
         "Dead letters",
-        "Writes that can't be applied and wait for somebody to decide.",
+        "Writes that can't be applied and wait for an operator.",
         "short",
         [Query("kv:queue_dead_messages:max", "dead")],
         thresholds=nothing_above(1),
@@ -71,7 +71,7 @@ NOW = [
 QUEUE = [
     Lines(
         "Messages by queue",
-        "Ready: nobody has taken them. Unacknowledged: a worker is at it.",
+        "Ready: not delivered. Unacknowledged: a worker has them.",
         "short",
         [
             Query(
@@ -86,15 +86,15 @@ QUEUE = [
     ),
     Lines(
         "From acceptance to application",
-        "How long queued writes took that are done.",
+        "The time that completed queued writes took.",
         "s",
         quantiles("kv_worker_queue_delay_seconds"),
         thresholds=rising(10, 60),
     ),
     Lines(
         "Consumers",
-        "Of each queue. kv.writes has one for each worker; kv.changes one for each kv-api with "
-        "watchers; nobody reads kv.writes.dead.",
+        "By queue. kv.writes has one for each worker; kv.changes one for each kv-api with "
+        "watchers; kv.writes.dead has none.",
         "short",
         [
             Query(
@@ -106,13 +106,13 @@ QUEUE = [
     ),
     Lines(
         "Handed over, not confirmed",
-        "Writes that kv-api has sent and RabbitMQ has not confirmed: their clients wait.",
+        "Writes that kv-api has sent and RabbitMQ has not confirmed. Their clients wait.",
         "short",
         [Query('kv_queue_unconfirmed_messages{job="kv-api"}', "{{instance}}")],
     ),
     Lines(
         "Given up",
-        "Connections to RabbitMQ that lived, but on which nothing moved, and that were replaced.",
+        "Open connections to RabbitMQ that stalled and were replaced.",
         "short",
         [
             Query(
@@ -127,48 +127,48 @@ QUEUE = [
 WORKERS = [
     Lines(
         "Done, by result",
-        "A second. Superseded: something newer had been written. Repeated: the result was on "
-        "record.",
+        "Per second. Superseded: a newer write was applied before. Repeated: the result was "
+        "already recorded.",
         "ops",
         [Query(rate("kv_worker_operations_total", "result"), "{{result}}")],
         is_stacked=True,
     ),
     Lines(
         "Done, by worker",
-        "A second. RabbitMQ spreads the work: one that gets less is slower.",
+        "Per second. RabbitMQ distributes the work: a worker that gets less is slower.",
         "ops",
         [Query(rate("kv_worker_operations_total", "instance"), "{{instance}}")],
         is_stacked=True,
     ),
     Lines(
         "Held",
-        "Messages that were delivered to a worker and are not done.",
+        "Messages that a worker has received and not completed.",
         "short",
         [Query(f"kv_worker_held_messages{{{WORKER}}}", "{{instance}}")],
     ),
     Lines(
         "Memory for messages",
-        "Of those that were delivered to a worker and are not done. It takes no more than "
-        "KV_WORKER_BYTES; the rest waits with RabbitMQ.",
+        "Of messages that a worker has received and not completed. KV_WORKER_BYTES is the limit; "
+        "the rest waits in RabbitMQ.",
         "bytes",
         [Query(f"kv_worker_held_bytes{{{WORKER}}}", "{{instance}}")],
     ),
     Lines(
         "Oldest held",
-        "Since its acceptance, by worker.",
+        "Age since acceptance, by worker.",
         "s",
         [Query(f"kv_worker_oldest_held_seconds{{{WORKER}}}", "{{instance}}")],
         thresholds=rising(10, 60),
     ),
     Lines(
         "Duration of a batch",
-        "From its delivery to its acknowledgement, waiting for the database included.",
+        "From delivery to acknowledgement, including waits for the database.",
         "s",
         quantiles("kv_worker_batch_duration_seconds"),
     ),
     Lines(
         "Size of a batch",
-        "Writes in one transaction, on average; nothing while there is none.",
+        "Writes in one transaction, on average; no value without transactions.",
         "short",
         [
             Query(
@@ -180,15 +180,15 @@ WORKERS = [
     ),
     Lines(
         "Held and tried again",
-        "Batches a second, by error.",
+        "Batches per second, by error.",
         "ops",
         [Query(rate("kv_worker_retries_total", "error"), "{{error}}")],
         thresholds=nothing_above(1),
     ),
     Lines(
         "Published for others",
-        "Changes a second whose own process could not publish them, rounds that failed, and commits"
-        " of nodes that can't reach the cache, which a worker repaired.",
+        "Changes a second that their own process could not publish, failed rounds, and cache "
+        "repairs for processes that can't reach the cache.",
         "ops",
         [
             Query(rate("kv_worker_relayed_changes_total"), "changes"),
@@ -198,7 +198,7 @@ WORKERS = [
     ),
     Lines(
         "Not published",
-        "Committed changes a second whose event was left to a worker.",
+        "Committed changes a second whose events a worker has to publish.",
         "ops",
         [
             Query(
@@ -213,7 +213,7 @@ WORKERS = [
 BROKERS = [
     Lines(
         "Messages",
-        "A second, of all queues: taken from publishers, confirmed, delivered, acknowledged.",
+        "Per second, of all queues: received from publishers, confirmed, delivered, acknowledged.",
         "ops",
         [
             Query(rate(f"rabbitmq_global_messages_{name}_total", labels=BROKER), title)
@@ -227,7 +227,7 @@ BROKERS = [
     ),
     Lines(
         "Nodes that a node sees",
-        "Itself included. Different numbers: the cluster is split.",
+        "Including itself. Different numbers mean that the cluster is split.",
         "short",
         [
             Query(
@@ -270,7 +270,7 @@ BROKERS = [
     ),
     Lines(
         "Free disk",
-        "And the limit below which a node takes no more messages.",
+        "Free space, and the limit below which a node accepts no messages.",
         "bytes",
         [
             Query(f"rabbitmq_disk_space_available_bytes{{{BROKER}}}", "{{instance}}"),

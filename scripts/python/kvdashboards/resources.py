@@ -1,4 +1,4 @@
-"""Processors, memory, disks, and how many replicas the autoscaler wants."""
+"""Processors, memory, disks, and the autoscaler's decisions."""
 
 from .dashboard import Dashboard, Section, Variable, replicas
 from .panels import Lines, Query, nothing_above, rising
@@ -21,13 +21,13 @@ PROCESSES = [
     ),
     Lines(
         "Memory",
-        "Resident: what a process really has.",
+        "Resident memory of each process.",
         "bytes",
         [Query(f"process_resident_memory_bytes{{{PROCESS}}}", "{{instance}}")],
     ),
     Lines(
         "File descriptors",
-        "The share of those that a process may open: connections are most of them.",
+        "The share of the file descriptors that a process may open. Most are connections.",
         "percentunit",
         [
             Query(
@@ -39,20 +39,20 @@ PROCESSES = [
     ),
     Lines(
         "Threads",
-        "One for each event loop, and a few beside them.",
+        "One for each event loop, and a few more.",
         "short",
         [Query(f"process_threads{{{PROCESS}}}", "{{instance}}")],
         decimals=0,
     ),
     Lines(
         "Up since",
-        "Falls to zero with a restart.",
+        "Falls to zero at a restart.",
         "s",
         [Query(f"time() - process_start_time_seconds{{{PROCESS}}}", "{{instance}}")],
     ),
     Lines(
         "Processor time a request",
-        "Of all kv-api together.",
+        "Over all kv-api together.",
         "s",
         [
             Query(
@@ -81,7 +81,7 @@ MACHINES = [
     ),
     Lines(
         "Load",
-        "Processes that run or wait, over a minute, and the cores there are.",
+        "Processes that run or wait, over a minute, and the number of cores.",
         "short",
         [
             Query(f"node_load1{{{NODE}}}", "{{instance}}"),
@@ -94,7 +94,7 @@ MACHINES = [
     ),
     Lines(
         "Memory in use",
-        "The share that programs can't have any more.",
+        "The share that is not available to programs.",
         "percentunit",
         [
             Query(
@@ -131,7 +131,7 @@ MACHINES = [
     ),
     Lines(
         "Time a disk is busy",
-        "Durable writes wait for it.",
+        "The share of the time. Durable writes wait for the disk.",
         "percentunit",
         [
             Query(
@@ -143,7 +143,7 @@ MACHINES = [
     ),
     Lines(
         "Network",
-        "Bytes a second of all interfaces, the loopback interface included.",
+        "Bytes per second of all interfaces, including the loopback interface.",
         "Bps",
         [
             Query(
@@ -159,8 +159,8 @@ MACHINES = [
 AUTOSCALER = [
     Lines(
         "Replicas",
-        "How many there are and should be, and the bounds. Empty without a kv-autoscaler, as all "
-        "of this section.",
+        "Current and desired number, and the bounds. Empty without kv-autoscaler, like all of this "
+        "section.",
         "short",
         [
             Query(f"kv_autoscaler_replicas{{{SCALED}}}", "{{service}}: there are"),
@@ -172,7 +172,7 @@ AUTOSCALER = [
     ),
     Lines(
         "Replicas by metric",
-        "What each metric asks for; the largest counts, and then steps and stabilization.",
+        "What each metric asks for. The largest counts, limited by steps and stabilization.",
         "short",
         [
             Query(f"kv_autoscaler_metric_replicas{{{SCALED}}}", "{{service}}: {{metric}}"),
@@ -182,7 +182,7 @@ AUTOSCALER = [
     ),
     Lines(
         "Metrics and their targets",
-        "The share of its target that a metric has. Above 1 it asks for more replicas.",
+        "Each metric relative to its target. Above 1 it asks for more replicas.",
         "percentunit",
         [
             Query(
@@ -211,7 +211,7 @@ AUTOSCALER = [
     ),
     Lines(
         "Decisions",
-        "A second, by direction. Unknown: how many replicas there are could not be told.",
+        "Per second, by direction. Unknown: the number of replicas is not known.",
         "ops",
         [
             Query(
@@ -222,7 +222,7 @@ AUTOSCALER = [
     ),
     Lines(
         "Commands",
-        "A second, by result: what was to change the number of replicas.",
+        "Commands to change the number of replicas, per second and by result.",
         "ops",
         [
             Query(
@@ -245,7 +245,7 @@ AUTOSCALER = [
     ),
     Lines(
         "Since the last decision",
-        "There should be one every 15 seconds (KV_AUTOSCALER_INTERVAL).",
+        "A decision is made every 15 seconds (KV_AUTOSCALER_INTERVAL).",
         "s",
         [Query("time() - kv_autoscaler_last_decision_timestamp_seconds", "{{instance}}")],
         thresholds=rising(60, 120),

@@ -1,4 +1,4 @@
-"""Charts over time, as SVG that takes its colours from the page."""
+"""Charts over time, as SVG with the colours of the page."""
 
 import math
 from html import escape
@@ -8,14 +8,14 @@ LEFT, RIGHT, TOP, BOTTOM = 84, 72, 16, 44
 
 
 class Line:
-    """One of a chart's lines. `values` has None where there is nothing to show."""
+    """A line of a chart. `values` has None for a gap."""
 
     def __init__(self, name, style, values):
         self.name, self.style, self.values = name, style, values
 
 
 class Chart:
-    """Lines over the same moments, on one scale."""
+    """Lines with the same times and one scale."""
 
     def __init__(self, title, unit, moments, lines, seconds, is_logarithmic=False):
         self.title, self.unit, self.moments, self.lines = title, unit, moments, lines
@@ -26,7 +26,7 @@ class Chart:
         self.is_logarithmic = is_logarithmic
 
     def svg(self):
-        """The chart. Every point says its value when pointed at."""
+        """The chart. Each point has its value as a title."""
         parts = [
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.title)}">',
             *self._horizontal(),
@@ -38,7 +38,7 @@ class Chart:
         return "\n".join([*parts, "</svg>"])
 
     def legend(self):
-        """What the lines are, as HTML."""
+        """The legend, as HTML."""
         keys = [
             f'<li><svg class="key" viewBox="0 0 28 10" aria-hidden="true">'
             f'<line class="line {line.style}" x1="0" y1="5" x2="28" y2="5"/></svg>'
@@ -79,7 +79,7 @@ class Chart:
                f'y="{HEIGHT - 6}">seconds of load</text>')
 
     def _line(self, line):
-        """The strokes between points that follow one another, then the points."""
+        """The line segments between consecutive points, then the points."""
         points = [
             None if value is None else (self._x(moment), self._y(value), moment, value)
             for moment, value in zip(self.moments, line.values)
@@ -98,7 +98,7 @@ class Chart:
                    f"<title>{escape(said)}</title></circle>")
 
     def _names(self):
-        """Each line's name at its end, moved apart where they would lie on one another."""
+        """The name of each line at its end, moved where names would overlap."""
         if len(self.lines) < 2:
             return
         floor = TOP
@@ -118,7 +118,7 @@ class Chart:
 
 
 def number(value):
-    """With as many digits as help."""
+    """With a useful number of digits."""
     if value == 0:
         return "0"
     if value >= 100:
@@ -127,7 +127,7 @@ def number(value):
 
 
 def _linear(values, most=5):
-    """From 0 to a round number: low, high and the ticks, at most so many and one."""
+    """A scale from 0 to a round number: low, high and the ticks."""
     high = max(values, default=0) or 1
     step = 10 ** math.floor(math.log10(high / most))
     step *= next(factor for factor in (1, 2, 5, 10, 20) if high / (step * factor) <= most)
@@ -136,7 +136,7 @@ def _linear(values, most=5):
 
 
 def _logarithmic(values):
-    """Between two round numbers, with ticks at 1, 2 and 5 of each decade if there is room."""
+    """A scale between two round numbers, with ticks at 1, 2 and 5 of each decade if they fit."""
     known = [value for value in values if value > 0] or [1]
     steps = [digit * 10.0**power for power in range(-4, 7) for digit in (1, 2, 5)]
     low = max(step for step in steps if step <= max(min(known), steps[0]))

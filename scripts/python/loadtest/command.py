@@ -22,7 +22,7 @@ MISSED, FAILED, INTERRUPTED = 1, 2, 130
 def main(arguments=None):
     """Returns the exit code."""
     options = reading.read(arguments)
-    # So that the keys are removed then, too.
+    # So that the keys are removed in this case as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _allow_connections(options.users)
@@ -40,7 +40,7 @@ def _run(options):
     store = Store(options)
     store.check()
     try:
-        # Before minutes are spent.
+        # Fail before the measurement, not after it.
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LoadTestError(f"--output: {error}") from None
@@ -59,7 +59,7 @@ def _run(options):
 
 
 def _clean(options, store, progress):
-    """Removes the keys; that this fails must not hide the figures, or why there are none."""
+    """Removes the keys. A failure here must not hide the figures or an earlier error."""
     if not options.keep_keys:
         progress.say("removing the keys")
         try:
@@ -77,7 +77,7 @@ def _save(found, options):
 
 
 def _machine(generator):
-    """The machine that the load came from, which is often the store's, too."""
+    """The machine that sent the load; often that of the store as well."""
     return {
         "program": "wrk",
         "threads": generator.threads,
@@ -87,7 +87,7 @@ def _machine(generator):
 
 
 def _allow_connections(users):
-    """As many open sockets as there are users."""
+    """Raises the limit of open files to the number of users."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = users + 64
     if hard != resource.RLIM_INFINITY and hard < wanted:

@@ -1,5 +1,5 @@
-"""What is wrong with a request for a load test, or with the store that it is for."""
+"""Errors in the options of a load test, or in the store under test."""
 
 
 class LoadTestError(Exception):
-    """Its text says what is wrong and what to do about it."""
+    """Its text says what is wrong and what to do."""

@@ -40,7 +40,7 @@ class Load:
 
 @dataclass
 class Interval:
-    """What happened in one run."""
+    """The figures of one run."""
 
     seconds: float = 0.0
     requests: int = 0
@@ -48,7 +48,7 @@ class Interval:
     latencies: Latencies = field(default_factory=Latencies)
     # By status; empty if they were not counted.
     statuses: dict = field(default_factory=collections.Counter)
-    # connect, read, write, timeout: of connections. status: answers above 399.
+    # connect, read, write, timeout: errors of connections. status: answers above 399.
     errors: dict = field(default_factory=collections.Counter)
 
     @property
@@ -99,7 +99,7 @@ class Generator:
             check=False,
         )
         if "unable to connect to" in done.stdout:
-            # The store has left since it was checked. wrk gives up at once; users would not.
+            # The store has stopped since it was checked. wrk exits at once; users would go on.
             time.sleep(seconds)
             refused = collections.Counter(connect=load.users)
             return Interval(seconds=float(seconds), errors=refused)
@@ -109,7 +109,7 @@ class Generator:
 
 
 def parse(text):
-    """What load.lua has written."""
+    """Parses the file that load.lua has written."""
     interval = Interval()
     for line in text.splitlines():
         *names, number = line.split()
@@ -128,7 +128,7 @@ def parse(text):
 
 
 def find():
-    """wrk, installed if it is missing."""
+    """The path of wrk, which is installed if it is missing."""
     if not shutil.which("wrk"):
         subprocess.run([PACKAGES, "load"], check=False)
     program = shutil.which("wrk")

@@ -1,12 +1,12 @@
-"""How long requests took."""
+"""The latencies of requests."""
 
 import collections
 import math
 
 
 class Latencies:
-    """A histogram: how many requests took so many microseconds. Histograms can be added up, which
-    percentiles can't."""
+    """A histogram: the number of requests by microseconds. Unlike percentiles, histograms can be
+    added."""
 
     def __init__(self, counts=()):
         self.counts = collections.Counter(dict(counts))
@@ -19,7 +19,7 @@ class Latencies:
 
     @property
     def max(self):
-        """In milliseconds; None if there were no requests."""
+        """The maximum in milliseconds; None without requests."""
         return max(self.counts) / 1000 if self.counts else None
 
     def percentile(self, share):
@@ -33,7 +33,7 @@ class Latencies:
         return None
 
     def figures(self):
-        """The four that are reported."""
+        """The percentiles that are reported."""
         return {
             "p50": self.percentile(50),
             "p95": self.percentile(95),

@@ -15,7 +15,8 @@
 --   KV_LOAD_RESULT        the file for the result
 --
 -- Load tests start wrk once for each interval: a Lua hook never learns how long a request took, so
--- latency over time takes several runs. wrk's histogram of a run is complete, and histograms add up.
+-- latency over time takes several runs. wrk's histogram of a run is complete, and histograms add
+-- up.
 --
 -- Counting statuses takes a hook, for which wrk collects the header fields of each answer into a
 -- table. Measured with nginx's `return 200` on two cores (wrk -t2 -c64 -d3s): 131,000 to 147,000
@@ -79,7 +80,7 @@ local function zipf(count)
   end
 end
 
--- The requests of one method, by key number; each is made when it is first needed.
+-- The requests of one method, by key number; each is created when it is first needed.
 local function requests(method, fields, body)
   local path, suffix = setting("PATH"), setting("SUFFIX") or ""
   local kept, bytes = {}, 0
@@ -100,8 +101,8 @@ local function value()
   return bytes
 end
 
--- DELETEs of keys that are there: each thread walks once through a part of its own. At the end of
--- that it stops, as nothing would be there any more.
+-- DELETEs of existing keys: each thread goes once through a part of its own, and then stops, as no
+-- key is left.
 local function walk(first, last, delete)
   local number = first - 1
   return function()
@@ -145,7 +146,7 @@ end
 
 -- PUTs with `If-Match` and the revision that the last PUT of the key was answered: as many keys as
 -- connections, each in one request at a time. A thread creates a key whenever none of its keys is
--- free. Returns what is sent, and what has to be told of each answer.
+-- free. Returns the function for requests and the one for answers.
 local function replace(fields, body)
   local new = create(fields, body)
   fields["If-None-Match"] = nil
@@ -234,8 +235,8 @@ end
 
 -- In the first thread again.
 
--- wrk's own duration begins when it has made all threads, and by then the first ones have been at
--- work for as long as that took. So time is taken from the first request on, where Lua makes it.
+-- wrk measures its duration from when all threads are started, but by then the first ones have sent
+-- requests for a while. So the time counts from the first request, if Lua makes the requests.
 local function duration(summary)
   if not threads[1]:get("first") then return summary.duration / 1e6 end
   local stop = now()
@@ -259,8 +260,8 @@ function done(summary, latency)
   for _, thread in ipairs(threads) do
     for status, number in pairs(thread:get("statuses")) do count("status " .. status, number) end
   end
-  -- wrk's own way to the histogram walks through it anew for every entry: minutes, when answers
-  -- take seconds.
+  -- wrk's own access to the histogram goes through all of it for every entry, which takes minutes
+  -- when answers take seconds.
   if summary.requests > 0 then
     local stats = ffi.cast("kv_stats **", latency)[0]
     assert(tonumber(stats.max) == latency.max, "this wrk keeps its figures in another way")

@@ -1,4 +1,4 @@
-"""Measuring a mode: a warm-up, then interval after interval."""
+"""Measures a mode: a warm-up, then intervals."""
 
 import collections
 from dataclasses import dataclass, field
@@ -36,11 +36,11 @@ class Measurement:
 
     @property
     def statuses(self):
-        """Answers by status, as far as they were looked at."""
+        """Answers by status, as far as they were counted."""
         return sum((interval.statuses for interval in self.intervals), collections.Counter())
 
     def failures(self, interval):
-        """What went wrong in an interval, by status or by what happened to the connection."""
+        """Errors of an interval, by status or by kind of connection error."""
         failed = collections.Counter()
         for name in ("connect", "read", "write", "timeout"):
             failed[name] = interval.errors[name]
@@ -50,7 +50,7 @@ class Measurement:
                 known += count
                 if not is_expected(self.mode, status):
                     failed[str(status)] = count
-        # Only where nobody looked at each answer.
+        # Only where statuses were not counted.
         failed["unknown status"] = max(0, interval.errors["status"] - known)
         if not interval.requests and not +failed:
             failed["no answer"] = 1
@@ -58,7 +58,7 @@ class Measurement:
 
 
 def is_expected(mode, status):
-    """In these modes a key may have been deleted before, and 404 says so."""
+    """In these modes a key may have been deleted before."""
     return status == 404 and mode in ("mixed", "delete")
 
 
@@ -70,11 +70,11 @@ class Measuring:
         self.generator = generator
         self.store = store
         self.progress = progress
-        # Numbers of keys that have been given out.
+        # The highest number of a key so far.
         self.numbers = 0
 
     def prepare(self, count):
-        """Stores so many new keys. Returns the first and the last number."""
+        """Stores new keys. Returns the first and the last number."""
         first, last = self.numbers + 1, self.numbers + count
         self.store.prepare(first, last, self.progress.preparing)
         self.numbers = last
@@ -85,19 +85,23 @@ class Measuring:
         measurement = Measurement(mode)
         keys = self.prepare(self.options.keys)
         self.progress.begin(mode, self.options.duration)
-        looks, last = True, None
+        counts_statuses, last = True, None
         warm_up = min(WARM_UP_SECONDS, self.options.interval)
         for seconds in [warm_up, *self._lengths()]:
             if last is not None and mode == "delete":
-                # As many as were deleted in the last one, and as many again.
+                # Twice as many as were deleted in the last interval.
                 expected = int(2 * last.per_second * seconds)
                 keys = self.prepare(max(self.options.keys, expected))
-            interval = self.generator.run(mode, seconds, *keys, counts_statuses=looks)
+            interval = self.generator.run(mode, seconds, *keys, counts_statuses=counts_statuses)
             if last is not None:
                 measurement.intervals.append(interval)
                 self.progress.show(measurement)
-            # See load.lua: what is read is not looked at as long as nothing is wrong.
-            looks = mode != "get" or interval.errors["status"] > 0 or (looks and last is not None)
+            # See load.lua: statuses of reads are not counted as long as there are no errors.
+            counts_statuses = (
+                mode != "get"
+                or interval.errors["status"] > 0
+                or (counts_statuses and last is not None)
+            )
             last = interval
         self.progress.end()
         return measurement

@@ -15,14 +15,14 @@ MODES = ["put", "get", "delete", "mixed"]
 KEYS_MAX = 10_000_000
 VALUE_BYTES_MAX = 1 << 20
 USERS_MAX = 20_000
-# An interval is a second, or so long that there are no more than these.
+# An interval is one second, or longer if there would be more than this.
 INTERVALS_MAX = 60
 
 DESCRIPTION = """\
-Puts load on a running store (one kv-api, or a whole cluster through its Nginx) with wrk, and tells
-what it made of it: requests/s, how long they took, errors by status. The keys are prepared before,
-and removed after. put and get replace and read them; delete deletes each key once; mixed is 80 %
-GET, 15 % PUT and 5 % DELETE; all is put, get, mixed and delete, one after the other."""
+Puts load on a running store (one kv-api, or a whole cluster through its Nginx) with wrk, and
+reports requests/s, latency and errors by status. It stores its keys before and removes them
+afterwards. put and get replace and read them; delete deletes each key once; mixed is 80 % GET,
+15 % PUT and 5 % DELETE; all is put, get, mixed and delete, one after the other."""
 
 EPILOG = """\
 examples:
@@ -32,11 +32,11 @@ examples:
   load-tests/run put --min-rps 5000 --max-p99 20 --max-errors 0.1%
 
 The exit code is 0; 1 if an objective was missed or no request succeeded; 2 if nothing could be
-measured. Do not point it at a store that is not yours."""
+measured. Use it only on your own store."""
 
 
 def parser():
-    """Everything that can be said."""
+    """All options."""
     top = argparse.ArgumentParser(
         prog="load-tests/run",
         description=DESCRIPTION,
@@ -50,33 +50,33 @@ def parser():
     add("--duration", type=_seconds, default=10, metavar="TIME",
         help="of each mode: 30, 30s or 5m (10 s)")
     add("--users", type=_between(1, USERS_MAX), default=USERS, metavar="N",
-        help="connections; each sends its next request when it has its answer (%(default)s)")
+        help="connections; each sends its next request after the answer (%(default)s)")
     add("--keys", type=_between(1, KEYS_MAX), default=10_000, metavar="N",
-        help="how many there are (%(default)s)")
+        help="number of keys (%(default)s)")
     add("--value-size", type=_between(0, VALUE_BYTES_MAX), default=100, metavar="BYTES",
         help="random letters (%(default)s)")
     add("--distribution", choices=["uniform", "zipf"], default="uniform",
-        help="which keys are chosen: all alike, or few of them most of the time (%(default)s)")
+        help="choose all keys alike, or a few of them most of the time (%(default)s)")
     add("--async", dest="queued", action="store_true",
-        help="send writes with `Prefer: respond-async`: answered once they are queued")
-    add("--prefix", default="load-test/", help="of the keys; each run adds its own (%(default)s)")
-    add("--token", help="the bearer token; better in KV_TOKEN, as command lines are public")
+        help="send writes with `Prefer: respond-async`, which are answered once they are queued")
+    add("--prefix", default="load-test/", help="of the keys; each run extends it (%(default)s)")
+    add("--token", help="the bearer token; KV_TOKEN is safer, as command lines are public")
     add("--token-file", metavar="FILE", help="a file with the token")
     add("--insecure", action="store_true", help="accept any certificate of an https store")
     add("--output", type=Path, default=Path("load-tests/results"), metavar="FOLDER",
-        help="for the JSON file and the HTML page (%(default)s)")
+        help="folder of the JSON file and the HTML page (%(default)s)")
     add("--keep-keys", action="store_true", help="leave the keys in the store")
-    goals = top.add_argument_group("objectives, of each mode")
-    goals.add_argument("--min-rps", type=_positive, metavar="N", help="requests/s, at least")
+    goals = top.add_argument_group("objectives for each mode")
+    goals.add_argument("--min-rps", type=_positive, metavar="N", help="at least so many requests/s")
     goals.add_argument("--max-p99", type=_positive, metavar="MS",
-                       help="99 %% are answered within so many milliseconds")
+                       help="99 %% of the requests within this many milliseconds")
     goals.add_argument("--max-errors", type=_errors, metavar="N",
-                       help="errors, at most: a number, or a percentage as in 0.1%%")
+                       help="at most this many errors, a number or a percentage as in 0.1%%")
     return top
 
 
 def read(arguments=None):
-    """The options, with what follows from them."""
+    """The options, with derived values."""
     top = parser()
     options = top.parse_args(arguments)
     options.modes = ["put", "get", "mixed", "delete"] if options.mode == "all" else [options.mode]

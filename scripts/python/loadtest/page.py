@@ -1,4 +1,4 @@
-"""The results as one HTML page that needs nothing else: no script, no font, no network."""
+"""The results as one self-contained HTML page: no script, no font, no network."""
 
 from html import escape
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is said while it runs: one line that changes on a terminal, lines elsewhere."""
+"""Progress: one line that changes on a terminal, separate lines elsewhere."""
 
 import sys
 
@@ -15,19 +15,19 @@ class Progress:
         self._said = -1
 
     def preparing(self, ready, count):
-        """Keys are being stored."""
+        """Reports that keys are being stored."""
         if self.is_terminal:
             self._line(f"{self.mode or 'preparing'}: storing keys, {ready:,} of {count:,}")
         elif not self.mode and ready == 0:
             self._line(f"storing {count:,} keys")
 
     def begin(self, mode, duration):
-        """A mode begins with its warm-up."""
+        """Reports the warm-up of a mode."""
         self.mode, self.duration = mode, duration
         self._line(f"{mode}: warming up")
 
     def show(self, measurement):
-        """An interval is over."""
+        """Reports the end of an interval."""
         last = measurement.intervals[-1]
         failed = sum(sum(measurement.failures(one).values()) for one in measurement.intervals)
         self._line(
@@ -38,13 +38,13 @@ class Progress:
         )
 
     def end(self):
-        """A mode is over."""
+        """Ends the line of a mode."""
         self.mode = ""
         if self.is_terminal:
             self._line("")
 
     def say(self, text):
-        """Something else."""
+        """Prints another message."""
         self._line(text)
         if self.is_terminal and text:
             self.stream.write("\n")

@@ -1,4 +1,4 @@
-"""The store under load: whether it is there, and its keys before and after."""
+"""The store under load: a check before, and the keys of the test."""
 
 import concurrent.futures
 import http.client
@@ -10,20 +10,20 @@ from urllib.parse import urlencode, urlsplit
 
 from .errors import LoadTestError
 
-# POST /batch takes 1,000 operations and 8 MiB, but also has to be carried out within two seconds,
-# on a busy machine as well: several small ones at a time instead.
+# POST /batch accepts 1,000 operations and 8 MiB, but a batch also has to finish within two seconds,
+# even on a busy machine. So several small batches are sent at the same time.
 BATCH_OPERATIONS_MAX = 100
 BATCH_BYTES_MAX = 2 << 20
 BATCHES_AT_A_TIME = 8
-# Of keys, when they are listed.
+# Keys in one page of a list.
 PAGE_MAX = 1000
-# How long a store may say that it is busy before it counts as broken.
+# How long a store may answer that it is busy.
 PATIENCE_SECONDS = 30
 TIMEOUT_SECONDS = 60
 
 
 class Store:
-    """Speaks to the API on a few connections, one for each of its threads. Ended by `close`."""
+    """A client of the API with a few connections, one for each of its threads. Ended by `close`."""
 
     def __init__(self, options):
         self.options = options
@@ -31,12 +31,12 @@ class Store:
         self._own = threading.local()
 
     def close(self):
-        """Ends the threads, and with them the connections."""
+        """Ends the threads and their connections."""
         self._threads.shutdown(cancel_futures=True)
 
     @property
     def _connection(self):
-        """This thread's."""
+        """The connection of this thread."""
         if not hasattr(self._own, "connection"):
             self._own.connection = self._connect()
         return self._own.connection
@@ -53,7 +53,7 @@ class Store:
         return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
 
     def check(self):
-        """Fails with what is wrong, if the store can't be measured."""
+        """Fails if the store can't be measured, and says why."""
         status, body = self._request("GET", "/health/ready")
         try:
             ready = json.loads(body)["status"]
@@ -66,7 +66,7 @@ class Store:
             )
         if status != 200:
             raise LoadTestError(f"the store is not ready: /health/ready was answered {status}")
-        # Needs any token, and no scope: a wrong one is found out before minutes of preparation.
+        # Needs a valid token, but no scope: a wrong token fails here, before the preparation.
         self._ask("POST", "/batch", {"operations": []}, allowing=[400])
 
     def prepare(self, first, last, progress):
@@ -87,11 +87,11 @@ class Store:
             ready += count
 
     def remove(self):
-        """Deletes every key of this run. Returns how many there were."""
+        """Deletes every key of this run. Returns their number."""
         removed = 0
         while True:
             query = urlencode({"prefix": self.options.prefix, "limit": PAGE_MAX})
-            # The database's own answer: keys that were deleted a moment ago are not listed again.
+            # Lists come from the database: keys that were just deleted are not listed again.
             keys = [item["key"] for item in self._ask("GET", f"/kv?{query}")["items"]]
             if not keys:
                 return removed
@@ -102,7 +102,7 @@ class Store:
             removed += len(keys)
 
     def _all(self, action, things):
-        """Carries it out for all of them, a few at a time; the first failure ends it."""
+        """Runs the action for all of them, a few at a time; stops at the first failure."""
         tasks = [self._threads.submit(action, thing) for thing in things]
         try:
             for task in concurrent.futures.as_completed(tasks):
@@ -112,14 +112,14 @@ class Store:
                 task.cancel()
 
     def _batch(self, operations):
-        """Carries out all of them, those that the store was too busy for again."""
+        """Sends the operations, and again those for which the store was too busy."""
         end = time.monotonic() + PATIENCE_SECONDS
         while operations:
             results = self._ask("POST", "/batch", {"operations": operations})["results"]
             failed = [
                 (operation, result)
                 for operation, result in zip(operations, results)
-                # Nothing to delete is as good as deleted.
+                # 404: the key is already deleted.
                 if result["status"] not in (200, 201, 202, 204, 404)
             ]
             operations = [operation for operation, _ in failed]
@@ -131,7 +131,7 @@ class Store:
                 time.sleep(0.5)
 
     def _ask(self, method, path, document=None, allowing=()):
-        """The JSON document that is answered. Waits when the store asks for that."""
+        """Returns the JSON document of the answer. Repeats the request while the store is busy."""
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             status, body = self._request(method, path, document)
@@ -154,7 +154,7 @@ class Store:
         if document is not None:
             body = json.dumps(document)
             fields["Content-Type"] = "application/json"
-        # A connection that has been idle may have been closed meanwhile.
+        # An idle connection may have been closed meanwhile.
         for attempt in (1, 2):
             try:
                 self._connection.request(method, path, body, fields)
@@ -176,7 +176,7 @@ class Store:
 
 
 def _refusal(what, status, answer):
-    """What a refusal means here."""
+    """The message for a refusal, with advice."""
     said = f"{what} was answered {status}"
     if detail := answer.get("detail") or answer.get("title"):
         said += f" ({detail})"

@@ -1,4 +1,4 @@
-"""What came of it: figures of each mode, whether objectives are met, as text and for programs."""
+"""The results: figures of each mode and objectives, as text and as JSON."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,7 @@ MEANINGS = {
     "write": "connections broke while writing",
     "timeout": "requests timed out",
     "no answer": "intervals without an answer",
-    "unknown status": "above 399, not looked at one by one",
+    "unknown status": "above 399, not counted by status",
 }
 
 
@@ -40,7 +40,7 @@ def summarise(measurement, options):
         _refused(interval, measurement.mode) for interval in measurement.intervals
     )
     latency = measurement.latencies.figures()
-    # What was under way in intervals that ended without any answer is in no histogram.
+    # Requests in intervals without any answer are in no histogram.
     latency["max"] = max(latency["max"] or 0, longest_stall * 1000) or None
     summary = {
         "mode": measurement.mode,
@@ -59,7 +59,7 @@ def summarise(measurement, options):
 
 
 def judge(summary, options):
-    """Each objective that was set, and one that always is: that something succeeded."""
+    """The objectives that were set, and one that always holds: that a request succeeds."""
     total, errors = summary["requests"], summary["errors"]["total"]
     p99 = summary["latency_ms"]["p99"]
     found = []
@@ -86,7 +86,7 @@ def judge(summary, options):
 
 
 def document(summaries, options, machine):
-    """Everything, for JSON. The token is not in it."""
+    """All results, for JSON, without the token."""
     return {
         "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "url": options.url,
@@ -103,7 +103,7 @@ def document(summaries, options, machine):
 
 
 def text(found):
-    """One table, and below it what it does not say."""
+    """A table, and remarks below it."""
     columns = "{:<8}{:>12}{:>11}{:>11}{:>11}{:>11}{:>13}{:>10}"
     lines = [columns.format("", "requests/s", "p50", "p95", "p99", "max", "requests", "errors")]
     for mode in found["modes"]:
@@ -133,7 +133,7 @@ def counts(by):
 
 
 def milliseconds(number):
-    """With three digits that count."""
+    """With three significant digits."""
     if number is None:
         return "–"
     if number >= 10_000:
@@ -142,16 +142,16 @@ def milliseconds(number):
 
 
 def path_of(found, folder, ending):
-    """Where a result is kept: its time is in its name."""
+    """The path of a result, with its time in the name."""
     mode = "all" if len(found["modes"]) > 1 else found["modes"][0]["mode"]
     stamp = found["made"].replace("-", "").replace(":", "")
     return Path(folder) / f"{stamp}-{mode}.{ending}"
 
 
 def _answers(measurement):
-    """By status. Where answers were not looked at, nothing: it would not be the whole."""
-    looked = [interval for interval in measurement.intervals if interval.requests]
-    if not all(interval.statuses for interval in looked):
+    """Answers by status; empty if they were not counted in every interval."""
+    answered = [interval for interval in measurement.intervals if interval.requests]
+    if not all(interval.statuses for interval in answered):
         return {}
     return {str(status): count for status, count in sorted(measurement.statuses.items())}
 
@@ -169,8 +169,8 @@ def _remarks(summary, stall, options):
     if by.get("429"):
         found.append(
             f"{by['429']:,} requests were answered 429: a rate limit in front of the store "
-            "(Nginx's limit_req) turned them away, and these are figures of that limit. Lift it "
-            "for this address, or ask for less"
+            "(Nginx's limit_req) refused them, so these figures describe that limit. Lift it "
+            "for this address, or send less"
         )
     if answers.get("202") and not options.queued:
         found.append(
