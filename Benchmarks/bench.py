@@ -1,10 +1,11 @@
-"""Measures kv-api beside what else there is for the job, in one run, and prints one table.
+"""Compares kv-api with other software for the same job in one run, and prints one table.
 
-By default the single node beside webdis, nginx, Redis and SQLite; with --cluster the cluster beside
-webdis, pgbench, librabbitmq and the same API in FastAPI; with --all both. The cluster's database is
-CockroachDB where there is one, else PostgreSQL; --database says which. Contenders take turns
-(A B C A B C …), because a machine's speed drifts; a figure is the median of its rounds. Processor
-time is that of the serving processes, from /proc; `behind` is that of what they call upon.
+By default it compares the single node with webdis, nginx, Redis and SQLite; with --cluster, the
+cluster with webdis, pgbench, librabbitmq and the same API in FastAPI; with --all, both. The
+cluster's database is CockroachDB if it is installed, else PostgreSQL; --database chooses.
+Contenders take turns (A B C A B C …), because a machine's speed drifts; a figure is the median of
+its rounds. Processor time is that of the serving processes, from /proc; `behind` is that of the
+services behind them.
 """
 
 import argparse
@@ -32,7 +33,7 @@ def arguments():
     parser.add_argument("--all", action="store_true", help="measure both")
     parser.add_argument("--quick", action="store_true", help="three short rounds")
     parser.add_argument("--soak", type=int, help="seconds of mixed load (60; quick: 20)")
-    parser.add_argument("--profile", action="store_true", help="profile also what met its goal")
+    parser.add_argument("--profile", action="store_true", help="profile all loads")
     parser.add_argument("--base", type=int, default=27000, help="the cluster's first port (27000)")
     parser.add_argument("--only", help=f"of the cluster's: {', '.join(MEASURES)}")
     parser.add_argument(
@@ -46,7 +47,7 @@ def arguments():
         parser.error(f"--only knows {', '.join(MEASURES)}, and not {', '.join(sorted(unknown))}")
     options.seconds, options.rounds = (2, 3) if options.quick else (5, 5)
     options.soak = options.soak or (20 if options.quick else 60)
-    # nginx takes relative paths for paths below its own prefix.
+    # nginx resolves relative paths against its own prefix.
     options.binaries = os.path.abspath(options.binaries)
     options.results = os.path.abspath(options.results)
     return options
@@ -55,9 +56,9 @@ def arguments():
 def main():
     options = arguments()
     memory.raise_file_limit()
-    # So that what was started is ended then, too.
+    # So that the started processes are stopped in this case as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    # Beside the results, so on the disk that holds the checkout: /tmp may be memory.
+    # Beside the results, on the disk of the checkout: /tmp may be in memory.
     os.makedirs(options.results, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="bench-", dir=options.results)
     rows, samples, profiles, places = [], [], {}, [f"{os.cpu_count()} cores", "loopback"]

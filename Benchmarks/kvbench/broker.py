@@ -1,4 +1,4 @@
-"""The broker: how fast it confirms, and how much waits in a queue."""
+"""RabbitMQ: its rate of confirms, and the depth of a queue."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ class Broker:
         self.environment = {**os.environ, "AMQP_URL": cluster.amqp_urls[0]}
 
     def confirms(self, seconds, outstanding):
-        """A run of publishing with so many messages unconfirmed at a time."""
+        """Publishes with a fixed number of unconfirmed messages."""
         clock, before = Clock(self.cluster.brokers), os.times()
         count, elapsed = self._call("confirms", QUEUE, str(seconds), str(outstanding)).split()
         after = os.times()
@@ -27,7 +27,7 @@ class Broker:
         return Run(count / float(elapsed), own / count * 1e6, clock.microseconds_each(count))
 
     def depth(self, queue):
-        """Messages ready for consumers, without those that consumers have and work on."""
+        """The ready messages, without those that consumers have received."""
         return int(self._call("depth", queue))
 
     def delete(self, queue):

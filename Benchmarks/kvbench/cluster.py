@@ -1,4 +1,4 @@
-"""The running cluster: where its services listen, and which processes they are."""
+"""The running cluster: addresses and processes of its services."""
 
 import http.client
 import json
@@ -12,13 +12,13 @@ from .process import listening
 
 
 class Cluster:
-    """Made from the settings that its kv-api have (`KV_DATABASE_URL`, …) and from ports.
+    """Created from the settings of its kv-api (`KV_DATABASE_URL`, …) and from ports.
 
     Passwords stay in the environment of the programs that are started: command lines are public.
     """
 
     def __init__(self, control, settings, api_ports, worker_ports, nginx_port):
-        """control: what starts and ends its services, a `kvcluster.Cluster`."""
+        """control: the `kvcluster.Cluster` that starts and stops its services."""
         self.control = control
         self.database_kind = control.database
         self.database = urlsplit(settings["KV_DATABASE_URL"])
@@ -46,7 +46,7 @@ class Cluster:
 
     @property
     def database_environment(self):
-        """What libpq's programs read, to connect to the first node."""
+        """The environment that connects libpq's programs to the first node."""
         return {
             "PGHOST": "127.0.0.1",
             "PGPORT": str(self.database_ports[0]),
@@ -57,7 +57,7 @@ class Cluster:
 
     @cached_property
     def redis_port(self):
-        """The master's, which the Sentinels know."""
+        """The port of the master, from the Sentinels."""
         if self.redis_url:
             return urlsplit(self.redis_url).port
         words = ["SENTINEL", "get-master-addr-by-name", self.redis_master]
@@ -65,7 +65,7 @@ class Cluster:
         return int(answer.split()[1])
 
     def redis_cli(self, *words, feed=None):
-        """The master's answer to a command, or to one on each line of `feed`."""
+        """The master's answer to a command, or to the commands in the lines of `feed`."""
         return _redis_cli(self.redis_port, self.redis_password, words, feed)
 
     # Processes
@@ -99,12 +99,12 @@ class Cluster:
 
     @property
     def backing(self):
-        """All that a kv-api calls upon, and the workers."""
+        """All services behind kv-api, and the workers."""
         return [*self.databases, *self.redis, *self.brokers, *self.workers]
 
     def stop_workers(self):
         self.control.stop(["kv-worker"])
-        # Their successors are other processes.
+        # After the next start they are other processes.
         self.__dict__.pop("workers", None)
 
     def start_workers(self):
@@ -113,7 +113,7 @@ class Cluster:
     # Requests
 
     def request(self, method, path, body=None, headers=None, port=None):
-        """The status and body that a kv-api answers: the first one if none is named."""
+        """Status and body of an answer, by default of the first kv-api."""
         connection = http.client.HTTPConnection("127.0.0.1", port or self.api_ports[0], timeout=30)
         try:
             connection.request(method, path, body, headers or {})
@@ -123,7 +123,7 @@ class Cluster:
             connection.close()
 
     def counted(self, name, ports=None, **labels):
-        """A counter of all kv-api together, or of the processes that listen on these ports, over
+        """The sum of a counter over all kv-api, or over the processes with these ports, and over
         the series that have these labels."""
         total = 0.0
         for port in ports or self.api_ports:
@@ -136,7 +136,7 @@ class Cluster:
         return total
 
     def store(self, prefix, count, value):
-        """Stores `count` keys through the API, a thousand at a time, and with that caches them."""
+        """Stores `count` keys through the API in batches of a thousand, which also caches them."""
         for first in range(1, count + 1, 1000):
             put = {"op": "put", "value": value, "content_type": "text/plain"}
             numbers = range(first, min(first + 1000, count + 1))

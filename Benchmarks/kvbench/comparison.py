@@ -1,4 +1,4 @@
-"""The cluster beside its peers: starts what it is compared with, and runs the measurements."""
+"""Compares the cluster with its peers: starts them, and runs the measurements."""
 
 import contextlib
 import functools
@@ -16,13 +16,13 @@ from .report import Row
 from .running import running_cluster
 from .turns import say
 
-# Where the peer's packages stay from run to run: beside the build, and gone with it.
+# The peer's packages are kept beside the build, and removed with it.
 PEER_PACKAGES = ".build/fastapi"
 PEER_WORKERS = 2
-# The table stays a table.
+# Longer texts would break the table.
 REASON_CHARACTERS_MAX = 100
 
-# By the names that --only takes, in the order of the table.
+# By their names in --only, in the order of the table.
 MEASURES = {
     "cached": reads.cached,
     "uncached": reads.uncached,
@@ -41,13 +41,13 @@ def bench_cluster(options, folder):
         with running_cluster(options, folder) as cluster:
             return compare(cluster, options, folder)
     except Exception as error:
-        # The single node's figures are kept.
+        # Keep the figures of the single node.
         say(f"No cluster to measure: {error}")
         return [_unmeasured("cluster", error)], {}
 
 
 def compare(cluster, options, folder):
-    """What can't be measured is a row that says why; the others are measured all the same."""
+    """A measurement that fails becomes a row with the reason; the others still run."""
     with contextlib.ExitStack() as stack:
         services = peers(cluster, options, folder, stack)
         measures = Measures(cluster, services, options.seconds, options.rounds)
@@ -60,7 +60,7 @@ def compare(cluster, options, folder):
             try:
                 step()
             except Exception as error:
-                # Whatever it was: the other figures have been paid for.
+                # Keep the other figures, whatever failed.
                 say(f"  failed: {error!r}")
                 measures.add([_unmeasured(name, error)])
         loads = measures.loads if options.profile else measures.missed
@@ -80,7 +80,7 @@ def _unmeasured(name, error):
 
 
 def peers(cluster, options, folder, stack):
-    """What the cluster is compared with; each is stopped at the end."""
+    """The services that the cluster is compared with; each is stopped at the end."""
 
     def started(process):
         stack.callback(process.stop)

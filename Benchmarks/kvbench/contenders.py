@@ -10,13 +10,13 @@ import subprocess
 from .load import VALUE, requests
 from .process import Process, accepts, free_port
 
-# The key of reads is its number 1.
+# Reads use the key with the number 1.
 NAME = "bench"
 KEY = f"{NAME}1"
 
 
 class KeyValueAPI(Process):
-    """kv-api with nothing set but what a measurement needs."""
+    """kv-api with only the settings that a measurement needs."""
 
     def __init__(self, binary, folder, io="epoll"):
         self.port = free_port()
@@ -49,7 +49,7 @@ class KeyValueAPI(Process):
             connection.close()
 
     def prepare(self):
-        """Stores the value and reads it once, so that the reads to come are cached."""
+        """Stores the value and reads it once, so that it is cached."""
         if self.request("PUT", f"/kv/{KEY}", VALUE) not in (200, 201):
             raise RuntimeError(f"{self.name} did not store the value")
         if self.request("GET", f"/kv/{KEY}") != 200:
@@ -67,7 +67,7 @@ class KeyValueAPI(Process):
 
 
 class Redis(Process):
-    """redis-server without persistence: its fastest."""
+    """redis-server without persistence, its fastest configuration."""
 
     def __init__(self, folder):
         self.port = free_port()
@@ -82,7 +82,7 @@ class Redis(Process):
 
     def prepare(self):
         self.command("SET", KEY, VALUE)
-        # The key that redis-benchmark asks for.
+        # The key that redis-benchmark reads.
         self.command("SET", "key:__rand_int__", VALUE)
 
 
@@ -108,7 +108,7 @@ class Webdis(Process):
             json.dump(settings, file)
         super().__init__("webdis", ["webdis", path])
         self.wait_until(lambda: accepts(self.port))
-        # The value as plain text, as kv-api answers it, not wrapped in JSON.
+        # The value as plain text, as from kv-api, instead of JSON.
         self.url = f"http://127.0.0.1:{self.port}/"
         self.read = requests(self.url, f"/GET/{NAME}", suffix=".txt")
 
@@ -122,11 +122,11 @@ class Webdis(Process):
 
 
 class Nginx(Process):
-    """nginx answering 100 bytes out of its configuration: what HTTP alone costs."""
+    """nginx, which answers 100 bytes from its configuration: the cost of HTTP alone."""
 
     def __init__(self, folder, server=f'return 200 "{VALUE}";', upstream=""):
         self.port = free_port()
-        # As root, nginx would make its workers somebody else, who may not enter the folder.
+        # As root, nginx would run its workers as another user, who may not enter the folder.
         user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
         path = os.path.join(folder, f"nginx-{self.port}.conf")
         with open(path, "w") as file:
@@ -156,7 +156,7 @@ class Nginx(Process):
 
     @classmethod
     def before(cls, folder, port):
-        """nginx in front of a server, with connections to it that stay open."""
+        """nginx in front of a server, with persistent connections to it."""
         return cls(
             folder,
             server="location / { proxy_pass http://behind; proxy_http_version 1.1;"

@@ -23,7 +23,7 @@ def bench(options, folder):
             stack.callback(server.stop)
             return server
 
-        # A database as kv-api makes it, before anything is in it.
+        # An empty database as kv-api creates it.
         template = KeyValueAPI(binary, folder)
         database = os.path.join(folder, "baseline.sqlite")
         template.stop()

@@ -13,7 +13,7 @@ CONNECTIONS = USERS
 VALUE = "v" * 100
 # Requests that take longer have failed.
 TIMEOUT_SECONDS = 2
-# Writes go round so many keys, so that new rows and replaced rows both occur.
+# Writes repeat after this many keys, so that both new and replaced rows occur.
 KEYS_WRITTEN = 100_000
 
 
@@ -21,9 +21,9 @@ KEYS_WRITTEN = 100_000
 class Run:
     """One run of one contender: its rate, and the processor time for each request.
 
-    `cpu_microseconds` is what serves the requests, `behind_microseconds` what that calls upon.
-    `failed` is how many were not answered as they should be, by what they met: the rate is that
-    of the others.
+    `cpu_microseconds` is the time of the serving processes, `behind_microseconds` that of the
+    services behind them. `failed` counts requests without a proper answer, by error; the rate is
+    that of the others.
     """
 
     per_second: float
@@ -33,7 +33,7 @@ class Run:
 
 
 class Clock:
-    """The processor time of some processes since it was made."""
+    """The processor time of processes since the creation of this object."""
 
     def __init__(self, processes):
         self.processes = processes
@@ -47,7 +47,7 @@ class Clock:
 
 
 def requests(url, path, **more):
-    """What wrk sends to a server: requests for keys one after the other. More is that of `Load`."""
+    """Requests for keys, one after the other; `more` are fields of `Load`."""
     settings = {"users": CONNECTIONS, "value": VALUE.encode(), "distribution": "sequence"}
     return Load(url, path, timeout_seconds=TIMEOUT_SECONDS, **settings | more)
 
@@ -76,7 +76,7 @@ def wrk(load, mode, seconds, cpu_of, behind=(), keys=1, wanted=None, allows_erro
 
 
 def _bad_answers(found, wanted):
-    """Answers that are no success, by status where statuses were counted."""
+    """Answers that are no success, by status if statuses were counted."""
     if wanted is None:
         count = found.errors["status"]
         return {"status ≥ 400": count} if count else {}
@@ -109,7 +109,7 @@ def redis_benchmark(redis, seconds):
 
 
 def sqlite_rows(program, database, seconds):
-    """One row a commit, in the program sqlite_rows.c; its own processor time is what counts."""
+    """One row for each commit, written by sqlite_rows.c, whose own processor time counts."""
     before = os.times()
     start = time.monotonic()
     output = subprocess.run(

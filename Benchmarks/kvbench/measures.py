@@ -1,45 +1,46 @@
-"""What the cluster's measurements share: their rows, the loads, and the goals by database."""
+"""What the cluster's measurements share: rows, loads, and the goals by database."""
 
 from dataclasses import dataclass
 
 from .load import KEYS_WRITTEN, requests, told, wrk
 from .report import Row, judged
 
-# Reads of cached keys go round so many, so that no answer can serve two requests by chance.
+# Reads of cached keys repeat only after this many.
 KEYS_CACHED = 10_000
 
 
 @dataclass(frozen=True)
 class Goals:
-    """How many times the rate of its peer each has to reach; None: it is shown only."""
+    """The required multiples of the peers' rates; None: no goal."""
 
     uncached: float
     writes: float
     # Of FastAPI's.
     peer_writes: float | None
-    # The seconds that the workers may need for what was queued, as a share of the load's.
+    # The time that the workers may need for the queued writes, as a share of the load's duration.
     drain_share: float | None
-    # Those that are the same on both.
+    # The same on both databases.
     cached: float = 1.8
     peer_reads: float = 10
     queued: float = 0.5
     contended: float = 5
     conditional: float = 0.5
-    # The latency of one client, as a multiple of pgbench's: at most.
+    # The maximum latency of one client, as a multiple of pgbench's.
     latency: float = 1.5
     drain_seconds: float = 10
 
 
 GOALS = {
     "postgres": Goals(uncached=1.2, writes=2, peer_writes=20, drain_share=0.2),
-    # FastAPI's single upserts are about as fast as pgbench's, and so is its goal there. RabbitMQ
-    # accepts many times the writes that CockroachDB commits: they wait, and 10,000 have a goal.
+    # FastAPI's single upserts are about as fast as pgbench's, which have a goal already. RabbitMQ
+    # accepts many times the writes that CockroachDB commits, so only the time for 10,000 has a
+    # goal.
     "cockroach": Goals(uncached=1.5, writes=3, peer_writes=None, drain_share=None),
 }
 
 
 class Measures:
-    """The measurements of one cluster; `rows` and `missed` grow as they are made."""
+    """The measurements of one cluster; they add to `rows` and `missed`."""
 
     def __init__(self, cluster, services, seconds, rounds):
         self.cluster = cluster
@@ -53,7 +54,7 @@ class Measures:
         self.seconds = seconds
         self.rounds = rounds
         self.rows = []
-        # The loads under which to look for where the time goes: all, and those of missed goals.
+        # The loads to profile: all, and those of missed goals.
         self.loads = {}
         self.missed = {}
 
@@ -86,7 +87,7 @@ class Measures:
         )
 
     def nginx(self):
-        """Where Nginx listens, and what serves there."""
+        """The URL of Nginx, and the processes that serve there."""
         cluster = self.cluster
         return f"http://127.0.0.1:{cluster.nginx_port}/", [cluster.nginx, *cluster.apis]
 
@@ -99,7 +100,7 @@ class Measures:
     # Rows
 
     def judge_ratio(self, rows, series, ours, theirs, factor, load, other=None):
-        """`other` is what the target calls the contender `theirs`."""
+        """`other` is the name of the contender `theirs` in the target."""
         other = other or theirs.removeprefix("GET cached: ").partition(",")[0]
         ratio = times(series[ours], series[theirs])
         judged(rows[ours], f"≥ {factor:g} × {other}", f"{ratio:.2f} ×", ratio >= factor)
@@ -108,7 +109,7 @@ class Measures:
             self.missed[ours] = load
 
     def against_peer(self, series, what, peer, factor):
-        """Like with like: both directly, and both through Nginx."""
+        """Compares both directly, and both through Nginx."""
         rows = []
         pairs = [("kv-api", peer, "directly"), ("kv, Nginx", "FastAPI, Nginx", "through Nginx")]
         for ours, theirs, how in pairs:
@@ -120,8 +121,7 @@ class Measures:
         return rows
 
     def add_series(self, rows, series, extra=()):
-        """Adds the rows of all contenders, those that say more of the first one below it, and what
-        failed in any of them."""
+        """Adds the rows of all contenders, with `extra` below the first one, and their failures."""
         first, *others = rows.values()
         self.add([first, *extra, *others, *failures(series)])
 
@@ -131,14 +131,14 @@ class Measures:
 
 
 def times(ours, theirs):
-    """How many times the rate of one series another one is."""
+    """The rate of one series as a multiple of that of another one."""
     if not theirs.per_second:
         raise RuntimeError(f"{theirs.name}: not one success")
     return ours.per_second / theirs.per_second
 
 
 def failures(series):
-    """A row for each contender that has not answered all as it should; of ours none may."""
+    """A row for each contender with failed requests; this project's must have none."""
     rows = []
     for name, one in series.items():
         if one.failed:

@@ -13,7 +13,7 @@ KEYS_MIXED = 10_000
 
 
 def raise_file_limit():
-    """Lets this process and those it starts open enough sockets; as root past the hard limit."""
+    """Raises the limit of open files, as root beyond the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= FILES_NEEDED:
         return
@@ -29,7 +29,7 @@ def raise_file_limit():
 
 
 def rss_with_idle_connections(server):
-    """RSS before, and with 10,000 connections that each have had one request answered."""
+    """RSS before, and with 10,000 idle connections after one request on each."""
     before = server.rss_bytes()
     request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
     open_sockets = []
@@ -47,13 +47,13 @@ def rss_with_idle_connections(server):
 
 
 def soak(server, seconds, report):
-    """RSS in bytes, with the second it was read at, over a mixed load."""
+    """RSS in bytes during a mixed load, with the second of each sample."""
     failure = []
 
     def load():
         try:
             mixed = requests(server.url, "/kv/mixed/", distribution="uniform")
-            # Reads of keys that have just been deleted are answered 404.
+            # Reads of deleted keys are answered 404.
             wrk(mixed, "mixed", seconds, (server,), keys=KEYS_MIXED, allows_errors=True)
         except Exception as error:
             failure.append(error)
@@ -72,7 +72,7 @@ def soak(server, seconds, report):
 
 
 def slope(samples):
-    """Bytes a second over the last two thirds, by least squares: the first warms up."""
+    """Bytes a second by least squares, without the first third, which warms up."""
     end = samples[-1][0]
     points = [(second, rss) for second, rss in samples if second >= end / 3]
     mean_x = sum(x for x, _ in points) / len(points)

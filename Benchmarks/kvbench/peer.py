@@ -14,7 +14,7 @@ TABLE = "peer_entries"
 
 
 def installed(folder):
-    """The folder of programs of a virtual environment with the pinned packages; kept."""
+    """The programs of a virtual environment with the pinned packages, which is kept."""
     requirements = os.path.join(FOLDER, "requirements.txt")
     stamp = os.path.join(folder, "requirements.txt")
     programs = os.path.join(folder, "bin")
@@ -36,7 +36,8 @@ def _same(one, other):
 
 
 class Peer(Process):
-    """uvicorn with a worker process a core, uvloop and httptools, and without an access log."""
+    """uvicorn with one worker process for each core, uvloop and httptools, without an access
+    log."""
 
     def __init__(self, cluster, programs, folder):
         self.port = free_port()
@@ -74,7 +75,7 @@ class Peer(Process):
             return connection.getresponse().status == 200
 
     def store(self, prefix, count, value):
-        """Stores `count` keys, and with that caches them."""
+        """Stores `count` keys, which also caches them."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection):
             for number in range(1, count + 1):

@@ -1,4 +1,4 @@
-"""pgbench: what the database alone does for the same number of clients."""
+"""pgbench: the rate of the database alone, for the same number of clients."""
 
 import os
 import re
@@ -7,9 +7,9 @@ import subprocess
 from .load import CONNECTIONS, Clock, Run
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "pgbench")
-# More than can be read in one round, so that no key is read twice in it.
+# More than one round can read, so that no key is read twice.
 ROWS = {"postgres": 400_000, "cockroach": 100_000}
-# The rows that upserts make, and then replace.
+# The rows that upserts insert, and then replace.
 ROWS_WRITTEN = 100_000
 THREADS = 2
 
@@ -38,7 +38,7 @@ class Pgbench:
 
     def _run(self, script, seconds, clients, rows):
         ports = self.cluster.database_ports
-        # So that one client alone meets each node, in one round after the other.
+        # So that a single client uses another node in each round.
         ports = [ports[(self.first_node + place) % len(ports)] for place in range(len(ports))]
         self.first_node += 1
         shares = [len(range(place, clients, len(ports))) for place in range(len(ports))]

@@ -1,4 +1,4 @@
-"""Processes under measurement: their processor time, their memory, their end."""
+"""Processes under measurement: processor time, memory, start and stop."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def free_port():
 
 
 class ProcessTree:
-    """A process that runs, and its children: what they use together."""
+    """A running process with its children."""
 
     def __init__(self, name, pid):
         self.name = name
@@ -41,10 +41,10 @@ class ProcessTree:
         return ids
 
     def cpu_seconds(self):
-        """Grows only: what a child used that has ended since is counted by its parent."""
+        """Never decreases: a parent includes the time of children that have ended."""
         total = 0
         for process in self._ids():
-            # The name in round brackets may hold spaces: count from behind it.
+            # The name in parentheses may contain spaces: start behind it.
             fields = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
             total += sum(int(field) for field in fields[11:15])
         return total / TICKS_PER_SECOND
@@ -59,7 +59,7 @@ class ProcessTree:
 
 
 class Process(ProcessTree):
-    """Started by us, ended by its id."""
+    """A process that this program starts, and stops by its id."""
 
     def __init__(self, name, command, environment=None, log=subprocess.DEVNULL, folder=None):
         self.child = subprocess.Popen(
@@ -100,7 +100,7 @@ def accepts(port):
 
 
 def listening(name, port):
-    """The process that listens on a loopback port: of several that share it, their ancestor."""
+    """The process that listens on a loopback port; of several, their ancestor."""
     inodes = set()
     for line in (_read("/proc/net/tcp") + _read("/proc/net/tcp6")).splitlines():
         fields = line.split()

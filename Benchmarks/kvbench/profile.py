@@ -1,4 +1,4 @@
-"""Where a program spends its time, when a goal is missed: perf's first symbols."""
+"""Where a program spends its time: the first symbols of perf."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def profiled(load, processes, folder):
     data = os.path.join(folder, "perf.data")
     thread = threading.Thread(target=_quietly, args=(load,))
     thread.start()
-    # The load begins a moment later than its program.
+    # The load begins a moment after the start of its program.
     time.sleep(1)
     pids = ",".join(str(process.pid) for process in processes)
     record = ["perf", "record", "-q", "-F", "499", "-p", pids, "-o", data]
@@ -29,7 +29,7 @@ def profiled(load, processes, folder):
         return None
     report = ["perf", "report", "-i", data, "--stdio", "--no-children", "-s", "dso,symbol", "-q"]
     lines = subprocess.run(report, capture_output=True, text=True).stdout.splitlines()
-    # Some versions of perf end each line with columns that are empty here.
+    # Some versions of perf end each line with empty columns.
     symbols = [re.sub(r"[\s-]+$", "", line) for line in lines if not line.startswith("#")]
     text = _demangled("\n".join([symbol for symbol in symbols if symbol][:SYMBOLS_MAX]))
     return "\n".join(line[:COLUMNS_MAX] for line in text.splitlines())
@@ -39,7 +39,7 @@ def _quietly(load):
     try:
         load(SECONDS + 2)
     except (RuntimeError, subprocess.CalledProcessError):
-        # What was recorded until then is worth showing all the same.
+        # The profile until then is still useful.
         pass
 
 

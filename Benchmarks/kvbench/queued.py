@@ -1,4 +1,4 @@
-"""The cluster's queued writes: how fast they are accepted, and how fast they are worked off."""
+"""The cluster's queued writes: the rates of acceptance and of application."""
 
 import http.client
 import json
@@ -12,10 +12,10 @@ from .load import VALUE, Clock, told
 from .report import Row, judged
 from .turns import say, take_turns
 
-# Unconfirmed messages: what the broker does best with, and what as many clients can have.
+# Unconfirmed messages: enough for the broker's best rate, and one for each client.
 OUTSTANDING_MANY, OUTSTANDING_CLIENTS = 1000, 64
 DRAIN_SECONDS_MAX = 120
-# What is queued while the workers are away, by how many clients, and how often.
+# Writes that are queued while the workers are stopped, the clients that send them, and the rounds.
 WRITES, SENDERS, DRAIN_ROUNDS = 10_000, 16, 3
 HEADERS = {"Content-Type": "text/plain", "Prefer": "respond-async"}
 
@@ -48,7 +48,8 @@ def accepted(measures):
 
 
 def _drained(cluster):
-    """Seconds until a write that is queued now can be read: all before it are delivered."""
+    """Seconds until a write that is queued now can be read; all earlier ones are delivered
+    before."""
     start, mark = time.monotonic(), str(time.time_ns())
     status, _ = cluster.request("PUT", "/kv/bench/last", mark, HEADERS)
     if status != 202:
@@ -58,7 +59,7 @@ def _drained(cluster):
         if value == mark.encode():
             return time.monotonic() - start
         time.sleep(0.02)
-    raise RuntimeError(f"the queue was not worked off within {DRAIN_SECONDS_MAX} s")
+    raise RuntimeError(f"the queue was not drained within {DRAIN_SECONDS_MAX} s")
 
 
 def _drain_rows(measures, drains, put):
@@ -67,7 +68,7 @@ def _drain_rows(measures, drains, put):
     slowest = max(drain / seconds for seconds, _, drain in drains)
     text = ", ".join(f"{drain:.1f}" for *_, drain in drains)
     ready = Row("  ready in the queue at the end", f"at most {depth:,}")
-    # A worker that can't keep up leaves more the longer the load lasts.
+    # If the workers can't keep up, the time grows with the duration of the load.
     drained = Row("  seconds to drain, each run", text)
     if goal is not None:
         judged(drained, f"≤ {goal} × the load's", f"{slowest:.2f} ×", slowest <= goal)
@@ -77,8 +78,8 @@ def _drain_rows(measures, drains, put):
 
 
 def drained(measures):
-    """What the workers need for writes that were queued while they were away."""
-    say(f"{WRITES:,} queued writes, worked off")
+    """The time that the workers need for writes that were queued while they were stopped."""
+    say(f"{WRITES:,} queued writes, drained")
     cases = {
         f"{WRITES:,} queued writes of one key": lambda number: "one",
         f"{WRITES:,} queued writes of distinct keys": str,
@@ -105,13 +106,13 @@ def drained(measures):
         if retries:
             results["batches tried again"] = retries
         rows.append(judged(row, f"≤ {goal:g} s", f"{median:.1f} s", median <= goal))
-        rows.append(Row("  what became of them, all runs", told(results)))
+        rows.append(Row("  results of all runs", told(results)))
     measures.add(rows)
 
 
 class Drain:
-    """One run: queues writes while there are no workers, starts them, and waits until all of the
-    writes are done. The time is from the start of the workers' processes on."""
+    """One run: queues writes without workers, starts the workers, and waits until all writes are
+    done. The time counts from the start of the workers' processes."""
 
     def __init__(self, cluster, key):
         self.cluster = cluster
@@ -131,7 +132,7 @@ class Drain:
             starting.result()
         self.behind_microseconds = clock.microseconds_each(WRITES)
         self.retries = int(cluster.counted("kv_worker_retries_total", cluster.worker_ports))
-        # New processes: what they have used is theirs alone.
+        # New processes, whose whole time belongs to this run.
         self.cpu_microseconds = sum(one.cpu_seconds() for one in cluster.workers) / WRITES * 1e6
         self._check()
 
@@ -158,7 +159,7 @@ class Drain:
             raise RuntimeError(f"writes that prefer to be queued were answered {told(statuses)}")
 
     def _await(self, start, starting):
-        """What became of the writes, as the workers count them."""
+        """The results of the writes, as the workers count them."""
         done = {}
         while time.monotonic() - start < DRAIN_SECONDS_MAX:
             if starting.done():
@@ -166,7 +167,7 @@ class Drain:
             try:
                 done = self._results()
             except ConnectionError:
-                # One of them is not there yet.
+                # One of the workers is not ready yet.
                 done = {}
             if sum(done.values()) >= WRITES:
                 return done
@@ -186,7 +187,7 @@ class Drain:
         return {name: int(count) for name, count in counts.items() if count}
 
     def _check(self):
-        """Every write that was applied has counted one version of its key."""
+        """Checks that every applied write counts as one version of its key."""
         versions, after = 0, ""
         while after is not None:
             path = f"/kv?prefix={self.prefix}&limit=1000{after}"

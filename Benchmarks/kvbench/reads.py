@@ -1,4 +1,4 @@
-"""The cluster's reads: of cached keys, and of others."""
+"""The cluster's reads of cached and of other keys."""
 
 from .load import VALUE
 from .measures import KEYS_CACHED
@@ -9,7 +9,7 @@ CACHED_CPU_MICROSECONDS = 12
 
 
 class Hits:
-    """The share of look-ups that the cache answered, for each run of a load."""
+    """The share of look-ups that the cache answered, for each run."""
 
     def __init__(self, cluster, load):
         self.cluster = cluster
@@ -29,7 +29,7 @@ class Hits:
 
     @property
     def counting(self):
-        """Those of all runs but the first one, which only warms up."""
+        """The shares of all runs except the first one, which only warms up."""
         return self.shares[1:]
 
 
@@ -75,7 +75,7 @@ def cached(measures):
 def uncached(measures):
     say("GET of keys that are not cached")
     cluster, rows_max = measures.cluster, measures.pgbench.rows
-    # Every key is read once until the part of a thread is used up.
+    # No key is read twice until a thread has read all of its part.
     read = measures.get(cluster.url, "/kv/", cluster.apis[:1], keys=rows_max)
 
     def load(seconds):

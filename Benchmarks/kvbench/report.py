@@ -1,4 +1,4 @@
-"""The one table."""
+"""The table of results."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass
 class Row:
-    """A line of the table: what was measured, and what it has to reach, if anything."""
+    """A row of the table: a measurement, and its goal if there is one."""
 
     what: str
     measured: str
@@ -41,7 +41,7 @@ class Series:
 
     @property
     def failed(self):
-        """What failed in all runs together, by what it met."""
+        """Failures of all runs together, by error."""
         return sum((Counter(run.failed) for run in self.runs), Counter())
 
     def row(self):
@@ -58,7 +58,7 @@ def judged(row, target, reached, passes):
 
 
 def table(rows):
-    """`None` among the rows draws a line; a column in which nothing stands is left out."""
+    """`None` among the rows draws a line; empty columns are left out."""
     head = ["", "measured: median (range)", "CPU µs", "behind µs", "target", "reached", ""]
     lines = [list(asdict(row).values()) if row else None for row in rows]
     shown = [column for column in range(len(head)) if any(line[column] for line in lines if line)]

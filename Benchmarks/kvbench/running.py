@@ -1,4 +1,4 @@
-"""A cluster for the measurements: a fresh one, in a folder and on ports of its own."""
+"""A new cluster for the measurements, with its own folder and ports."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from .turns import say
 
 
 def database_named(options, folder):
-    """What the cluster's database will be, in words. Ends the program where there is none."""
+    """The name of the cluster's database. Ends the program if there is none."""
     try:
         cluster = _cluster(options, folder)
     except kvcluster.ClusterError as error:
@@ -24,7 +24,7 @@ def database_named(options, folder):
 
 @contextlib.contextmanager
 def running_cluster(options, folder):
-    """Starts what `scripts/cluster up` starts, and removes it all afterwards."""
+    """Starts a cluster as `scripts/cluster up` does, and removes it afterwards."""
     say("Starting a cluster")
     started = _cluster(options, folder)
     try:

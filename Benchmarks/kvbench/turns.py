@@ -10,7 +10,7 @@ def say(text):
 
 
 def take_turns(contenders, seconds, rounds):
-    """Runs `{name: run(seconds)}` in turn, after one short round to warm up that does not count."""
+    """Runs `{name: run(seconds)}` in turn, after one short round that only warms up."""
     series = {name: Series(name) for name in contenders}
     for number in range(rounds + 1):
         for name, run in contenders.items():

@@ -1,4 +1,4 @@
-"""The cluster's writes that are committed before they are answered."""
+"""The cluster's writes that are committed before their answer."""
 
 import time
 
@@ -50,7 +50,7 @@ def _queued_by_peer(measures, seconds):
 
 
 def single(measures):
-    """One client: how long a write takes that meets no other."""
+    """One client: the latency of a write without others."""
     say("PUT, one client")
     goal = measures.goals.latency
     ours, theirs = "PUT, one client: kv-api", "pgbench, one client's upserts"
@@ -58,7 +58,7 @@ def single(measures):
     contenders = {ours: put, theirs: lambda seconds: measures.pgbench.upserts(seconds, clients=1)}
     series = take_turns(contenders, measures.seconds, measures.rounds)
     rows = {name: one.row() for name, one in series.items()}
-    # Of one client that waits for each answer the rate says what the mean latency is.
+    # For one client that waits for each answer, the rate gives the mean latency.
     latencies = [1000 / max(1e-9, series[name].per_second) for name in (ours, theirs)]
     ratio = latencies[0] / latencies[1]
     row = Row("  mean latency", f"{latencies[0]:.2f} ms; pgbench {latencies[1]:.2f} ms")

@@ -1,5 +1,5 @@
--- The rows that reads which miss the cache find: as if PUT a moment ago. Times are microseconds.
--- A key is a number, so that pgbench has it as a parameter, without a calculation.
+-- The rows for reads that miss the cache, as if they had just been PUT. Times are microseconds. A key
+-- is a number, so that pgbench can pass it as a parameter.
 INSERT INTO entries (key, value, content_type, revision, version, created_at, updated_at)
 SELECT number::text::bytea, repeat('v', 100)::bytea, 'text/plain', time, 1, time, time
 FROM generate_series(1, :rows) AS number,

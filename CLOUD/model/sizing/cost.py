@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one plan at one provider, each month."""
+    """The cost of a plan at a provider for a month."""
 
     machines: dict
     disks: float
@@ -17,7 +17,7 @@ class Cost:
 
 
 def cost(figures, plan, provider):
-    """At the provider's prices."""
+    """The cost at the provider's prices."""
     prices = figures.assumed["prices"]
     price = prices["providers"][provider]
     hours = prices["hours_a_month"]

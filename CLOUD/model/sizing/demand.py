@@ -1,4 +1,4 @@
-"""What a rate of requests asks of each service: busy cores, and bytes of all sorts."""
+"""What a rate of requests demands of each service: busy cores and bytes."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from .figures import SERVICES
 
 @dataclass(frozen=True)
 class Demand:
-    """Of the whole system, without any headroom."""
+    """The demand of the whole system, without headroom."""
 
     rate: float
     # By kind of request, each second.
@@ -27,7 +27,7 @@ class Demand:
 
 
 def demand(figures, rate):
-    """For so many requests each second."""
+    """The demand of this many requests each second."""
     load, assumed = figures.assumed["workload"], figures.assumed
     requests = {
         "get_cached": rate * load["get"] * load["hit_rate"],
@@ -63,7 +63,7 @@ def demand(figures, rate):
 
 
 def _between_zones(figures, requests, stream):
-    """Bytes that go from one machine to another each second; some of them cross zones."""
+    """Bytes a second between machines; some of them cross zones."""
     wire, copies = figures.assumed["wire_bytes"], figures.assumed["copies"]
     value = figures.bytes("key") + figures.bytes("value")
     total = sum(requests.values())

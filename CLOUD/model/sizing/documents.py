@@ -12,7 +12,7 @@ MARKERS = re.compile(
 
 
 def tables(figures):
-    """Each table by its name."""
+    """The tables by name."""
     plans = [plan(figures, demand(figures, rate)) for rate in figures.assumed["rates"]]
     return {
         "capacity": capacity(plans),
@@ -35,7 +35,7 @@ def fill(text, made):
 
 
 def capacity(plans):
-    """What is needed at each rate, what ends first, and what is to be changed then."""
+    """What each rate needs, its bottleneck, and how to remove that."""
     rows = []
     for one in plans:
         found = one.bottleneck
@@ -52,7 +52,7 @@ def capacity(plans):
 
 
 def costs(figures, plans):
-    """Dollars a month at each provider, and what they are for."""
+    """Dollars a month at each provider, by purpose."""
     providers = list(figures.assumed["prices"]["providers"])
     rows = []
     for one in plans:
@@ -84,7 +84,7 @@ def services(plans):
 
 
 def limits(plans):
-    """How much of each single part is in use."""
+    """The load of each single part."""
     rows = [
         [NAMES[limit.name], *(_share(one.limits[place].share) for one in plans)]
         for place, limit in enumerate(plans[0].limits)
@@ -93,7 +93,7 @@ def limits(plans):
 
 
 def measured(figures):
-    """What the model is fed with."""
+    """The inputs of the model."""
     names = {"get_cached": "GET, cached", "get_missed": "GET, not cached", "put": "PUT",
              "put_queued": "PUT, queued and applied", "delete": "DELETE"}
     found = figures.measured["processor_us"]
@@ -127,6 +127,6 @@ def _share(share):
 
 
 def _dollars(amount):
-    """Three digits that count: a model has no more."""
+    """Three significant digits: a model has no more."""
     digits = max(0, len(f"{amount:.0f}") - 3)
     return f"{round(amount, -digits):,.0f} $"

@@ -1,4 +1,4 @@
-"""The two files that the model is fed with: what was measured, and what is assumed."""
+"""The two inputs of the model: measured figures and assumptions."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ BYTES = [
 
 
 class FiguresError(Exception):
-    """A file lacks a figure, or has one that can't be."""
+    """A figure is missing or impossible."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Figures:
     assumed: dict
 
     def processor_us(self, request, service):
-        """Of one request in one service."""
+        """The processor time of one request in one service."""
         return self.measured["processor_us"][request][service]
 
     def bytes(self, name):
-        """Of one entry, event or message."""
+        """The bytes of one entry, event or message."""
         return self.measured["bytes"][name]
 
 
@@ -44,10 +44,10 @@ def read(measured=MEASURED, assumptions=ASSUMPTIONS):
 
 
 def check(measured, assumed):
-    """Refuses what the model can't calculate with, and says which figure it is."""
+    """Fails if a figure can't be used, and names it."""
     for name in ("machine", "conditions"):
         if not measured.get(name):
-            raise FiguresError(f"measured figures without their {name}: nobody could repeat them")
+            raise FiguresError(f"measured figures without their {name}: they can't be repeated")
     for group, figures in measured.items():
         if isinstance(figures, dict) and group != "commands":
             if not measured.get("commands", {}).get(group):

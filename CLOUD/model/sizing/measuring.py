@@ -1,4 +1,4 @@
-"""Measures what each service takes for each kind of request, on a native cluster."""
+"""Measures the cost of each kind of request in each service, on a native cluster."""
 
 import argparse
 import contextlib
@@ -40,7 +40,7 @@ def main(arguments=None):
     top.add_argument("--seconds", type=int, default=5, help="of each kind (%(default)s)")
     top.add_argument("--output", type=Path, default=FILE, help="(%(default)s)")
     options = top.parse_args(arguments)
-    # So that the cluster is removed then, too.
+    # So that the cluster is removed in this case as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with running(options) as cluster:
@@ -67,7 +67,7 @@ def running(options):
     with tempfile.TemporaryDirectory(prefix="kv-model-", ignore_cleanup_errors=True) as folder:
         # PostgreSQL's user has to get in.
         os.chmod(folder, 0o755)
-        # The bytes of an entry are asked in PostgreSQL's own way.
+        # The bytes of an entry are read with functions of PostgreSQL.
         cluster = Cluster(Path(folder) / "cluster", options.base, os.path.abspath(binaries),
                           settings={"KV_LOG_LEVEL": "warning"}, is_quiet=False,
                           database="postgres")
@@ -79,7 +79,7 @@ def running(options):
 
 
 def say(text):
-    """Progress."""
+    """Prints progress."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -97,7 +97,7 @@ class Measuring:
         self.idle = {}
 
     def all(self):
-        """Everything, as it is written down."""
+        """All figures, as they are stored."""
         self.store.check()
         say("Measuring what an idle cluster takes")
         self.idle = self._used_while(lambda: time.sleep(10), subtracts_idle=False)[0]
@@ -128,7 +128,7 @@ class Measuring:
         }
 
     def bytes_of_entries(self):
-        """Of one entry in the database and in the cache."""
+        """The bytes of one entry in the database and in the cache."""
         say(f"Storing {ENTRIES:,} entries")
         rows, memory = self.database.bytes_of("entries"), self.cache.bytes_used()
         count = self.cache.count()
@@ -145,10 +145,10 @@ class Measuring:
         }
 
     def processor_time(self):
-        """Of each kind of request in each service; and bytes that a write leaves behind."""
+        """The time of each kind of request in each service, and the bytes that a write leaves."""
         found = {"get_cached": self._cost("GET, cached", "get")[0]}
         found["get_missed"] = self._missed()
-        # The first of the commits and of the file's pages are not the usual ones.
+        # The first commits and pages of the file are not typical.
         self.generator.run("put", 1, 1, ENTRIES, False)
         log, events = self.database.log_position(), self.broker.disk_bytes("stream")
         found["put"], count = self._cost("PUT", "put")
@@ -163,7 +163,7 @@ class Measuring:
         return found, bytes_of
 
     def bytes_of_queued_writes(self):
-        """Of one message in the queue, while nobody takes it out."""
+        """The bytes of one message in the queue, while no worker runs."""
         say("Measuring what a queued write takes on the disk")
         self.cluster.stop(["kv-worker"])
         self.generator.load.prefer = "respond-async"

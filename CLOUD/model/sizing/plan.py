@@ -1,11 +1,11 @@
-"""Machines for a demand, and where the design as it is ends."""
+"""Machines for a demand, and the limits of the design."""
 
 import math
 from dataclasses import dataclass
 
 GIB = 1 << 30
 
-# What is reached first, and what is to be changed there.
+# The limits, and how to remove each.
 ADVICE = {
     "redis": "several Sentinel groups, a key's hash choosing one: `RedisCache` behind the port "
              "`Cache` once for each; or a small cache in each kv-api for the hottest keys",
@@ -21,14 +21,14 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Limit:
-    """A part of the design of which there is one: how much of it is in use."""
+    """The load of a part of which the design has only one."""
 
     name: str
     share: float
 
     @property
     def parts(self):
-        """Into how many it has to be divided."""
+        """The number of parts into which it has to be divided."""
         return max(1, math.ceil(self.share))
 
 
@@ -50,7 +50,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Plan:
-    """For one rate."""
+    """The plan for one rate."""
 
     demand: object
     limits: list
@@ -58,12 +58,12 @@ class Plan:
 
     @property
     def bottleneck(self):
-        """The part that is in use most."""
+        """The part with the highest load."""
         return max(self.limits, key=lambda limit: limit.share)
 
     @property
     def fits(self):
-        """Whether the design carries this rate as it is."""
+        """Whether the design supports this rate without changes."""
         return self.bottleneck.share <= 1
 
     @property
@@ -73,7 +73,7 @@ class Plan:
 
 
 def plan(figures, demand):
-    """Machines with the design divided where it has to be."""
+    """The machines, with parts divided where necessary."""
     limits = [
         Limit("redis", _redis_share(figures, demand)),
         Limit("queue", demand.queued_writes / _max(figures, "queue_writes_per_second")),
@@ -99,15 +99,15 @@ def _max(figures, name):
 
 
 def _redis_share(figures, demand):
-    """Of one master: its thread with headroom, or its memory."""
+    """The load of one master: its thread with headroom, or its memory."""
     headroom = figures.assumed["headroom"]["utilisation"]
     thread = demand.cores["redis-master"] / (_max(figures, "redis_master_cores") * headroom)
     return max(thread, demand.cache_bytes / _max(figures, "redis_master_bytes"))
 
 
 def _redis(figures, demand):
-    """Masters and replicas, several on a machine: each takes one core at most, so they are
-    counted by their load, and by the memory of all copies."""
+    """Masters and replicas, several on a machine: each uses one core at most, so their load and the
+    memory of all copies count."""
     headroom = figures.assumed["headroom"]
     cores = demand.cores["redis-master"] + demand.cores["redis-replicas"]
     memory = demand.cache_bytes * figures.assumed["copies"]["cache"]
@@ -115,7 +115,7 @@ def _redis(figures, demand):
 
 
 def _group(figures, service, cores, disk_bytes, memory_bytes=0):
-    """So many machines that they carry the load, and that one may be lost."""
+    """Enough machines for the load, even if one is lost."""
     machines, headroom = figures.assumed["machines"], figures.assumed["headroom"]
     wanted = machines["services"][service]
     gib_per_core = machines["shapes"][wanted["shape"]]["gib_per_core"]

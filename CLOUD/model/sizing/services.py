@@ -1,4 +1,4 @@
-"""The services of a running cluster: their processor time, and the bytes that they hold."""
+"""The services of a running cluster: processor time and stored bytes."""
 
 import os
 import re
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from kvcluster import redis
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-# The model's names for what scripts/cluster calls its kinds. Of Redis, the master is apart: it is
-# the one that all commands go through.
+# The model's names for the kinds of scripts/cluster. The master of Redis is separate, because all
+# commands go through it.
 SERVICES = {
     "nginx": "nginx",
     "kv-api": "kv-api",
@@ -24,7 +24,7 @@ SERVICES = {
 
 
 def processor_seconds(cluster):
-    """What each service has used so far, all of its processes together."""
+    """The processor time of each service so far, over all of its processes."""
     used = dict.fromkeys([*SERVICES.values(), "redis-master"], 0.0)
     master = redis.master(cluster)
     for service in cluster.services:
@@ -36,12 +36,12 @@ def processor_seconds(cluster):
 
 
 def _tree_seconds(pid):
-    """Of a process and its children; those that have ended are counted by their parents."""
+    """The time of a process and its children; a parent includes those that have ended."""
     pids, ticks = [pid], 0
     for one in pids:
         try:
             pids += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
-            # The name in round brackets may hold spaces.
+            # The name in parentheses may contain spaces.
             fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
             ticks += sum(map(int, fields[11:15]))
         except (FileNotFoundError, ProcessLookupError):
@@ -50,14 +50,14 @@ def _tree_seconds(pid):
 
 
 class Database:
-    """PostgreSQL's own figures."""
+    """Figures of PostgreSQL."""
 
     def __init__(self, cluster):
         self.url = cluster.of_kind("database")[0].url
 
     def query(self, statement):
-        """The one value that a statement returns."""
-        # The password stays off the command line.
+        """The single value that a statement returns."""
+        # Command lines are public, so the password is not in it.
         parts = urlsplit(self.url)
         host, _, port = parts.netloc.rpartition("@")[2].partition(",")[0].partition(":")
         environment = {
@@ -75,17 +75,17 @@ class Database:
         return done.stdout.strip()
 
     def bytes_of(self, table):
-        """With its indexes, after what is dead in it was given back."""
+        """The bytes of a table with its indexes, after a vacuum."""
         self.query(f"VACUUM FULL {table}")
         return int(self.query(f"SELECT pg_total_relation_size('{table}')"))
 
     def log_position(self):
-        """Bytes of write-ahead log so far."""
+        """The bytes of write-ahead log so far."""
         return int(self.query("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"))
 
 
 class Cache:
-    """Redis' own figures, of the master."""
+    """Figures of the Redis master."""
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -96,32 +96,32 @@ class Cache:
         return server.ask(*words)
 
     def bytes_used(self):
-        """Memory of the keys and values, without what an empty server has."""
+        """The memory of keys and values, without that of an empty server."""
         text = str(self._ask("INFO", "memory"))
         return int(re.search(r"used_memory_dataset:(\d+)", text)[1])
 
     def count(self):
-        """Keys."""
+        """The number of keys."""
         return int(re.search(r"\d+", str(self._ask("DBSIZE")))[0])
 
     def clear(self):
-        """Forgets everything: the next reads miss."""
+        """Removes everything, so that the next reads miss."""
         self._ask("FLUSHALL")
 
 
 class Broker:
-    """What RabbitMQ's nodes have on the disk."""
+    """Figures of RabbitMQ's nodes."""
 
     def __init__(self, cluster):
         self.cluster = cluster
 
     def disk_bytes(self, part):
-        """Of the queues (`quorum`) or the streams (`stream`), of one node on average."""
+        """The bytes on disk of the queues (`quorum`) or streams (`stream`), per node."""
         nodes = self.cluster.of_kind("rabbitmq")
         total = 0
         for node in nodes:
             folder = self.cluster.folder.path / node.name
             for path in folder.rglob(f"*/{part}/**/*"):
-                # What is there, not what a file could grow to: the write-ahead log is made ready.
+                # Allocated blocks, not the length: the write-ahead log is preallocated.
                 total += path.stat().st_blocks * 512 if path.is_file() else 0
         return total / len(nodes)

@@ -1,4 +1,4 @@
-"""The key-value API in FastAPI, as one would write it with asyncpg, redis-py and aio-pika.
+"""The key-value API in FastAPI, with asyncpg, redis-py and aio-pika.
 
 Pools are made at startup. A GET reads Redis, then the database, and fills the cache. A PUT or
 DELETE writes to the database and then to Redis; with `Prefer: respond-async` it is queued instead,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-# The columns of kv-api's own table, and its rule for revisions: they always grow.
+# The columns of kv-api's own table, and its rule that revisions always grow.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS peer_entries (
   key bytea PRIMARY KEY,
@@ -46,7 +46,7 @@ WHERE key = $1 AND value IS NOT NULL RETURNING revision
 
 
 class Metadata(BaseModel):
-    """What a PUT answers."""
+    """The answer to a PUT."""
 
     key: str
     revision: int
@@ -59,7 +59,7 @@ class Metadata(BaseModel):
 
 
 def packed(revision: int, content_type: str, updated_at: datetime, value: bytes) -> bytes:
-    """One string a key in Redis: a line of what the headers need, then the value."""
+    """One string for each key in Redis: a line with the headers, then the value."""
     return f"{revision}\t{updated_at.timestamp()}\t{content_type}\n".encode() + value
 
 

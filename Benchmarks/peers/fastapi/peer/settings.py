@@ -1,4 +1,4 @@
-"""Where the backing services are, from the environment."""
+"""The addresses of the services, from the environment."""
 
 import os
 

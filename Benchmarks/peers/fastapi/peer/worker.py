@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from . import entries, settings
 from .pool import database_pool
 
-# This many messages are worked on at a time: one for each connection of the pool.
+# Messages in progress: one for each connection of the pool.
 PREFETCH = settings.POOL_SIZE
 
 
