@@ -1,4 +1,4 @@
-"""What the Python suites share: where things are, ports, and waiting."""
+"""What the Python suites share: paths, ports, and waiting."""
 
 import socket
 import time
@@ -19,7 +19,7 @@ def free_port():
 
 
 def wait_until(condition, seconds, what):
-    """Polls until the condition holds, and returns its value; other programs announce nothing.
+    """Polls until the condition is true, and returns its value.
 
     `what` names what is missing after that time; a function gives the whole message.
     """

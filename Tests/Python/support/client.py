@@ -1,5 +1,5 @@
-"""A client of one or several kv-api, as an application would have it: keep-alive, one request at
-a time, the next node when one can't be reached."""
+"""A client of one or several kv-api, as in an application: persistent connections, one request at a
+time."""
 
 import http.client
 import json
@@ -32,7 +32,7 @@ class Answer:
 
 
 class Client:
-    """Not for several threads at once."""
+    """Not safe for use by several threads."""
 
     def __init__(self, ports, timeout=10):
         self.ports = list(ports)

@@ -11,7 +11,7 @@ import support
 
 
 class Server:
-    """Started when it is made, ended by `stop` or at the end of a `with` block."""
+    """Starts when it is created; ends by `stop` or at the end of a `with` block."""
 
     def __init__(self, **settings):
         self._folder = tempfile.TemporaryDirectory(prefix="kv-api-")
@@ -38,7 +38,7 @@ class Server:
         self._reader.start()
 
     def _port(self):
-        """The port that the system has chosen, from the log."""
+        """The port that the system chose, from the log."""
         for line in self.process.stdout:
             self.log.append(line)
             if address := re.search(r"127\.0\.0\.1:(\d+)", line):

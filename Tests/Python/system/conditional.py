@@ -1,8 +1,8 @@
-"""Writers with conditions, whose every answer is checked against what the store promises.
+"""Writers with conditions. Every answer is checked against what the store promises.
 
-Each has a key of its own, and replaces its value on the condition that nobody else has. So each
-write succeeds, at once or from the queue, or its outcome is unknown; then the writer finds out by a
-read or, where the writes have an Idempotency-Key, by sending the same request again.
+Each writer has its own key and replaces its value on the condition that it has not changed. So each
+write succeeds, at once or from the queue, or its outcome is unknown. The writer then finds the
+outcome by a read or, if the writes have an Idempotency-Key, by sending the same request again.
 """
 
 import collections
@@ -15,7 +15,7 @@ import uuid
 from support.client import Client, Unreachable
 from system.load import Violation
 
-# How long an outcome may stay unknown, at the most.
+# The longest time that an outcome may stay unknown.
 PATIENCE_SECONDS = 120
 
 
@@ -55,8 +55,8 @@ class Conditional:
         """How many writes were answered 200 or 201."""
         return sum(key.committed for key in self.keys)
 
-    def settled(self, client):
-        """Each key holds its last write that was acknowledged, or one of unknown outcome."""
+    def check_last(self, client):
+        """Checks that each key has its last acknowledged write, or one of unknown outcome."""
         for key in self.keys:
             answer = client.get(key.name, Cache_Control="no-cache")
             if answer.status != 200 or int(answer.body) not in key.possible:
@@ -74,7 +74,7 @@ class Conditional:
             client.close()
 
     def _send(self, client, key, number, **headers):
-        """None: the connection broke."""
+        """Sends a write. Returns None if the connection broke."""
         condition = {"If_Match": key.tag} if key.tag else {"If_None_Match": "*"}
         try:
             answer = client.put(key.name, str(number), **condition, **headers)
@@ -108,13 +108,13 @@ class Conditional:
                 raise Violation(f"PUT {key.name}, {number} was queued, and is {state}")
             self._find_out(client, key)
         elif answer.status == 412 and not key.is_certain(number):
-            # One that was unknown has taken effect after it was looked for.
+            # A write of unknown outcome has taken effect after the read.
             self._find_out(client, key)
         elif answer.status != 503:
             raise Violation(f"PUT {key.name}, {number}: {answer}")
 
     def _wait_for(self, client, operation):
-        """What has become of a queued write."""
+        """The result of a queued write."""
         answer = self._until_answered(
             lambda: client.request("GET", f"/operations/{operation}"),
             lambda answer: answer.status == 200 and b'"queued"' not in answer.body,
@@ -122,7 +122,7 @@ class Conditional:
         return json.loads(answer.body)["status"]
 
     def _find_out(self, client, key):
-        """What the key holds now; the next condition is about that."""
+        """Reads the key; the next condition uses the result."""
         answer = self._until_answered(
             lambda: client.get(key.name, Cache_Control="no-cache"),
             lambda answer: answer.status in (200, 404),
@@ -134,7 +134,7 @@ class Conditional:
 
     @staticmethod
     def _until_answered(request, is_answer):
-        """Asks until there is an answer that says something."""
+        """Repeats a request until its answer is conclusive."""
         answer, end = None, time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
             with contextlib.suppress(Unreachable):
@@ -142,20 +142,20 @@ class Conditional:
                 if is_answer(answer):
                     return answer
             time.sleep(0.1)
-        raise Violation(f"no answer that says anything, at last {answer}")
+        raise Violation(f"no conclusive answer, the last one was {answer}")
 
     def _write_until_known(self, client, key):
-        """The same request until it is answered for good, however often: it counts once."""
+        """Repeats a request until its outcome is known. It must count as one write."""
         name = f'"{uuid.uuid4()}"'
-        number = key.attempts + 1
+        number, answer = key.attempts + 1, None
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             if time.monotonic() > end:
-                raise Violation(f"PUT {key.name}, {number}: no outcome yet, at last {answer}")
+                raise Violation(f"PUT {key.name}, {number}: no outcome yet, but {answer}")
             answer = self._send(client, key, number, Idempotency_Key=name)
             if answer and answer.status in (200, 201):
                 break
-            # 409: the first one is still being carried out.
+            # 409: the first request is still running.
             if answer and answer.status not in (409, 503):
                 raise Violation(f"PUT {key.name}, {number}: {answer}")
             time.sleep(0.1)
@@ -167,19 +167,19 @@ class Conditional:
 
 
 class _Key:
-    """What is known of one key."""
+    """What is known about one key."""
 
     def __init__(self, name):
         self.name = name
         self.attempts = 0
         self.committed = 0
         self.tag = None
-        # The number of the last write that was acknowledged, and of later ones whose outcome is
-        # unknown: what the key may hold.
+        # The numbers of the writes that the key may have: the last acknowledged one, and later ones
+        # of unknown outcome.
         self.possible = {0}
 
     def is_certain(self, number):
-        """Whether no write before this one is of unknown outcome."""
+        """Whether the outcome of all earlier writes is known."""
         return len(self.possible - {number}) == 1
 
     def commit(self, number, answer):

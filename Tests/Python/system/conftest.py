@@ -1,4 +1,4 @@
-"""One cluster for all tests of a turn; the first one starts it, the last one takes it down."""
+"""One cluster for all tests on a database; the first one starts it, the last one stops it."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from system import running
 
 @pytest.fixture(scope="class", autouse=True)
 def cluster(database):
-    """There before a class is set up."""
+    """Starts the cluster before a class is set up."""
     try:
         running.begin(database)
     except AssertionError as error:

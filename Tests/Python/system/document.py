@@ -1,4 +1,4 @@
-"""The commands of SETUP.md, run as they stand there."""
+"""Runs the commands of SETUP.md unchanged."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from support import ROOT
 
 CLUSTER = """\
 #!/bin/sh
-# Stands for scripts/cluster where a command names it, and means the cluster of the tests.
+# Replaces scripts/cluster in the commands, and acts on the cluster of the tests.
 verb=$1
 shift
 [ "$verb" = up ] && set -- --binaries '{binaries}' "$@"
@@ -27,13 +27,14 @@ def block(name):
 
 
 def names():
-    """All blocks that are marked."""
+    """The names of all marked blocks."""
     return re.findall(r"^<!-- tested: (.*) -->$", (ROOT / "SETUP.md").read_text(), re.M)
 
 
 class Desk:
-    """A folder to run them in, as a reader would in the repository: kv-api is on the PATH, and so
-    is the cluster's CockroachDB; scripts/cluster and .cluster mean the cluster of the tests."""
+    """A folder for the commands, which stands for the repository: kv-api and the cluster's
+    CockroachDB are on the PATH; scripts/cluster and .cluster are those of the cluster of the
+    tests."""
 
     def __init__(self, folder, cluster):
         self.folder = Path(folder)
@@ -52,7 +53,7 @@ class Desk:
         script.chmod(0o755)
 
     def run(self, name):
-        """Runs a block; fails if a command of it does. Returns what it prints."""
+        """Runs a block; fails if one of its commands fails. Returns the output."""
         path = f'PATH="{self._programs}:{self.binaries}:$PATH"\n'
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", path + block(name)],

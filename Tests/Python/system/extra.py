@@ -1,4 +1,4 @@
-"""A kv-api beside those of the cluster, with something about it that is otherwise."""
+"""One more kv-api on the services of the cluster, with other settings."""
 
 import contextlib
 import re
@@ -13,18 +13,18 @@ HOSTS = re.compile(r"127\.0\.0\.1:(\d+)(,127\.0\.0\.1:\d+)*")
 
 
 def settings(cluster):
-    """The environment of the cluster's own."""
+    """The environment of the cluster's kv-api."""
     return Cluster(cluster.folder)["kv-api-1"].environment()
 
 
 def database_port(cluster):
-    """Where a server of the database is spoken to."""
+    """The port of a server of the database."""
     return int(HOSTS.search(settings(cluster)["KV_DATABASE_URL"])[1])
 
 
 @contextlib.contextmanager
 def node(cluster, database=None, **environment):
-    """A client of one that reaches the database at a port of its own, if it is told so."""
+    """Runs a kv-api and gives its client. `database` is another port for the database."""
     environment = settings(cluster) | environment
     if database:
         environment["KV_DATABASE_URL"] = HOSTS.sub(

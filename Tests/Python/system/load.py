@@ -1,8 +1,8 @@
-"""Load whose every answer is checked against what the store promises.
+"""Load. Every answer is checked against what the store promises.
 
-Each key has one writer, which sends one request at a time. So at any moment it is known what a
-read may return: the last write that was acknowledged, one that came after it, or one whose outcome
-nobody knows. Anything older was replaced, and is a stale read.
+Each key has one writer, which sends one request at a time. So it is always known what a read may
+return: the last acknowledged write, a later one, or one of unknown outcome. Anything older is a
+stale read.
 """
 
 import collections
@@ -17,16 +17,16 @@ CACHE_SECONDS = 5
 
 
 class History:
-    """What is known of one key."""
+    """What is known about one key."""
 
     def __init__(self, key):
         self.key = key
         self.attempts = 0
         # The number of the last write that was answered 200, 201 or 204.
         self.committed = 0
-        # Writes that were answered 202 since: they will take effect, in their order.
+        # Later writes that were answered 202: they will take effect in their order.
         self.queued = set()
-        # Writes that may have taken effect, or may yet: the connection broke, or 503 said so.
+        # Writes of unknown outcome: the connection broke, or the answer was 503.
         self.unknown = set()
 
     def allowed(self, number):
@@ -39,11 +39,11 @@ class History:
 
     @property
     def waits(self):
-        """Whether its last write was queued: nobody was told when that has taken effect."""
+        """Whether its last write was queued, so that it may take effect later."""
         return any(number > self.committed for number in self.queued)
 
-    def settles(self, number):
-        """Whether write `number` may be what the key holds once nothing is on its way any more."""
+    def may_be_last(self, number):
+        """Whether write `number` may be the value of the key once no write is in progress."""
         if number in self.unknown:
             return True
         return number == max(self.queued | {self.committed})
@@ -55,7 +55,7 @@ class Violation(Exception):
 
 class Load:
     """`writers` threads that write and read until `stop`. `asynchronous` is the share of writes
-    that ask to be queued."""
+    with `respond-async`."""
 
     def __init__(
         self, ports, writers=8, keys=10, pause=0.0, prefix="load", timeout=15, asynchronous=0.0
@@ -66,7 +66,7 @@ class Load:
         self.prefix = prefix
         self.timeout = timeout
         self.asynchronous = asynchronous
-        # Those that a 202 has named.
+        # The operations of answers 202.
         self.operations = []
         self.statuses = collections.Counter()
         self.violations = []
@@ -173,29 +173,29 @@ class Load:
         """How many answers had one of `statuses`."""
         return sum(count for (_, status), count in self.statuses.items() if status in statuses)
 
-    def settled(self, client, seconds=60):
-        """Waits until every key holds what it must hold in the end; fails if one does not."""
+    def check_last(self, client, seconds=60):
+        """Waits until every key has its last value; fails if one has another value."""
         end = time.monotonic() + seconds
         for history in self.histories:
             while True:
                 answer = client.get(history.key, Cache_Control="no-cache")
                 if answer.status in (200, 404):
                     number = int(answer.body) if answer.status == 200 else 0
-                    if history.settles(number):
+                    if history.may_be_last(number):
                         break
                 if time.monotonic() > end:
-                    self.check(history, answer, history.settles)
+                    self.check(history, answer, history.may_be_last)
                     raise Violation(f"{history.key}: {answer}")
                 time.sleep(0.05)
-            # And nobody sees anything else. A worker updates the cache after its commit, which was
-            # seen already.
+            # All nodes return it. A worker updates the cache after its commit, which was visible
+            # before.
             end_of_repair = time.monotonic() + (CACHE_SECONDS if history.waits else 0)
             for port in self.ports:
                 while True:
                     answer = client.get(history.key, port=port)
                     number = int(answer.body) if answer.status == 200 else 0
-                    if history.settles(number):
+                    if history.may_be_last(number):
                         break
                     if time.monotonic() > end_of_repair:
-                        self.check(history, answer, history.settles)
+                        self.check(history, answer, history.may_be_last)
                     time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The three nodes of CockroachDB, as an operator sees them: who holds what, and is it whole."""
+"""The three nodes of CockroachDB: leaseholders, and whether all replicas exist."""
 
 import re
 import subprocess
@@ -6,14 +6,14 @@ import subprocess
 from kvcluster import Cluster, cockroach, probes
 from support import wait_until
 
-# After a node's death its leases run out within nine seconds, and another node takes them when it
-# is asked for what they cover.
+# The leases of a dead node expire within nine seconds; another node takes them when a request needs
+# them.
 LEASE_SECONDS = 30
 WHOLE = f"sees {cockroach.NODES} of {cockroach.NODES}"
 
 
 class Nodes:
-    """Asks whichever node answers."""
+    """Queries any node that answers."""
 
     def __init__(self, folder):
         self._cluster = Cluster(folder)
@@ -27,7 +27,7 @@ class Nodes:
         return [node.name for node in self.services]
 
     def try_sql(self, statement, seconds=5.0):
-        """Rows as lists of texts; None if no node can say."""
+        """Rows as lists of texts; None if no node answers."""
         for node in self.services:
             if node.is_ready():
                 port = node.ports["SQL"]
@@ -43,7 +43,7 @@ class Nodes:
         return rows
 
     def restarts(self):
-        """How often a transaction had to begin anew, for whatever reason, as far as nodes know."""
+        """The number of transaction restarts, for any reason."""
         counts = re.compile(r"^txn_restarts_(?!count|sum|bucket)\w+ (\S+)$", re.MULTILINE)
         texts = [
             probes.http_get(node.ports["console"], "/_status/vars")[1] for node in self.services
@@ -51,7 +51,7 @@ class Nodes:
         return sum(float(count) for text in texts for count in counts.findall(text))
 
     def leaseholder(self, table="entries"):
-        """The name of the node that serves a table's only, or first, range."""
+        """The name of the node that has the lease of a table's first range."""
         identifier = self.sql(f"SELECT lease_holder FROM [SHOW RANGES FROM TABLE {table}]")[0][0]
         address = self.sql(
             f"SELECT address FROM crdb_internal.gossip_nodes WHERE node_id = {identifier}"
@@ -60,11 +60,11 @@ class Nodes:
         return next(node.name for node in self.services if node.ports["SQL"] == port)
 
     def others(self, name):
-        """The two that remain."""
+        """The two other nodes."""
         return [other for other in self.names if other != name]
 
     def drain(self, name):
-        """Takes a node out of service; its process stays."""
+        """Drains a node; its process keeps running."""
         node = self._cluster[name]
         done = subprocess.run(
             [self._cluster.cockroach, "node", "drain", "--insecure", "--self"]
@@ -80,11 +80,11 @@ class Nodes:
             raise AssertionError(f"{name} can't be drained:\n{done.stdout}")
 
     def cancel_queries(self, user):
-        """Cancels the statements that a user has running. Returns what they were."""
+        """Cancels the running statements of a user. Returns their ids."""
         return self._cancel("QUERIES", "query_id", "CLUSTER QUERIES", user)
 
     def cancel_sessions(self, user):
-        """Ends a user's sessions. Returns which."""
+        """Ends the sessions of a user. Returns their ids."""
         return self._cancel("SESSIONS", "session_id", "CLUSTER SESSIONS", user)
 
     def _cancel(self, what, column, source, user):
@@ -96,7 +96,7 @@ class Nodes:
         return identifiers
 
     def is_whole(self):
-        """Whether all nodes serve, see each other, and hold a replica of every range."""
+        """Whether all nodes serve, see each other, and have a replica of every range."""
         return (
             all(node.state == "ready" for node in self.services)
             and {node.detail() for node in self.services} == {WHOLE}

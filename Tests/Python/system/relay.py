@@ -1,4 +1,4 @@
-"""A way to the database on which answers get lost: what was asked is done, and nobody is told."""
+"""A proxy in front of the database that can lose answers to requests that were executed."""
 
 import contextlib
 import selectors
@@ -7,7 +7,7 @@ import threading
 
 
 class Relay:
-    """Stands before a server, for as long as it is entered."""
+    """A proxy for a server, within a `with` block."""
 
     def __init__(self, server):
         self.server = server
@@ -32,7 +32,7 @@ class Relay:
 
     @contextlib.contextmanager
     def losing(self):
-        """Meanwhile a connection ends as soon as the server has answered anything on it."""
+        """Within the block, a connection is closed as soon as the server answers on it."""
         self.is_losing.set()
         try:
             yield

@@ -16,7 +16,7 @@ from support.client import Client, Unreachable
 
 
 class Cluster:
-    """`scripts/cluster`, as a person would use it."""
+    """Runs `scripts/cluster`, as a user would."""
 
     def __init__(self, folder, base, database):
         self.folder = Path(folder)
@@ -26,7 +26,7 @@ class Cluster:
         self.database = database
 
     def command(self, *words, check=True):
-        """Runs a verb and returns what it prints."""
+        """Runs a command and returns its output."""
         result = subprocess.run(
             [ROOT / "scripts/cluster", words[0], "--dir", self.folder, *words[1:]],
             stdin=subprocess.DEVNULL,
@@ -40,12 +40,12 @@ class Cluster:
         return result.stdout
 
     def up(self, only=None):
-        """Starts everything, or `only` what these names and kinds say."""
+        """Starts everything, or only the named services and kinds."""
         self.command(
             "up", "--base", self.base, "--binaries", self.binaries, "--database", self.database,
             *(["--only", only] if only else [])
         )
-        # It fails while a service is not there.
+        # It fails while a service is not running.
         members = json.loads(self.command("status", "--json", check=only is None))
         self.ports = {member["name"]: member["ports"] for member in members}
 
@@ -53,7 +53,7 @@ class Cluster:
         self.command("down", "--purge", check=False)
 
     def port(self, name):
-        """The port that a service is spoken to at."""
+        """The port of a service."""
         return next(iter(self.ports[name].values()))
 
     def processes(self):
@@ -70,12 +70,12 @@ class Cluster:
         return Client(self.nodes, timeout)
 
     def door(self, timeout=15):
-        """A client that comes through Nginx, as those of an application do."""
+        """A client that connects through Nginx, as applications do."""
         return Client([self.port("nginx")], timeout)
 
     @contextlib.contextmanager
     def without(self, name, way="kill"):
-        """Takes a service away (`stop`, `kill` or `pause`) and brings it back."""
+        """Stops, kills or pauses a service within the block, and brings it back afterwards."""
         self.command(way, name)
         try:
             yield
@@ -83,7 +83,7 @@ class Cluster:
             self.command("resume" if way == "pause" else "start", name)
 
     def metrics(self, name):
-        """The samples of a kv-api or kv-worker, by name with labels."""
+        """The metrics of a kv-api or kv-worker, by name with labels."""
         url = f"http://127.0.0.1:{self.port(name)}/metrics"
         with urllib.request.urlopen(url, timeout=5) as answer:
             lines = answer.read().decode().splitlines()
@@ -97,7 +97,7 @@ class Cluster:
         return {name: part["status"] for name, part in document["components"].items()}
 
     def wait_until_healthy(self, seconds=90):
-        """Waits until every node finds every service well."""
+        """Waits until every node reports every service as healthy."""
         def healthy():
             for port in self.nodes:
                 try:
@@ -110,12 +110,12 @@ class Cluster:
         wait_until(healthy, seconds, "healthy nodes")
 
 
-# The one of this turn.
+# The current one.
 CLUSTER = None
 
 
 def begin(database):
-    """Starts a cluster on this database, unless it is there."""
+    """Starts a cluster on this database, unless it runs."""
     global CLUSTER
     if CLUSTER and CLUSTER.database == database:
         return
@@ -132,7 +132,7 @@ def begin(database):
 
 
 def end():
-    """Takes the cluster down, if there is one."""
+    """Stops the cluster, if there is one."""
     global CLUSTER
     if CLUSTER:
         CLUSTER.down()
@@ -141,8 +141,7 @@ def end():
 
 
 class Case(unittest.TestCase):
-    """A test is named by the sentence in its docstring. It finds the cluster whole, and leaves it
-    so."""
+    """A test of the cluster. All services are healthy before and after it."""
 
     longMessage = True
 
@@ -151,7 +150,7 @@ class Case(unittest.TestCase):
         self.cluster.wait_until_healthy()
         self.client = self.cluster.client()
         self.addCleanup(self.client.close)
-        # Keys of their own: tests share one store.
+        # Tests share one store, so each has its own keys.
         self.prefix = f"{type(self).__name__}-{self._testMethodName}-{os.getpid()}"
 
     def tearDown(self):
@@ -181,7 +180,7 @@ class Case(unittest.TestCase):
         return document
 
     def assertClean(self, load):
-        """No promise was broken under a load."""
+        """Fails if a promise was broken under a load."""
         if load.violations:
             raise AssertionError("\n".join(str(violation) for violation in load.violations[:5]))
 

@@ -1,4 +1,4 @@
-"""Writes of which nobody knows whether they took effect: the database's answers get lost."""
+"""Writes of unknown outcome: answers of the database get lost."""
 
 import json
 import threading
@@ -10,8 +10,7 @@ from system.relay import Relay
 
 
 class Attempts(running.Case):
-    """A kv-api of its own reaches the database on a way where answers get lost; the others do
-    not."""
+    """One more kv-api connects to the database through a proxy that loses answers."""
 
     def setUp(self):
         super().setUp()
@@ -22,8 +21,8 @@ class Attempts(running.Case):
         return self.client.get(key, Cache_Control="no-cache").body
 
     def lose(self, send, is_done, meanwhile=lambda: None):
-        """Sends a write whose answer gets lost. Others do something meanwhile, when it has taken
-        effect. Returns what its client was answered."""
+        """Sends a write whose answer from the database gets lost. `meanwhile` runs once it has
+        taken effect. Returns the answer to the client."""
         answers = []
         wait_until(lambda: extra.is_ready(self.lossy), 30, "ready node")
         with self.relay.losing():
@@ -38,11 +37,11 @@ class Attempts(running.Case):
         return answers[0]
 
     def version(self, key):
-        """How many writes of a key have counted, this one included."""
+        """Writes the key, and returns its version."""
         return json.loads(self.client.put(key, "end").body)["version"]
 
     def test_nothing_is_undone(self):
-        """A write whose answer was lost does not undo what was written since, and is applied."""
+        """A write whose answer was lost is applied, but does not undo a later write."""
         key = self.key("k")
         self.assertEqual(self.lossy.put(key, "0").status, 201)
         answer = self.lose(
@@ -54,7 +53,7 @@ class Attempts(running.Case):
         self.assertEqual(self.version(key), 4)
 
     def test_counted_once(self):
-        """Where nothing was written since, it counts once, and who reads it finds it at once."""
+        """Without a later write it counts once, and a read returns it at once."""
         key = self.key("k")
         self.assertEqual(self.lossy.put(key, "0").status, 201)
         answer = self.lose(lambda: self.lossy.put(key, "1"), lambda: self.fresh(key) == b"1")
@@ -67,7 +66,7 @@ class Attempts(running.Case):
         self.assertEqual(self.version(key), 3)
 
     def test_deleted(self):
-        """A delete whose answer was lost does not delete what was created since."""
+        """A delete whose answer was lost does not delete what was created later."""
         key = self.key("k")
         self.assertEqual(self.lossy.put(key, "0").status, 201)
         answer = self.lose(

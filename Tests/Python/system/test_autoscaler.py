@@ -1,4 +1,4 @@
-"""kv-autoscaler on the real cluster: load brings replicas, quiet takes them away again."""
+"""kv-autoscaler on the real cluster: load adds replicas, and quiet removes them."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from support.client import Client
 from system import running
 from system.load import Load
 
-# Minutes become seconds; what has no place here has its default.
+# Seconds instead of minutes; other settings have their defaults.
 SETTINGS = {
     "KV_AUTOSCALER_INTERVAL": "2",
     "KV_AUTOSCALER_WINDOW": "15",
@@ -23,7 +23,7 @@ SETTINGS = {
     "KV_AUTOSCALER_UP_PERIOD": "2",
     "KV_AUTOSCALER_SETTLE": "20",
     "KV_AUTOSCALER_API_MAX": "4",
-    # A debug build on a machine that the load shares: what its replicas use of a core says little.
+    # The load runs on the same machine, and the build is a debug build: CPU use says little.
     "KV_AUTOSCALER_API_CPU": "0",
     "KV_AUTOSCALER_WORKER_CPU": "0",
     "KV_AUTOSCALER_API_LATENCY": "60000",
@@ -32,12 +32,12 @@ SETTINGS = {
     "KV_AUTOSCALER_WORKER_BACKLOG": "1",
     "KV_AUTOSCALER_WORKER_BACKLOG_MIN": "100",
 }
-# How many messages a worker takes at a time: so few that a queue empties slowly enough to be seen.
+# Messages that a worker takes at a time: few enough that the queue empties slowly.
 PREFETCH = {"postgres": "1", "cockroach": "20"}
 
 
 class Queueing:
-    """Threads that have writes queued, as fast as they are accepted."""
+    """Threads that queue writes as fast as they are accepted."""
 
     def __init__(self, port, threads=6):
         self.statuses = []
@@ -71,7 +71,7 @@ class Queueing:
 
 
 class Autoscaler(running.Case):
-    """Each test begins and ends with two replicas of both."""
+    """Each test begins and ends with two replicas of kv-api and of kv-worker."""
 
     @classmethod
     def setUpClass(cls):
@@ -94,7 +94,7 @@ class Autoscaler(running.Case):
     @classmethod
     @contextlib.contextmanager
     def environment(cls):
-        """The settings of these tests, for what is started meanwhile."""
+        """The settings of these tests, for services that start within the block."""
         settings = SETTINGS | {"KV_WORKER_PREFETCH": PREFETCH[running.CLUSTER.database]}
         os.environ.update(settings)
         try:
@@ -103,22 +103,22 @@ class Autoscaler(running.Case):
             for name in settings:
                 del os.environ[name]
 
-    # What is there
+    # State
 
     def replicas(self, kind):
-        """How many are there, as the cluster itself says."""
+        """The number of replicas, as the cluster reports it."""
         plan = json.loads((self.folder / "cluster.json").read_text())
         return plan["replicas"][kind]
 
     def decisions(self, service, since=0):
-        """What the autoscaler has logged of a service, the latest last."""
+        """The logged decisions about a service, the latest last."""
         text = (self.folder / "logs" / "kv-autoscaler.log").read_text()
         lines = [json.loads(line) for line in text.splitlines()[since:]]
         return [line for line in lines if line.get("service") == service and "reasons" in line]
 
     @property
     def logged(self):
-        """How many lines there are in its log."""
+        """The number of lines in its log."""
         return len((self.folder / "logs" / "kv-autoscaler.log").read_text().splitlines())
 
     def wait_for_replicas(self, kind, count, seconds):
@@ -129,7 +129,7 @@ class Autoscaler(running.Case):
             raise AssertionError(f"{error}; its last decisions:\n{last}") from None
 
     def wait_for_decision(self, service, is_it, what):
-        """Waits until a decision from now on is the one."""
+        """Waits for a matching decision from now on."""
         begin = self.logged
         wait_until(
             lambda: any(is_it(line) for line in self.decisions(service, begin)), 40, what)
@@ -151,18 +151,18 @@ class Autoscaler(running.Case):
             for port in member["ports"].values()
         )
 
-    # The tests
+    # Tests
 
     def test_load_and_quiet(self):
-        """Load raises kv-api, a backlog raises kv-worker, quiet lowers both, nothing fails."""
+        """Load adds kv-api, a backlog adds kv-worker, quiet removes both, and nothing fails."""
         door = self.cluster.port("nginx")
         self.assertEqual((self.replicas("kv-api"), self.replicas("kv-worker")), (2, 2))
-        # A little of everything goes on all the time, and every answer is checked.
+        # A light load runs all the time, and every answer is checked.
         with Load([door], writers=2, keys=5, pause=0.1, prefix=self.prefix) as quiet:
             self.cluster.command("pause", "kv-worker")
             with Queueing(door) as queueing:
                 self.wait_for_replicas("kv-api", 4, 60)
-                # Nobody knows what hung workers do: nothing is concluded from that.
+                # Hung workers report nothing, so nothing is decided about them.
                 self.assertEqual(self.replicas("kv-worker"), 2)
                 self.cluster.command("resume", "kv-worker")
                 self.wait_for_replicas("kv-worker", 3, 60)
@@ -181,7 +181,7 @@ class Autoscaler(running.Case):
             {status for _, status in quiet.statuses} - {200, 201, 202, 404}, set(), quiet.statuses)
 
     def test_absence_of_prometheus(self):
-        """Without Prometheus nothing is decided; it may come back, and so may the autoscaler."""
+        """Without Prometheus nothing is decided. Prometheus and the autoscaler may be restarted."""
         try:
             with self.cluster.without("prometheus", "stop"):
                 self.wait_for_decision(
@@ -199,14 +199,14 @@ class Autoscaler(running.Case):
                 self.assertEqual(self.replicas("kv-api"), 4)
             begin = self.logged
             self.wait_for_replicas("kv-api", 2, 90)
-            # It has counted anew before it lowered anything, and watched for the whole time.
+            # It has counted the replicas again, and waited the whole window before lowering them.
             first = next(line for line in self.decisions("kv-api", begin) if "replicas" in line)
             self.assertEqual((first["replicas"], first["desired"]), (4, 4), first)
         finally:
             self.cluster.command("scale", "kv-api", "2")
 
     def run_autoscaler(self, *arguments, **settings):
-        """Starts one of its own beside the cluster's, which changes nothing."""
+        """Starts one more kv-autoscaler, which does not change the cluster."""
         prometheus = self.cluster.port("prometheus")
         environment = {
             name: text for name, text in os.environ.items() if not name.startswith("KV_")
@@ -224,7 +224,7 @@ class Autoscaler(running.Case):
         )
 
     def test_leaving_with_a_command(self):
-        """SIGTERM ends it at once, with the command that runs."""
+        """SIGTERM ends it and its running command at once."""
         file = self.folder / "command.pid"
         process = self.run_autoscaler(
             KV_AUTOSCALER_COMMAND=f"sh -c 'echo $$ > {file}; exec sleep 300' "
@@ -245,8 +245,8 @@ class Autoscaler(running.Case):
             process.communicate()
 
     def test_one_dry_round(self):
-        """`--once --dry-run` tells what it would do, and every metric is there."""
-        # Prometheus learns a moment later than the cluster who has left.
+        """`--once --dry-run` prints what it would do, with every metric."""
+        # Prometheus notices a removed replica a moment later.
         name = 'kv_autoscaler_replicas{service="kv-api"}'
         wait_until(lambda: self.metrics().get(name) == 2, 30, "2 replicas in Prometheus")
         process = self.run_autoscaler("--once", "--dry-run", KV_AUTOSCALER_API_MIN="5")

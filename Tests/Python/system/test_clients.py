@@ -1,4 +1,4 @@
-"""What one client does is no fault of a server's, and hurts no other client."""
+"""The behaviour of one client does not affect other clients."""
 
 import collections
 import threading
@@ -11,12 +11,12 @@ from system import running
 
 
 class Crowd:
-    """Threads that each do the same again and again until they are told to stop."""
+    """Threads that repeat a step until they are stopped."""
 
     def __init__(self):
         self.ending = threading.Event()
         self.threads = []
-        # What was answered, by name of the step: a status, or an error.
+        # Statuses and errors, by name of the step.
         self.answers = collections.defaultdict(collections.Counter)
 
     def add(self, name, count, step):
@@ -43,7 +43,7 @@ class Crowd:
 @pytest.mark.once
 class Uploads(running.Case):
     def others(self, crowd):
-        """Clients that do nothing wrong, through the door."""
+        """Well-behaved clients, through Nginx."""
         doors = [self.cluster.door() for _ in range(4)]
         for door in doors:
             self.addCleanup(door.close)
@@ -57,7 +57,7 @@ class Uploads(running.Case):
         crowd.add("others", len(doors), step)
 
     def test_refused(self):
-        """30 clients that send values that are too large in a loop cause no error to others."""
+        """30 clients that keep sending too large values cause no errors for others."""
         crowd, body = Crowd(), bytes(7 << 20)
         self.others(crowd)
         doors = [self.cluster.door(60) for _ in range(30)]
@@ -73,7 +73,7 @@ class Uploads(running.Case):
 @pytest.mark.once
 class Lists(running.Case):
     def test_large_pages(self):
-        """200 clients that list 8 MiB of values at once do not make the database seem away."""
+        """200 clients that list 8 MiB of values at once do not make the database seem down."""
         for number in range(9):
             answer = self.client.put(self.key(f"large/{number}"), "v" * 900_000)
             self.assertEqual(answer.status, 201, answer)

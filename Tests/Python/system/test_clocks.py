@@ -1,4 +1,4 @@
-"""Machines whose clocks are wrong: the database's decides everything."""
+"""Machines with wrong clocks: only the database's clock counts."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ class Clocks(running.Case):
             [compiler, "-shared", "-fPIC", "-o", self.library, source, "-ldl"], check=True)
 
     def orders_by_the_database(self, seconds):
-        """Of a queued write and a plain one through other nodes the later one stays."""
+        """Of a queued write and a plain one through different nodes, the later one wins."""
         with extra.node(
             self.cluster, LD_PRELOAD=self.library, WRONG_SECONDS=str(seconds)
         ) as wrong:
@@ -45,15 +45,16 @@ class Clocks(running.Case):
             for name in ("overtaken", "last"):
                 answer = self.client.get(self.key(name), Cache_Control="no-cache")
                 self.assertEqual(answer.body, b"2", name)
-            # What lives still is there, also from the cache.
+            # An entry that has not expired is returned, also from the cache.
             self.assertEqual(wrong.put(self.key("living") + "?ttl=600", "1").status, 201)
             for _ in range(2):
                 self.assertEqual(wrong.get(self.key("living")).status, 200)
 
     def test_ahead(self):
-        """A kv-api that is an hour ahead overwrites nothing that was written later."""
+        """A kv-api whose clock is an hour ahead overwrites no later write."""
         self.orders_by_the_database(3_600)
 
     def test_behind(self):
-        """What a kv-api accepts that is an hour behind is not taken for old."""
+        """A write accepted by a kv-api whose clock is an hour behind is not taken for an old
+        one."""
         self.orders_by_the_database(-3_600)

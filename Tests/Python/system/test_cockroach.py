@@ -1,5 +1,5 @@
-"""CockroachDB's own ways to fail, on real nodes under load whose every answer is checked: a node
-dies, hangs or drains, the quorum is lost, statements are cancelled, transactions begin anew."""
+"""Failures of CockroachDB, on real nodes under checked load: a node dies, hangs or drains, the
+quorum is lost, statements are cancelled, transactions restart."""
 
 import collections
 import contextlib
@@ -18,8 +18,9 @@ from system.nodes import LEASE_SECONDS, Nodes
 
 
 class Loads:
-    """Three kinds of clients at a time: plain writes and reads, writes with conditions, and writes
-    with conditions that are repeated under an Idempotency-Key until their outcome is known."""
+    """Three kinds of clients at the same time: plain writes and reads, writes with conditions, and
+    writes with conditions that are repeated with an Idempotency-Key until their outcome is
+    known."""
 
     def __init__(self, cluster, prefix):
         ports = cluster.nodes
@@ -40,11 +41,11 @@ class Loads:
 
     @property
     def counts(self):
-        """How much each has committed."""
+        """The number of commits of each."""
         return [self.plain.seen(200, 201), self.conditional.committed, self.idempotent.committed]
 
     def wait_until_served(self, seconds=60):
-        """Waits until each has committed some more from now on."""
+        """Waits until each has committed more writes."""
         goals = [count + more for count, more in zip(self.counts, (100, 5, 5))]
 
         def is_served():
@@ -64,7 +65,7 @@ class Loads:
 
 @pytest.mark.only_on("cockroach")
 class CockroachDB(running.Case):
-    """What fails is the database, or a part of it."""
+    """Tests in which the database, or a part of it, fails."""
 
     def setUp(self):
         super().setUp()
@@ -77,7 +78,7 @@ class CockroachDB(running.Case):
 
     @contextlib.contextmanager
     def endured(self):
-        """Load on both kv-api while something fails. Afterwards all is as it was before, and no
+        """Runs load on both kv-api during a failure. Afterwards everything works as before, and no
         promise was broken."""
         with Loads(self.cluster, self.prefix) as loads:
             loads.wait_until_served()
@@ -87,19 +88,19 @@ class CockroachDB(running.Case):
             loads.wait_until_served()
         for load in loads.all:
             self.assertClean(load)
-            load.settled(self.client)
-        # A plain write is carried out or queued, and never refused; nobody is cut off.
+            load.check_last(self.client)
+        # A plain write is applied or queued, and never refused; no connection breaks.
         puts = {status for method, status in loads.plain.statuses if method == "PUT"}
         self.assertLessEqual(puts, {200, 201, 202}, loads)
         self.assertEqual(loads.plain.errors, [])
         self.assertLessEqual(set(loads.conditional.statuses), {200, 201, 202, 412, 503, "unknown"})
         self.assertLessEqual(set(loads.idempotent.statuses), {200, 201, 409, 503, "unknown"})
-        # Two seconds for the database, and what the rest of a busy machine takes.
+        # Two seconds for the database, and more on a busy machine.
         self.assertLess(loads.plain.slowest, 8)
 
 
 class OneNode(CockroachDB):
-    """One of three nodes fails: the others serve, at the latest when its leases have run out."""
+    """One of three nodes fails: the others serve, at the latest once its leases have expired."""
 
     def test_killed(self):
         """The leaseholder of the entries is killed: another takes over within seconds."""
@@ -109,11 +110,11 @@ class OneNode(CockroachDB):
                 wait_until(
                     lambda: self.holder_among(self.nodes.others(victim)),
                     LEASE_SECONDS, "another leaseholder")
-                # While it is still away, all is served by the others.
+                # While it is still down, the others serve everything.
                 loads.wait_until_served(30)
 
     def holder_among(self, names):
-        """Whether one of these holds the lease; nobody tells as long as nobody knows."""
+        """Whether one of these has the lease; false while it is unknown."""
         try:
             return self.nodes.leaseholder() in names
         except (AssertionError, StopIteration):
@@ -130,7 +131,7 @@ class OneNode(CockroachDB):
                 loads.wait_until_served(30)
 
     def test_paused_for_a_moment(self):
-        """The leaseholder hangs for less than its lease, again and again: it goes on."""
+        """The leaseholder hangs repeatedly for less than its lease: it keeps the lease."""
         with self.endured():
             for _ in range(4):
                 with self.cluster.without(self.nodes.leaseholder(), "pause"):
@@ -138,7 +139,7 @@ class OneNode(CockroachDB):
                 time.sleep(1)
 
     def test_drained(self):
-        """A node drains and serves no clients any more (57P01): they go to the others."""
+        """A node drains and refuses clients (57P01): they use the others."""
         with self.endured() as loads:
             victim = self.nodes.leaseholder()
             self.nodes.drain(victim)
@@ -148,13 +149,14 @@ class OneNode(CockroachDB):
             self.cluster.command("start", victim)
 
     def test_replaced_one_by_one(self):
-        """All nodes are restarted one after the other, as an upgrade does it: all is served."""
+        """All nodes are restarted one after the other, as in an upgrade: all requests are
+        served."""
         with self.endured():
             self.cluster.command("restart", "cockroach")
 
 
 class Quorum(CockroachDB):
-    """Two of three nodes fail: nothing can be written, and nothing that was written is lost."""
+    """Two of three nodes fail: no write can be committed, and none is lost."""
 
     def test_killed(self):
         """Two nodes are killed: plain writes are queued, and applied once one of them is back."""
@@ -168,7 +170,7 @@ class Quorum(CockroachDB):
             self.cluster.command("start", victims[1])
 
     def test_paused(self):
-        """Two nodes hang: the same, though no connection breaks."""
+        """Two nodes hang: the same, although no connection breaks."""
         with self.endured() as loads:
             victims = self.nodes.others(self.nodes.names[0])
             self.cluster.command("pause", *victims)
@@ -176,7 +178,7 @@ class Quorum(CockroachDB):
             self.cluster.command("resume", *victims)
 
     def queues(self, loads):
-        """Without a quorum, every node comes to find the database away, and goes on queueing."""
+        """Without a quorum, every kv-api reports the database as unhealthy and queues writes."""
         wait_until(
             lambda: all(
                 self.cluster.health(port)["database"] == "unhealthy" for port in self.cluster.nodes
@@ -190,10 +192,10 @@ class Quorum(CockroachDB):
 
 
 class Statements(CockroachDB):
-    """The nodes are well, and refuse what they were asked."""
+    """The nodes are healthy, but statements fail."""
 
     def test_cancelled(self):
-        """Whatever our processes have running is cancelled again and again (57014)."""
+        """All running statements of kv-api and kv-worker are cancelled repeatedly (57014)."""
         cancelled, stopping = [], threading.Event()
 
         def cancel():
@@ -211,24 +213,24 @@ class Statements(CockroachDB):
         self.assertGreater(loads.plain.seen(200, 201), 100)
 
     def test_sessions_ended(self):
-        """Every session of our processes is ended, again and again: they connect anew."""
+        """All sessions of kv-api and kv-worker are ended repeatedly: they reconnect."""
         with self.endured():
             for _ in range(5):
                 self.nodes.cancel_sessions("kv")
                 time.sleep(1)
 
     def test_contended(self):
-        """Atomic batches of the same keys in different orders: each happens once, as a whole."""
+        """Atomic batches of the same keys in different orders: each is applied once, as a whole."""
         self.batches_happen_once()
 
     def test_pushed_aside(self):
-        """The same while transactions of high priority push them aside (40001)."""
+        """The same while transactions of high priority abort them (40001)."""
         stopping, pushes = threading.Event(), []
 
         def push():
-            # With pauses: of those that never pause, CockroachDB lets nobody pass.
+            # With pauses: without them, CockroachDB would serve only these transactions.
             while not stopping.wait(0.1):
-                # Changes nothing, but who is there has to begin anew.
+                # Changes no value, but makes concurrent transactions restart.
                 rows = self.nodes.try_sql(
                     "BEGIN PRIORITY HIGH; UPDATE entries SET value = value "
                     f"WHERE key >= '{self.prefix}-' AND key < '{self.prefix}.'; COMMIT")
@@ -246,8 +248,8 @@ class Statements(CockroachDB):
         self.assertGreater(self.nodes.restarts(), before)
 
     def batches_happen_once(self, writers=8, rounds=10):
-        """Atomic batches of four keys from many clients, repeated under an Idempotency-Key where
-        they were refused, as those who wait longest may be; at last one of them is on all keys."""
+        """Sends atomic batches of four keys from many clients, and repeats refused ones with their
+        Idempotency-Key. In the end all keys have the value of the same batch."""
         keys = [self.key(number) for number in range(4)]
         answers = []
 
@@ -275,7 +277,7 @@ class Statements(CockroachDB):
         for thread in threads:
             thread.join()
         statuses = collections.Counter(answer.status for answer in answers)
-        # 409: the first attempt is still being carried out.
+        # 409: the first attempt is still running.
         self.assertLessEqual(set(statuses), {200, 409, 503}, statuses)
         self.assertEqual(statuses[200], writers * rounds, statuses)
         entries = [self.client.get(key, Cache_Control="no-cache") for key in keys]

@@ -1,5 +1,4 @@
-"""Every row of the table of failures in the design, under load: a service is stopped, killed or
-frozen, and comes back. Every answer is checked meanwhile."""
+"""Each service is stopped, killed or frozen under load, and comes back. Every answer is checked."""
 
 import contextlib
 import os
@@ -13,13 +12,13 @@ from support.client import Unreachable
 from system import running
 from system.load import Load
 
-# How long a service is away.
+# How long a service is down.
 AWAY = 4.0
 
 
 class Faults(running.Case):
     def survive(self, name, way, statuses=(200, 201, 202, 404), lost=0, tolerated=0):
-        """Loads both nodes while `name` is away.
+        """Runs load on both kv-api while `name` is down.
 
         `statuses` are the answers that may be given; `tolerated` is the most 503s, and `lost` the
         most connections that may break.
@@ -33,7 +32,7 @@ class Faults(running.Case):
             time.sleep(1)
             load.stop()
         self.assertClean(load)
-        load.settled(self.client)
+        load.check_last(self.client)
         others = sum(
             count
             for (_, status), count in load.statuses.items()
@@ -46,32 +45,33 @@ class Faults(running.Case):
 
 
 class Cache(Faults):
-    """Redis away: reads come from the database, and nobody notices but by the time they take."""
+    """Without Redis, reads come from the database, and only take longer."""
 
     def test_killed(self):
         """The Redis master is killed: a replica takes over, no error, no stale read."""
         self.survive("redis-1", "kill")
 
     def test_paused(self):
-        """The Redis master hangs: nobody waits for it, and what it missed is not served after."""
+        """The Redis master hangs: no request waits for it, and it serves no stale entry
+        afterwards."""
         load, _ = self.survive("redis-1", "pause")
         self.assertLess(load.slowest, 3)
 
     def test_stopped(self):
-        """A Redis replica is stopped: nothing happens."""
+        """A Redis replica is stopped: clients notice nothing."""
         self.survive("redis-2", "stop")
 
     def test_sentinel(self):
-        """One of three Sentinels hangs: nothing happens."""
+        """One of three Sentinels hangs: clients notice nothing."""
         self.survive("sentinel-1", "pause")
 
 
 class Alone(running.Case):
-    """A node that can't reach what all others can."""
+    """One kv-api can't reach a service that the others reach."""
 
     @contextlib.contextmanager
     def node(self, **settings):
-        """A kv-api like the first but for some settings; gives its port."""
+        """Runs a kv-api with the settings of the first one and some others. Gives its port."""
         pid = self.cluster.processes()["kv-api-1"]
         words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
         environment = dict(word.split("=", 1) for word in words if word)
@@ -96,7 +96,7 @@ class Alone(running.Case):
             return False
 
     def test_without_cache(self):
-        """A node that alone can't reach Redis: what it has acknowledged is read on the others."""
+        """Only one kv-api can't reach Redis: the others return what it has acknowledged."""
         key, others = self.key("k"), self.cluster.nodes
         with self.node(KV_REDIS_SENTINELS="127.0.0.1:1") as port:
             slowest = 0.0
@@ -119,7 +119,7 @@ class Alone(running.Case):
 
 
 class Database(Faults):
-    """All of the database away: writes are queued, what is cached is read, the rest is a 503."""
+    """Without the database, writes are queued, cached keys are read, and the rest is a 503."""
 
     def unavailable(self, way):
         load, during = self.survive("database", way, tolerated=10**9)
@@ -130,15 +130,15 @@ class Database(Faults):
         return load
 
     def test_stopped(self):
-        """It is stopped: plain writes are queued and applied afterwards, in their order."""
+        """It is stopped: plain writes are queued, and applied afterwards in their order."""
         self.unavailable("stop")
 
     def test_killed(self):
-        """It is killed: plain writes are queued and applied afterwards, in their order."""
+        """It is killed: plain writes are queued, and applied afterwards in their order."""
         self.unavailable("kill")
 
     def test_named_writes_through_the_door(self):
-        """It hangs for 11 s: who named a write waits behind Nginx until its outcome is found."""
+        """It hangs for 11 s: a write with an Idempotency-Key waits behind Nginx for its outcome."""
         away, answers, begun, stop = 11, [], {}, threading.Event()
 
         def writer(number):
@@ -155,10 +155,11 @@ class Database(Faults):
             client.close()
 
         def hang():
-            """Whether a commit was under way, whose outcome nobody knows, when it began to hang."""
+            """Makes the database hang. Returns when, or None if no commit of unknown outcome
+            ran."""
             with self.cluster.without("database", "pause"):
                 paused = time.monotonic()
-                # Whatever was not about to commit has failed by then.
+                # All writes that were not about to commit have failed by then.
                 time.sleep(8)
                 if min(begun.values()) < paused:
                     time.sleep(away - 8)
@@ -181,23 +182,23 @@ class Database(Faults):
             stop.set()
             for thread in threads:
                 thread.join()
-        self.assertIsNotNone(paused, "no commit was under way")
+        self.assertIsNotNone(paused, "no commit was running")
         caught = [
             answer
             for start, end, answer in answers
             if start < paused and end > paused + away - 1
         ]
-        self.assertTrue(caught, "nobody waited for the outcome")
+        self.assertTrue(caught, "no client waited for the outcome")
         statuses = {answer.status for answer in caught}
         if self.cluster.database == "cockroach":
-            # Its leases have to be found again, which may take longer than kv-api looks.
+            # Its leases have to move, which may take longer than kv-api tries.
             self.assertIn(201, statuses, caught)
             self.assertLessEqual(statuses, {201, 503}, caught)
         else:
             self.assertEqual(statuses, {201}, caught)
 
     def test_paused(self):
-        """It hangs: nobody waits longer than two seconds, and the queue takes the writes."""
+        """It hangs: no write waits longer than two seconds, and writes are queued."""
         load = self.unavailable("pause")
         self.assertLess(load.slowest, 5)
 
@@ -222,18 +223,18 @@ class Database(Faults):
 
 
 class Queue(Faults):
-    """RabbitMQ away: direct writes go on, asynchronous ones are carried out at once."""
+    """Without RabbitMQ, direct writes continue, and asynchronous ones are applied at once."""
 
     def test_one_node_killed(self):
-        """One of three nodes is killed: everything goes on."""
+        """One of three nodes is killed: everything continues."""
         self.survive("rabbitmq-1", "kill")
 
     def test_one_node_paused(self):
-        """One of three nodes hangs: everything goes on."""
+        """One of three nodes hangs: everything continues."""
         self.survive("rabbitmq-2", "pause")
 
     def test_all_stopped(self):
-        """All nodes are stopped: `respond-async` is carried out at once, events wait."""
+        """All nodes are stopped: writes with `respond-async` are applied at once, events wait."""
         self.cluster.command("kill", "rabbitmq")
         try:
             answer = self.client.put(self.key("async"), "1", Prefer="respond-async")
@@ -250,21 +251,21 @@ class Queue(Faults):
             statuses = [self.client.delete_document(document).status for _ in range(2)]
             self.assertEqual(statuses, [202, 404])
         finally:
-            # Together: a node that was not the last to die waits for the others.
+            # Together: a node that was not the last to stop waits for the others.
             self.cluster.command("start", "rabbitmq")
 
 
 class JSONForm(Faults):
-    """The JSON form is asynchronous, and answers a DELETE of what is not there with 404."""
+    """The JSON form is asynchronous, and answers the DELETE of a missing key with 404."""
 
     def test_delete_behind_put(self):
-        """A DELETE right after a PUT is queued behind it, on whichever node: it is gone then."""
+        """A DELETE right after a PUT is queued behind it, on any node, and the key is gone then."""
         statuses = []
         for number in range(50):
             key = self.key(f"k{number}")
             self.assertEqual(self.client.put_document(key, "1").status, 202)
             statuses.append(self.client.delete_document(key).status)
-        # Where two workers apply them the other way round, there was nothing to delete.
+        # If two workers apply them in the other order, there is nothing to delete.
         self.assertLessEqual(set(statuses), {202, 404})
         self.assertGreater(statuses.count(202), 40, statuses)
         self.assertEqual(self.client.delete_document(self.key("never")).status, 404)
@@ -273,7 +274,7 @@ class JSONForm(Faults):
             wait_until(lambda k=key: self.client.get(k).status == 404, 30, f"end of {key}")
 
     def test_delete_without_workers(self):
-        """While nobody applies what is queued, a DELETE is queued; then it finds its PUT."""
+        """While no worker runs, a DELETE is queued, and then deletes the key of its PUT."""
         key = self.key("k")
         with self.cluster.without("kv-worker", "pause"):
             self.assertEqual(self.client.put_document(key, "1").status, 202)
@@ -286,26 +287,26 @@ class JSONForm(Faults):
 
 
 class Processes(Faults):
-    """kv-api and kv-worker themselves."""
+    """Failures of kv-api and kv-worker."""
 
     def test_node_killed(self):
-        """A kv-api is killed: what it had acknowledged is there, its clients go elsewhere."""
-        # Until it is ready, one that has just started may refuse what it can't read yet.
+        """A kv-api is killed: no acknowledged write is lost, and its clients use another one."""
+        # Before it is ready, a kv-api that has just started may refuse reads.
         self.survive("kv-api-1", "kill", lost=10**6, tolerated=100)
 
     def test_node_stopped(self):
-        """A kv-api is stopped: it finishes what it has begun."""
+        """A kv-api is stopped: it finishes the requests that it has begun."""
         load, _ = self.survive("kv-api-2", "stop", lost=10**6, tolerated=100)
-        # A connection that it closed while it was idle is noticed by the next request on it; that
-        # was not looked at. What it had begun to answer it has answered.
+        # The next request on an idle connection that it closed fails without being read. All
+        # requests that it had read are answered.
         harmless = ("ConnectionRefused", "RemoteDisconnected", "BrokenPipe", "ConnectionReset")
         broken = [error for error in load.errors if not any(word in error for word in harmless)]
         self.assertEqual(broken, [], broken[:5])
 
     def test_worker_killed(self):
-        """A kv-worker is killed: the other applies what it held."""
+        """A kv-worker is killed: the other one applies its messages."""
         self.survive("kv-worker-1", "kill")
 
     def test_worker_paused(self):
-        """A kv-worker hangs: direct reads and writes do not care."""
+        """A kv-worker hangs: direct reads and writes are not affected."""
         self.survive("kv-worker-2", "pause")

@@ -1,4 +1,4 @@
-"""The queues of a cluster whose RabbitMQ nodes come one after the other."""
+"""The queues of a cluster whose RabbitMQ nodes start one after the other."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from system import running
 
 
 class Founding(unittest.TestCase):
-    """A cluster of its own: queues get their replicas once."""
+    """A separate cluster, because queues get their replicas only once."""
 
     @contextlib.contextmanager
     def small_cluster(self):
@@ -31,8 +31,8 @@ class Founding(unittest.TestCase):
 
     @pytest.mark.once
     def test_all_brokers(self):
-        """Queues are made when all brokers have joined, with a replica on each; until then writes
-        are carried out at once."""
+        """Queues are created once all brokers have joined, with a replica on each; until then
+        writes are applied at once."""
         with self.small_cluster() as (cluster, broker):
             port = cluster.port("kv-api-1")
             log = Path(cluster.folder) / "logs/kv-api-1.log"

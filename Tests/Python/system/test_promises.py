@@ -1,4 +1,4 @@
-"""What the cluster promises, forced into the interleavings where it could be broken."""
+"""The promises of the cluster, tested in interleavings that could break them."""
 
 import json
 import random
@@ -13,7 +13,7 @@ from system import running
 
 class Conditions(running.Case):
     def test_exactly_one_wins(self):
-        """Of 50 writers with If-Match over both nodes exactly one wins each revision."""
+        """Of 50 writers with If-Match on both nodes, exactly one wins each revision."""
         key = self.key("counter")
         first = self.client.put(key, "0")
         self.assertEqual(first.status, 201)
@@ -44,8 +44,8 @@ class Conditions(running.Case):
 
 class Queued(running.Case):
     def test_exactly_once(self):
-        """10,000 queued writes with workers killed at random: each once, none lost, in order."""
-        # One half to a key each, the other to 50 keys, 100 to each.
+        """10,000 queued writes while workers are killed: each is applied once and in order."""
+        # One half has a key for each write; the other half has 50 keys with 100 writes each.
         single, shared, each = 5_000, 50, 100
         identifiers = {}
         lock = threading.Lock()
@@ -77,8 +77,8 @@ class Queued(running.Case):
         self.assertEqual(sum(map(len, identifiers.values())), single + shared * each)
         for key, operations in identifiers.items():
             states = [self.wait_for(operation)["status"] for operation in operations]
-            # Of the writes of one key a later one may have overtaken an earlier one on its way
-            # through the other worker. Never the last.
+            # A later write of a key may overtake an earlier one through the other worker, but the
+            # last one is always applied.
             self.assertLessEqual(set(states), {"applied", "superseded"}, key)
             self.assertEqual(states[-1], "applied", key)
             if key.startswith("single"):
@@ -103,7 +103,7 @@ class Queued(running.Case):
         return found
 
     def test_delayed(self):
-        """A delayed queued write does not undo a newer one, nor bring a deleted key back."""
+        """A delayed queued write neither undoes a newer one nor brings a deleted key back."""
         self.client.put(self.key("deleted"), "0")
         for number in (1, 2):
             self.cluster.command("pause", f"kv-worker-{number}")
@@ -123,7 +123,7 @@ class Queued(running.Case):
         self.assertEqual(self.client.get(self.key("deleted")).status, 404)
 
     def test_expiry(self):
-        """A queued write expires when it should, however long it waited; or it never was there."""
+        """A queued write expires at the right time, however long it waited in the queue."""
         for number in (1, 2):
             self.cluster.command("pause", f"kv-worker-{number}")
         start = time.time()
@@ -142,7 +142,7 @@ class Queued(running.Case):
         self.assertLess(parsedate_to_datetime(expires).timestamp(), start + 602)
 
     def test_wait(self):
-        """`respond-async, wait` answers as the write itself would have."""
+        """`respond-async, wait` is answered like a direct write."""
         answer = self.client.put(self.key("k"), "1", Prefer="respond-async, wait=10")
         self.assertEqual(answer.status, 201, answer)
         again = self.client.put(
@@ -151,7 +151,7 @@ class Queued(running.Case):
         self.assertEqual(self.client.get(self.key("k")).body, b"1")
 
     def test_order_through_a_hung_database(self):
-        """Writes that a hung database has swallowed do not undo those that were queued after."""
+        """Writes that a hung database received do not undo those that were queued afterwards."""
         keys = [self.key(number) for number in range(20)]
         for key in keys:
             self.assertEqual(self.client.put(key, "0").status, 201)
@@ -183,7 +183,7 @@ class Queued(running.Case):
 
 class Outbox(running.Case):
     def test_killed_between_commit_and_event(self):
-        """Nodes killed under writes leave nothing behind that the workers do not settle."""
+        """The workers settle everything that nodes killed under writes leave in the outbox."""
         key = self.key("k")
         node = self.cluster.nodes[0]
         stop = threading.Event()
@@ -209,7 +209,7 @@ class Outbox(running.Case):
         finally:
             stop.set()
             thread.join()
-        # Whatever the database holds is what both nodes answer from the cache, soon.
+        # Soon both nodes return the database's value from the cache.
         fresh = self.client.get(key, port=self.cluster.nodes[1], Cache_Control="no-cache").body
         for port in self.cluster.nodes:
             wait_until(
@@ -222,7 +222,7 @@ class Outbox(running.Case):
 
 
 class Original(running.Case):
-    """What clients of the original system send gets the answers that it gave."""
+    """Requests of clients of the original system get its answers."""
 
     def document(self, method, path, document=None):
         body = None if document is None else json.dumps(document)

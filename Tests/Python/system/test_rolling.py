@@ -1,5 +1,5 @@
-"""Every process of ours is replaced under load, as an upgrade does it, and nobody notices: no
-request fails, no connection breaks, nothing that was accepted is lost."""
+"""kv-api and kv-worker are replaced under load, as in an upgrade: no request fails, no connection
+breaks, and no accepted write is lost."""
 
 import threading
 
@@ -8,12 +8,12 @@ from support.client import Client, Unreachable
 from system import running
 from system.load import Load
 
-# What a client that does nothing wrong may be answered.
+# The answers that a correct client may get.
 GOOD = {200, 201, 202, 404}
 
 
 class Accepting:
-    """Threads that queue writes, each of a key of its own, until `stop`."""
+    """Threads that queue writes of distinct keys."""
 
     def __init__(self, cluster, prefix, threads=4):
         self.cluster = cluster
@@ -55,7 +55,7 @@ class Accepting:
 
 class Rolling(running.Case):
     def replace(self, *names):
-        """Restarts what is named under load through Nginx. Returns the load and the queued ones."""
+        """Restarts services under load through Nginx. Returns the load and the queued writes."""
         before = self.cluster.processes()
         with (
             Load(
@@ -82,16 +82,16 @@ class Rolling(running.Case):
         load, accepting = self.replace("kv-api", "kv-worker")
         self.assertGreater(len(load.operations), 100)
         self.assertGreater(len(accepting.operations), 100)
-        load.settled(self.client)
+        load.check_last(self.client)
         for operation in load.operations:
-            # A later write of the same key may have been faster.
+            # A later write of the same key may have been applied before.
             self.assertIn(self.wait_for(operation)["status"], ("applied", "superseded"))
         for key, operation in accepting.operations.items():
             self.assertEqual(self.wait_for(operation)["status"], "applied", key)
             self.assertEqual(self.client.get(key).body, key.encode())
 
     def test_scaling(self):
-        """A third kv-api comes and leaves again: nobody notices."""
+        """A third kv-api starts and stops again: no request fails."""
         with Load([self.cluster.port("nginx")], prefix=self.prefix, pause=0.002) as load:
             wait_until(lambda: load.seen(200, 201) > 100, 30, "load")
             for count in ("3", "2"):
@@ -99,10 +99,10 @@ class Rolling(running.Case):
         self.assertClean(load)
         self.assertEqual(load.errors, [])
         self.assertLessEqual({status for _, status in load.statuses}, GOOD, load.statuses)
-        load.settled(self.client)
+        load.check_last(self.client)
 
     def test_first_writes(self):
-        """What a kv-api writes in the moment it becomes ready, the others answer at once."""
+        """A write through a kv-api that has just become ready is visible on the others at once."""
         old, new = self.cluster.nodes
         for number in range(5):
             key = self.key(number)

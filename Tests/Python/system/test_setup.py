@@ -1,4 +1,4 @@
-"""What SETUP.md tells operators to type is typed here, on the real services."""
+"""Runs the commands of SETUP.md on the real services."""
 
 import contextlib
 import itertools
@@ -34,8 +34,8 @@ class Setup(running.Case):
 
     @pytest.mark.once
     def test_every_marked_block_is_run(self):
-        """Each block of SETUP.md that says it is tested is run by a test of this file: by its name,
-        or with those of the database that the cluster has, which all databases must have."""
+        """Each block of SETUP.md that is marked as tested is run by a test of this file, by its
+        name or by the name of the database; blocks for databases exist for each database."""
         text = Path(__file__).read_text()
         run = set(re.findall(r'\.(?:run|restore)\(f?"([^"]+)"\)', text))
         for database in BACKUPS:
@@ -55,12 +55,12 @@ class Setup(running.Case):
         self.assertEqual(tokens.stat().st_mode & 0o077, 0)
 
     def test_upgrade(self):
-        """An upgrade replaces every process of ours and leaves the rest alone."""
+        """An upgrade replaces kv-api and kv-worker, and no other process."""
         key = self.key("k")
         self.client.put(key, "before")
         before = self.cluster.processes()
         self.desk.run("upgrade")
-        # Its connections were to processes that have gone.
+        # Its connections were to processes that have ended.
         self.client.close()
         after = self.cluster.processes()
         changed = {name for name in before if before[name] != after[name]}
@@ -69,7 +69,7 @@ class Setup(running.Case):
 
     @contextlib.contextmanager
     def store(self):
-        """A kv-api by itself, on the data folder at the desk. Gives its client."""
+        """Runs a single kv-api on the data folder of the desk. Gives its client."""
         port = free_port()
         process = subprocess.Popen(
             [self.desk.binaries / "kv-api"],
@@ -96,7 +96,7 @@ class Setup(running.Case):
 
     @pytest.mark.once
     def test_embedded_backup(self):
-        """A store by itself is backed up under writes, lost, and restored."""
+        """A single node is backed up under writes, loses its data, and is restored."""
         values = {f"key-{number}": os.urandom(2_000) for number in range(500)}
         with self.store() as client:
             for key, value in values.items():
@@ -110,26 +110,26 @@ class Setup(running.Case):
             self.assertEqual(client.delete("key-0").status, 204)
             self.assertEqual(client.put("key-1", "changed").status, 200)
         self.assertEqual((self.desk.folder / "backups" / "store.sqlite").stat().st_mode & 0o077, 0)
-        # The disk has returned nonsense, and a log of the old database is still there.
+        # The database is corrupt, and a log of the old one is still there.
         (self.desk.folder / "data" / "store.sqlite").write_bytes(b"\xa5" * 65_536)
         (self.desk.folder / "data" / "store.sqlite-wal").write_bytes(b"\xa5" * 65_536)
         self.desk.run("embedded-restore")
         with self.store() as client:
             for key, value in values.items():
                 self.assertEqual(client.get(key).body, value, key)
-            # What was acknowledged before the backup began is in it.
+            # The backup contains every write that was acknowledged before it began.
             for key in known:
                 self.assertEqual(client.get(key).body, key.encode())
             self.assertEqual(client.put("key-0", "again").status, 200)
-        # A second backup takes the place of the first.
+        # A second backup replaces the first one.
         with self.store():
             self.assertEqual(self.desk.run("embedded-backup"), "ok\n")
 
     def test_backup(self):
-        """The cluster's database is backed up under writes, and the store taken back to it."""
+        """The cluster's database is backed up under writes, and the backup is restored."""
         contents = self.contents_backed_up()
         for port in self.cluster.nodes:
-            # All of it is in the cache now.
+            # All of it is cached now.
             self.assertEqual(self.client.get(contents.changed, port=port).body, b"later")
             self.assertEqual(self.client.get(contents.late, port=port).body, b"lost")
         zones = self.zones()
@@ -137,18 +137,18 @@ class Setup(running.Case):
         self.check_restored(contents)
         self.assertEqual(self.zones(), zones)
         if self.database == "cockroach":
-            # As the steps of a later release do.
+            # As migrations of a later release would.
             for statement in ("CREATE TABLE later (id INT8 PRIMARY KEY)", "DROP TABLE later"):
                 self.configure(statement, user="kv", database="kv")
             self.desk.run("cockroach-drop")
 
     def test_rebuild(self):
-        """The cluster's database loses all that it has on its disks, and is made anew."""
+        """The cluster's database loses all of its data, and is rebuilt from a backup."""
         contents = self.contents_backed_up()
         zones = self.zones()
         self.cluster.command("kill", "database")
         for folder in self.cluster.folder.glob(LOST[self.database]):
-            # PostgreSQL's may be elsewhere, and only a link to it is here.
+            # For PostgreSQL, this may be a link to another folder.
             shutil.rmtree(folder.resolve())
         self.restore(f"{self.database}-rebuild")
         self.check_restored(contents)
@@ -156,10 +156,10 @@ class Setup(running.Case):
 
     @pytest.mark.only_on("cockroach")
     def test_replace(self):
-        """A node of the database loses its disk and is replaced, while everything goes on."""
+        """A node of the database loses its disk and is replaced, while the store is in use."""
         key = self.key("replaced")
         self.assertEqual(self.client.put(key, "here").status, 201)
-        # The least that it takes: five minutes are too long for a test.
+        # The minimum; the default of five minutes is too long for a test.
         self.configure("SET CLUSTER SETTING server.time_until_store_dead = '75s'")
         self.addCleanup(self.configure, "RESET CLUSTER SETTING server.time_until_store_dead")
         self.cluster.command("kill", "cockroach-3")
@@ -169,7 +169,7 @@ class Setup(running.Case):
             wait_until(lambda: len(written) > count, 30, "writes")
         self.assertEqual(nodes.count("\ttrue\ttrue\n"), 3, nodes)
         self.assertNotIn("false", nodes)
-        # Its connection has been idle for too long.
+        # The connection has been idle for too long.
         self.client.close()
         self.assertEqual(self.client.get(key, Cache_Control="no-cache").body, b"here")
         self.assertLessEqual(set(written), self.keys(self.key("meanwhile")))
@@ -186,13 +186,13 @@ class Setup(running.Case):
         return found
 
     def configure(self, statement, user="root", database="system"):
-        """A statement for CockroachDB, which has to take it. Returns the rows."""
+        """Runs a statement on CockroachDB, which must succeed. Returns the rows."""
         answer = probes.sql(self.cluster.port("cockroach-1"), statement, user, database, 30)
         self.assertIsNotNone(answer, statement)
         return answer
 
     def zones(self):
-        """What each table of ours has been told about deleted rows; nothing but on CockroachDB."""
+        """The settings of each table for deleted rows; None without CockroachDB."""
         if self.database != "cockroach":
             return None
         return self.configure(
@@ -201,7 +201,7 @@ class Setup(running.Case):
         )
 
     def contents_backed_up(self):
-        """Writes some entries, backs the database up meanwhile, and changes them all."""
+        """Writes entries, backs the database up under writes, and changes all entries."""
         contents = Contents(self.key)
         client, port = self.client, self.cluster.nodes[0]
         self.assertEqual(client.put(contents.kept, bytes(range(256))).status, 201)
@@ -223,16 +223,17 @@ class Setup(running.Case):
         return contents
 
     def restore(self, block):
-        """The way back: nobody writes, the database is put back, all start with an empty cache."""
+        """Restores a backup: stops all writers, restores the database, starts with an empty
+        cache."""
         self.desk.run("restore-begin")
         self.desk.run(block)
         self.desk.run("restore-end")
         self.cluster.wait_until_healthy()
-        # Its connections were to processes that have gone.
+        # Its connections were to processes that have ended.
         self.client.close()
 
     def check_restored(self, contents):
-        """What was written before the backup is there, and nothing from after it."""
+        """Checks that all writes before the backup are there, and none after it."""
         client = self.client
         for port in self.cluster.nodes:
             for headers in ({}, {"Cache_Control": "no-cache"}):
@@ -242,9 +243,9 @@ class Setup(running.Case):
                 self.assertEqual((answer.body, answer.headers["ETag"]), (b"then", contents.tag))
                 self.assertEqual(client.get(contents.late, port=port, **headers).status, 404)
             for key in contents.known:
-                # What was acknowledged before the backup began is in it.
+                # The backup contains every write that was acknowledged before it began.
                 self.assertEqual(client.get(key, port=port).body, key.encode())
-        # And it is a store like any other, which knows what it has answered.
+        # The store works, and still knows its Idempotency-Keys.
         again = client.put(contents.once, "1", Idempotency_Key='"{}"'.format(contents.once))
         self.assertEqual(again.headers.get("Idempotency-Replayed"), "true")
         self.assertEqual(client.put(contents.changed, "now", If_Match=contents.tag).status, 200)
@@ -252,16 +253,16 @@ class Setup(running.Case):
         self.assertEqual(self.wait_for(answer.operation)["status"], "applied")
 
 
-# What the commands of a backup print.
+# The output of the commands for a backup.
 BACKUPS = {"postgres": r"TABLE DATA public entries", "cockroach": r"/\d{4}/\d\d/\d\d-\d+\.\d+"}
 
 
-# What a node has on its disk, below the cluster's folder.
+# The data folders of nodes, below the cluster's folder.
 LOST = {"postgres": "postgres/data", "cockroach": "cockroach-?"}
 
 
 class Contents:
-    """Keys of a test of backups, and what was known of them when the backup was made."""
+    """The keys of a test of backups, and their state at the time of the backup."""
 
     def __init__(self, key):
         self.kept, self.changed, self.late = key("kept"), key("changed"), key("late")
@@ -272,7 +273,7 @@ class Contents:
 
 @contextlib.contextmanager
 def writing(port, prefix):
-    """Puts one key after the other while the block runs. Gives those that were acknowledged."""
+    """Writes one key after the other during the block. Gives the acknowledged ones."""
     stopping, written = threading.Event(), []
 
     def write():
