@@ -16,7 +16,7 @@ SCRIPT = ROOT / "scripts" / "cluster"
 
 
 def free_base():
-    """A base port whose whole range is free, away from where a person's cluster stands."""
+    """A base port whose whole range is free, apart from the default range."""
     first = int(os.environ.get("KV_TEST_BASE", "24000"))
     for base in range(first, ports.FIRST_EPHEMERAL - ports.SPAN, ports.SPAN):
         if not any(listeners.is_taken(port) for port in range(base, base + ports.SPAN)):
@@ -26,7 +26,7 @@ def free_base():
 
 @contextlib.contextmanager
 def temporary_cluster(**settings):
-    """A cluster in a folder of its own that is ended and removed in any case."""
+    """A cluster in a temporary folder, which is stopped and removed in any case."""
     with tempfile.TemporaryDirectory(prefix="kv-cluster-", ignore_cleanup_errors=True) as folder:
         # PostgreSQL's user has to get in.
         os.chmod(folder, 0o755)
@@ -39,8 +39,8 @@ def temporary_cluster(**settings):
 
 
 def script(*words, cluster=None, environment=None):
-    """Runs scripts/cluster, in a shell with these variables only if there are any. Returns its exit
-    code, output and errors."""
+    """Runs scripts/cluster, by default with the variables of this process. Returns its exit code,
+    output and errors."""
     verb, *rest = map(str, words)
     place = ["--dir", str(cluster.folder.path)] if cluster else []
     done = subprocess.run(
@@ -55,7 +55,7 @@ def script(*words, cluster=None, environment=None):
 
 
 def shell(**variables):
-    """The variables of a shell that knows no `cockroach`, with further ones."""
+    """The variables of a shell without `cockroach`, and more variables."""
     path = [
         folder
         for folder in os.environ["PATH"].split(os.pathsep)
@@ -66,7 +66,7 @@ def shell(**variables):
 
 
 def request(port, method, target, body=None, fields=None, seconds=30):
-    """One request on a connection of its own; the target goes out as it is."""
+    """Sends one request on a new connection, with the target unchanged."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.putrequest(method, target, skip_accept_encoding=True)
@@ -82,7 +82,7 @@ def request(port, method, target, body=None, fields=None, seconds=30):
 
 
 def raw_exchange(port, data):
-    """Sends bytes and returns everything that comes back until the server hangs up."""
+    """Sends bytes and returns everything until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(data)
         return b"".join(iter(lambda: connection.recv(65536), b""))

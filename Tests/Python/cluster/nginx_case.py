@@ -1,5 +1,4 @@
-"""What the tests of Nginx's configuration share. It is the real Nginx; behind it are servers that
-fail where a test wants them to."""
+"""What the tests of Nginx's configuration share: the real Nginx, with test servers behind it."""
 
 import json
 import unittest
@@ -12,15 +11,15 @@ from cluster.upstream import Upstream
 
 @pytest.mark.once
 class NginxCase(unittest.TestCase):
-    """An Nginx in front of two kv-api that the tests play."""
+    """An Nginx in front of two test servers in place of kv-api."""
 
-    # How Nginx is configured: further arguments of Cluster.
+    # More arguments of Cluster, for the configuration of Nginx.
     settings = {}
 
     @classmethod
     def setUpClass(cls):
         cls.cluster = cls.enterClassContext(clusters.temporary_cluster(**cls.settings))
-        # Nginx lists every kv-api that was started; these two are played by the tests.
+        # Nginx lists every kv-api that was started. These two are test servers.
         for number in (1, 2):
             record = '{"pid": 4194304, "started": 0, "boot": ""}'
             cls.cluster.folder.write(
@@ -30,7 +29,7 @@ class NginxCase(unittest.TestCase):
         cls.port = cls.cluster.ports.nginx
 
     def setUp(self):
-        # Nginx leaves out for a while whom it has found dead in the last test; a new start forgets.
+        # After a failure in the last test, Nginx skips a server for a while; a restart resets that.
         self.cluster["nginx"].kill()
         self.cluster.start(["nginx"])
 

@@ -1,4 +1,4 @@
-"""scripts/cluster and the services behind the product: all real, one cluster for all tests."""
+"""scripts/cluster with the real services behind kv-api, one cluster for all tests."""
 
 import json
 import os
@@ -29,11 +29,11 @@ class Backing(unittest.TestCase):
         cls.start_seconds = time.monotonic() - start
         assert code == 0, errors
         cls.progress = errors
-        # The one that is maltreated where it is one of several.
+        # The node of the database that tests stop, if there are several.
         cls.database = cls.cluster.of_kind("database")[-1].name
 
     def setUp(self):
-        """Each test starts with all services ready, however the last one has left them."""
+        """Each test starts with all services ready."""
         self.cluster.up(BACKING)
         wait_until(self.all_ready, 30, "readiness")
 
@@ -47,14 +47,14 @@ class Backing(unittest.TestCase):
         _, output, _ = self.script("status", "--json")
         return {row["name"]: row for row in json.loads(output)}
 
-    def test_it_stands_within_two_minutes_and_says_what_it_waits_for(self):
+    def test_it_starts_within_two_minutes_and_says_what_it_waits_for(self):
         self.assertLess(self.start_seconds, 120)
         for name in (self.database, "redis-3", "sentinel-2", "rabbitmq-1", "nginx", "prometheus"):
             self.assertRegex(self.progress, rf"  {name} ready after \d+\.\d s\n")
 
     def test_status_lists_everything(self):
         code, output, _ = self.script("status")
-        # kv-api and kv-worker are missing here, and the exit code says so.
+        # kv-api and kv-worker are not running, so the exit code is 1.
         self.assertEqual(code, 1)
         for service in self.cluster.select(BACKING):
             self.assertRegex(output, rf"(?m)^{service.name} +ready +{service.pid} +2\d{{4}}")
@@ -83,10 +83,10 @@ class Backing(unittest.TestCase):
                     if fields[3] == "0A" and int(port, 16) in ports:
                         listening.add(address)
         loopback = "%08X" % int.from_bytes(socket.inet_aton("127.0.0.1"), "little")
-        # epmd takes that of IPv6, too, whatever it is told.
+        # epmd also listens on that of IPv6, whatever its options.
         self.assertLessEqual(listening, {loopback, "00000000000000000000000001000000"})
 
-    def test_passwords_are_wanted_and_can_be_read_by_their_owner_only(self):
+    def test_passwords_are_required_and_only_their_owner_can_read_them(self):
         self.assertEqual((self.cluster.folder / "secrets").stat().st_mode & 0o777, 0o600)
         for name in ("redis-1", "sentinel-1", "rabbitmq-1", "logs", "nginx"):
             self.assertEqual((self.cluster.folder / name).stat().st_mode & 0o077, 0, name)
@@ -142,7 +142,7 @@ class Backing(unittest.TestCase):
                 self.assertEqual(self.script("start", name)[0], 0)
                 self.assertEqual(self.cluster[name].state, "ready")
 
-    def test_a_paused_service_hangs_as_a_whole_and_goes_on(self):
+    def test_a_paused_service_hangs_as_a_whole_and_continues(self):
         for name in (self.database, "redis-3", "rabbitmq-1", "nginx"):
             with self.subTest(name=name):
                 service = self.cluster[name]
@@ -151,7 +151,7 @@ class Backing(unittest.TestCase):
                 self.assertFalse(service.is_ready())
                 states = {processes.stat(pid).state for pid in service.identity.members()}
                 self.assertEqual(states, {"T"})
-                # Its port still accepts: that is what makes a hung service worse than a dead one.
+                # Its port still accepts connections, which makes it worse than a dead service.
                 with socket.create_connection(("127.0.0.1", *list(service.ports.values())[:1]), 1):
                     pass
                 self.assertEqual(self.script("resume", name)[0], 0)
@@ -172,7 +172,7 @@ class Backing(unittest.TestCase):
         new = self.master()
         self.assertEqual(new.role, "master")
         self.cluster.start([old.name])
-        # From its first moment on: a second master, even an empty one, could be taken for the one.
+        # From its start on: a second master, even an empty one, could be taken for the master.
         self.assertEqual(old.role, "slave")
         self.assertEqual(self.master(), new)
 

@@ -1,4 +1,4 @@
-"""Which database a cluster has, and what our own programs hear of the shell's variables."""
+"""The choice of the database, and the variables that kv-api and the others get."""
 
 import os
 import unittest
@@ -42,7 +42,7 @@ class Choice(unittest.TestCase):
             self.assertEqual(cluster.folder.plan["database"], "postgres")
 
     @pytest.mark.once
-    def test_a_kv_cockroach_that_is_no_program_is_named(self):
+    def test_a_kv_cockroach_that_is_not_a_program_is_named(self):
         for place in ("/nowhere/cockroach", "/tmp"):
             code, _, errors = clusters.script(
                 "up", "--dir", "/nowhere", environment=clusters.shell(KV_COCKROACH=place)
@@ -51,7 +51,7 @@ class Choice(unittest.TestCase):
             self.assertEqual(errors, f"error: KV_COCKROACH is {place}, and that is no program\n")
 
     @pytest.mark.once
-    def test_a_database_that_is_none_is_refused(self):
+    def test_an_unknown_database_is_refused(self):
         with self.assertRaisesRegex(ClusterError, "oracle is none of postgres, cockroach"):
             with clusters.temporary_cluster(database="oracle"):
                 pass
@@ -59,7 +59,7 @@ class Choice(unittest.TestCase):
 
 @pytest.mark.once
 class Settings(unittest.TestCase):
-    """What our own programs are given, as they warn of every variable that they do not know."""
+    """The settings of kv-api and the others, which warn about unknown ones."""
 
     SHELL = {
         "KV_COCKROACH": os.environ.get("KV_COCKROACH", ""),
@@ -84,7 +84,7 @@ class Settings(unittest.TestCase):
                 for variable in ("KV_COCKROACH", "KV_TEST_BASE", "KV_DOCKER_ROOT", "KV_TOKEN"):
                     self.assertNotIn(variable, given)
                 self.assertNotIn("COCKROACH_URL", given)
-                # These are settings, or meant to be: the program says what is wrong with one.
+                # These are settings, or mistyped ones, which the program reports.
                 self.assertEqual(given["KV_TOKENS_FILE"], "/etc/tokens")
                 self.assertEqual(given["KV_MISTYPED"], "1")
 

@@ -1,4 +1,4 @@
-"""Three nodes of CockroachDB: where their program is, how they end, and when they are safe."""
+"""Three nodes of CockroachDB: their program, their stop, and their replicas."""
 
 import tempfile
 import time
@@ -14,7 +14,7 @@ from support import wait_until
 
 @pytest.mark.only_on("cockroach")
 class Nodes(unittest.TestCase):
-    """One cluster for all tests. Its program is a link, which can vanish."""
+    """One cluster for all tests. Its program is a link, which tests remove."""
 
     @classmethod
     def setUpClass(cls):
@@ -23,7 +23,7 @@ class Nodes(unittest.TestCase):
         cls.link.symlink_to(cls.program)
         cls.cluster = cls.enterClassContext(clusters.temporary_cluster())
         cls.up("--base", cls.cluster.ports.base)
-        # Before anything else: `up` has waited for that.
+        # `up` has waited for that.
         assert cockroach.replicated(cls.cluster), cockroach.unreplicated_ranges(cls.cluster)
 
     @classmethod
@@ -38,7 +38,7 @@ class Nodes(unittest.TestCase):
         self.up()
 
     def script(self, *words):
-        """In a shell that knows nothing of a cockroach."""
+        """Runs scripts/cluster in a shell without `cockroach`."""
         return clusters.script(*words, cluster=self.cluster, environment=clusters.shell())
 
     def sql(self, statement, number=1):
@@ -64,10 +64,10 @@ class Nodes(unittest.TestCase):
                 self.assertIn(f"error: CockroachDB's program was {self.link}", errors)
                 self.assertIn("KV_COCKROACH", errors)
                 self.assertNotIn("Traceback", errors)
-            # What needs no program goes on without.
+            # Commands that do not need the program still work.
             self.assertIn("cockroach-3     stopped", self.script("status")[1])
             self.assertEqual(self.script("stop", "cockroach-2")[0], 0)
-            # Another one that is named takes its place, from now on.
+            # Another one that is named replaces it.
             code, _, errors = clusters.script(
                 "up", "--only", "database", cluster=self.cluster,
                 environment=clusters.shell(KV_COCKROACH=self.program),
@@ -95,22 +95,22 @@ class Nodes(unittest.TestCase):
         pid = self.cluster["cockroach-1"].pid
         found = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
         given = dict(line.split("=", 1) for line in found if line.startswith(("COCKROACH_", "KV_")))
-        # It sets the last one itself.
+        # CockroachDB sets this one itself.
         given.pop("COCKROACH_BACKGROUND_RESTART", None)
         self.assertEqual(given, cockroach.ENVIRONMENT)
 
-    def test_one_that_leaves_hands_its_leases_over_first(self):
+    def test_a_node_that_stops_hands_its_leases_over_first(self):
         log = self.cluster.folder.log("cockroach-2")
         before = log.read_text().count("server drained and shutdown completed")
         self.assertEqual(self.script("stop", "cockroach-2")[0], 0)
         after = log.read_text().count("server drained and shutdown completed")
         self.assertEqual(after, before + 1)
-        # Nobody has to wait until a lease of its has run out.
+        # No statement has to wait until a lease has expired.
         start = time.monotonic()
         self.assertIsNotNone(self.sql("SELECT count(*) FROM system.users"))
         self.assertLess(time.monotonic() - start, 3)
 
-    def test_three_that_end_together_do_not_wait_for_each_other_and_lose_nothing(self):
+    def test_three_nodes_that_stop_together_do_not_wait_for_each_other_and_lose_nothing(self):
         self.assertIsNotNone(self.sql("CREATE TABLE IF NOT EXISTS kept (n INT8 PRIMARY KEY)"))
         for number in range(1, 101):
             self.assertIsNotNone(self.sql(f"UPSERT INTO kept VALUES ({number})", number % 3 + 1))
@@ -121,13 +121,13 @@ class Nodes(unittest.TestCase):
         self.assertEqual(self.script("start", "database")[0], 0)
         self.assertEqual(self.sql("SELECT count(*) FROM kept"), [["100"]])
 
-    def test_without_the_quorum_of_the_others_one_does_not_drain_for_long(self):
+    def test_a_node_without_a_quorum_of_the_others_does_not_drain_for_long(self):
         self.cluster.kill(["cockroach-1", "cockroach-2"])
         start = time.monotonic()
         self.assertEqual(self.script("stop", "cockroach-3")[0], 0)
         self.assertLess(time.monotonic() - start, 20)
 
-    def test_missing_replicas_are_noticed_and_made_within_a_minute(self):
+    def test_missing_replicas_are_noticed_and_created_within_a_minute(self):
         self.assertIsNotNone(self.sql("CREATE TABLE copied (n INT8 PRIMARY KEY)"))
         for replicas, is_replicated in ((1, False), (3, True)):
             zone = f"ALTER TABLE copied CONFIGURE ZONE USING num_replicas = {replicas}"

@@ -1,4 +1,4 @@
-"""What scripts/cluster and scripts/packages print and leave behind."""
+"""The output of scripts/cluster, and processes that scripts/packages ends."""
 
 import contextlib
 import io
@@ -20,32 +20,32 @@ from support import ROOT, wait_until
 
 @pytest.mark.once
 class Commands(unittest.TestCase):
-    """Commands that are printed to be copied act on the cluster that has printed them."""
+    """Printed commands act on the cluster that has printed them."""
 
     def assert_complete(self, text, place):
         commands = re.findall(r"scripts/cluster [^;`)\n]*", text)
         self.assertTrue(commands, text)
         for line in commands:
             words = shlex.split(line)[1:]
-            # A sentence may go on behind it.
+            # Words of the sentence may follow.
             end = next((n for n, word in enumerate(words) if word == "removes"), len(words))
             options = command.parser().parse_args(words[:end])
             self.assertEqual(Path(options.dir), place, line)
 
-    def test_those_of_up_name_the_folder(self):
+    def test_commands_of_up_name_the_folder(self):
         with clusters.temporary_cluster(tls=True) as cluster:
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
                 command._invite(cluster)
             self.assert_complete(output.getvalue(), cluster.folder.path)
 
-    def test_the_usual_folder_is_not_named(self):
+    def test_the_default_folder_is_not_named(self):
         self.assertEqual(folder.Folder(folder.DEFAULT).command("up"), "scripts/cluster up")
         code, _, errors = clusters.script("status", "--dir", "/nowhere/a b")
         self.assertEqual(code, 1)
         self.assertIn("`scripts/cluster up --dir '/nowhere/a b'` makes one", errors)
 
-    def test_those_of_errors_name_the_folder(self):
+    def test_commands_in_errors_name_the_folder(self):
         with clusters.temporary_cluster() as cluster:
             cluster.up(["epmd"])
             place = cluster.folder.path
@@ -65,7 +65,7 @@ class Commands(unittest.TestCase):
 
 @pytest.mark.once
 class PortMapper(unittest.TestCase):
-    """Erlang's port mapper, as Debian's RabbitMQ leaves it behind: on every address."""
+    """Erlang's port mapper, which Debian's RabbitMQ leaves running on every address."""
 
     def setUp(self):
         self.port = clusters.free_base()
@@ -83,7 +83,7 @@ class PortMapper(unittest.TestCase):
         )
 
     def end_port_mapper(self):
-        """The function of scripts/packages, where systemd has nothing to say."""
+        """Calls the function of scripts/packages, without systemd."""
         script = (
             'source <(sed -n "/^end_port_mapper() {/,/^}/p" scripts/packages)\n'
             "systemctl() { :; }; as_root=(); end_port_mapper"
@@ -99,7 +99,7 @@ class PortMapper(unittest.TestCase):
         self.end_port_mapper()
         wait_until(lambda: not self.is_there(), 30, "end of epmd")
 
-    def test_one_that_somebody_needs_is_left(self):
+    def test_one_with_registered_nodes_is_left_alone(self):
         name = b"somebody"
         # ALIVE2_REQ: a node registers for as long as its connection lasts.
         request = (

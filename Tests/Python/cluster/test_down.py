@@ -1,4 +1,4 @@
-"""What remains after `down`: nothing."""
+"""`down` leaves nothing behind."""
 
 import os
 import unittest
@@ -10,7 +10,7 @@ from cluster import clusters
 from kvcluster import listeners, processes
 from support import wait_until
 
-# The quick ones; how the others end is the same code.
+# Services that start quickly; the others are stopped by the same code.
 SOME = "database,redis,sentinel,nginx,prometheus,epmd"
 
 
@@ -49,7 +49,7 @@ class Down(unittest.TestCase):
             self.assertEqual([line for line in lines if folder in line], [])
 
     @pytest.mark.only_on("postgres")
-    def test_postgres_runs_where_its_user_can_not_enter(self):
+    def test_postgres_runs_if_its_user_can_not_enter_the_folder(self):
         with clusters.temporary_cluster() as cluster:
             os.chmod(cluster.folder.path.parent, 0o700)
             cluster.up(["postgres"])
@@ -72,20 +72,20 @@ class Down(unittest.TestCase):
             again = cluster.up(["database", "redis", "sentinel"])
             self.assertEqual(len(again), 6 + len(cluster.of_kind("database")))
             self.assertEqual(cluster.folder.passwords, passwords)
-            # All three remember the same master, though not the one of the last time.
+            # All three have the same master, although it is not the previous one.
             roles = [server.role for server in cluster.of_kind("redis")]
             self.assertEqual(sorted(roles), ["master", "slave", "slave"])
             masters = {sentinel.master for sentinel in cluster.of_kind("sentinel")}
             self.assertEqual(masters, {cluster.ports.redis(roles.index("master") + 1)})
 
     @pytest.mark.once
-    def test_another_program_with_the_same_number_is_left_alone(self):
+    def test_another_program_with_the_same_process_id_is_left_alone(self):
         with clusters.temporary_cluster() as cluster:
             cluster.up(["redis-1"])
             service = cluster["redis-1"]
             identity = service.identity
             service.kill()
-            # As if the number had been given away meanwhile: this test's own process has it.
+            # As if the process id had been reused: it is that of this test.
             record = '{"pid": %d, "started": %d, "boot": "%s"}'
             cluster.folder.write(
                 cluster.folder / "run" / "redis-1.json",

@@ -1,5 +1,5 @@
-"""Nginx's configuration: paths, retries, and its own errors. It is the real Nginx; behind it are
-servers that fail where a test wants them to."""
+"""Nginx's configuration: paths, retries, and its own errors. It is the real Nginx with test servers
+behind it."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from support import wait_until
 
 
 class Nginx(NginxCase):
-    def test_paths_reach_kv_api_as_they_came(self):
+    def test_paths_reach_kv_api_unchanged(self):
         first, second = self.upstreams()
         targets = [
             "/kv/a//b",
@@ -65,7 +65,7 @@ class Nginx(NginxCase):
         (head,) = first.requests + second.requests
         self.assertIn("Host: localhost", head)
 
-    def test_an_expectation_is_met_here_or_left_to_kv_api(self):
+    def test_an_expectation_is_met_by_nginx_or_left_to_kv_api(self):
         first, second = self.upstreams()
         for sent, passed in [("100-Continue", []), ("miracles", ["Expect: miracles"])]:
             self.ask("PUT", "/kv/a", b"v", {"Expect": sent})
@@ -74,7 +74,7 @@ class Nginx(NginxCase):
             second.requests.clear()
             self.assertEqual([line for line in head if line.startswith("Expect")], passed)
 
-    def test_a_request_id_that_kv_api_would_not_take_is_replaced(self):
+    def test_a_request_id_that_kv_api_would_not_accept_is_replaced(self):
         first, second = self.upstreams()
         self.ask("GET", "/kv/a", fields={"X-Request-Id": 'a "b"'})
         (head,) = first.requests + second.requests
@@ -86,7 +86,7 @@ class Nginx(NginxCase):
         for _ in range(40):
             self.assertEqual(self.ask("GET", "/kv/a")[0].status, 200)
         self.assertEqual(len(first.requests) + len(second.requests), 40)
-        # Each of Nginx's workers has its own, to each server.
+        # Each worker of Nginx has its own connections to each server.
         self.assertLess(first.connections + second.connections, 20)
 
     def test_a_read_goes_to_the_other_server_when_one_dies_on_it(self):
@@ -117,10 +117,10 @@ class Nginx(NginxCase):
                     for server in servers:
                         server.close()
 
-    def test_a_write_goes_to_the_other_server_when_one_is_not_there(self):
+    def test_a_write_goes_to_the_other_server_when_one_is_down(self):
         living = self.upstream(2)
         for method in ("PUT", "DELETE", "POST"):
-            # Nobody is at the first one's port. Every second request would go there.
+            # The first server is down; every second request would go there.
             for _ in range(4):
                 response, _ = self.ask(method, "/kv/a%2F..//b", b"v" * 100_000)
                 self.assertEqual(response.status, 200)
@@ -134,11 +134,11 @@ class Nginx(NginxCase):
                     response, body = self.ask(method, "/kv/a", b"value")
                     self.assert_problem(response, body, 503, "unavailable")
                     self.assertEqual(response.headers["Retry-After"], "1")
-                    # True of a read, too.
+                    # The text has to be true of a read as well.
                     self.assertNotIn(b"written", body)
 
-    def test_a_named_write_is_waited_for_until_its_outcome_is_found_out(self):
-        # kv-api takes up to 15 s for the last try, and what that takes.
+    def test_a_write_with_an_idempotency_key_gets_the_time_to_find_its_outcome(self):
+        # kv-api takes up to 15 s, and the time of a last try.
         self.upstreams(answer=lambda c: (time.sleep(12), c.sendall(ANSWER % b"late")))
         answers = []
 
@@ -193,7 +193,7 @@ class Nginx(NginxCase):
                 self.assertIn(b"application/problem+json", answer)
                 self.assertIn(b"/docs#" + name.encode(), answer)
 
-    def test_the_log_has_the_method_of_what_failed(self):
+    def test_the_log_has_the_method_of_failed_requests(self):
         methods = {"PUT", "DELETE", "POST", "GET", "PATCH"}
         for method in methods:
             answer = self.ask(method, "/kv/a", b"v", {"X-Request-Id": f"failed-{method}"})
@@ -208,7 +208,7 @@ class Nginx(NginxCase):
         wait_until(lambda: wanted.keys() <= logged().keys(), 30, "lines of all five")
         self.assertEqual({name: logged()[name] for name in wanted}, wanted)
 
-    def test_logs_hold_no_keys(self):
+    def test_logs_contain_no_keys(self):
         fields = {"X-Request-Id": "in-the-log"}
         self.ask("GET", "/kv/secret-key?x=secret-query", fields=fields)
         self.upstreams()

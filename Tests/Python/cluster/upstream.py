@@ -1,5 +1,5 @@
-"""A server of a few lines in place of a kv-api, where a test needs one that fails at a given point:
-after it has read a request and before it has answered."""
+"""A small server in place of a kv-api, for tests that need a failure at a given point: after it has
+read a request and before it has answered."""
 
 import socket
 import threading
@@ -8,10 +8,10 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Upstream: %s\r\n\r\nyes"
 
 
 class Upstream:
-    """Reads requests on a port of the loopback address, and answers them, or hangs up instead."""
+    """Reads requests on a loopback port, and answers them or closes the connection."""
 
     def __init__(self, port, name, is_answering=True, answer=None):
-        """`answer`: called with the connection in place of the usual answer."""
+        """`answer` is called with the connection instead of sending the usual answer."""
         self.requests = []
         self._answer = answer
         self._name = name.encode()
@@ -42,12 +42,12 @@ class Upstream:
 
     @property
     def connections(self):
-        """How many there have been."""
+        """The number of connections so far."""
         return len(self._connections)
 
     @staticmethod
     def _head(file):
-        """One request's head, after its body has been read. Nginx sends no chunks here."""
+        """The head of a request, after its body has been read. Nginx sends no chunks here."""
         lines = []
         try:
             while (line := file.readline()) not in (b"\r\n", b""):
@@ -61,7 +61,7 @@ class Upstream:
         return lines
 
     def close(self):
-        """Ends like a process that dies: nobody listens any more."""
+        """Closes the listener and all connections, like a process that dies."""
         # Wakes the thread that waits in accept().
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -12,7 +12,7 @@ def port():
 
 
 class Case(unittest.TestCase):
-    """A test is named by the sentence in its docstring."""
+    """A test of the server at URL."""
 
     longMessage = True
 

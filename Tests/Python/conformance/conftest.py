@@ -8,7 +8,7 @@ from support.server import Server
 
 @pytest.fixture(scope="session", autouse=True)
 def server():
-    """It has to end in an orderly way as well."""
+    """Runs kv-api, which also has to end in an orderly way."""
     server = Server()
     case.URL = server.url
     yield server

@@ -1,4 +1,4 @@
-"""Chromium without a window, driven through its DevTools protocol over a pair of pipes."""
+"""Headless Chromium, controlled with the DevTools protocol over a pair of pipes."""
 
 import fcntl
 import json
@@ -25,7 +25,7 @@ class Chromium:
             [
                 program,
                 "--headless",
-                # Its sandbox does not work for root; all it opens here is our own server.
+                # Its sandbox does not work for root; it opens only pages of our own server.
                 "--no-sandbox",
                 "--disable-gpu",
                 "--disable-dev-shm-usage",

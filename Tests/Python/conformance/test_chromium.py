@@ -1,4 +1,4 @@
-"""Chromium: fetch as a page does it, and the pages that the server brings along."""
+"""Chromium: fetch from a page, and the server's own pages."""
 
 import json
 import urllib.request
@@ -69,7 +69,7 @@ class Browser(case.Case):
         self.assertTrue(are_same)
 
     def test_docs(self):
-        """The reference page shows every path and asks nobody else for anything."""
+        """The reference page shows every path and loads nothing from elsewhere."""
         requests = self.chromium.open(case.URL + "/docs")
         text = self.chromium.run("return document.body.innerText;")
         with urllib.request.urlopen(case.URL + "/openapi.json", timeout=30) as answer:

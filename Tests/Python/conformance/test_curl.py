@@ -1,4 +1,4 @@
-"""curl, as people use it."""
+"""curl, with its usual options."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from conformance import case
 
 
 def curl(*arguments, stdin=None):
-    """Runs curl; returns its output and what it says with -v."""
+    """Runs curl; returns its output and its log (-v)."""
     done = subprocess.run(
         ["curl", "-sS", "-v", "--max-time", "30", *arguments],
         input=stdin,
@@ -38,7 +38,7 @@ class Curl(case.Case):
         self.assertEqual(output.decode().split("\n")[1::2], ["1"] + ["0"] * 9)
 
     def test_expect(self):
-        """An upload that asks first is told to continue."""
+        """An upload with `Expect: 100-continue` is told to continue."""
         value = b"x" * 1_000_000
         _, log = curl(
             "-T", "-", "-H", "Expect: 100-continue", "-H", f"Content-Length: {len(value)}",

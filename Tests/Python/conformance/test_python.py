@@ -37,7 +37,7 @@ class HTTPClient(case.Case):
             self.assertEqual((answer.status, body), (200, value))
 
     def test_too_large(self):
-        """A value of a byte too much is a 413 with a problem document."""
+        """A value that is one byte too large is a 413 with a problem document."""
         self.connection.putrequest("PUT", "/kv/python/large")
         self.connection.putheader("Content-Length", "1048577")
         self.connection.endheaders()
@@ -55,7 +55,7 @@ class HTTPClient(case.Case):
         self.assertEqual(body, b"".join(pieces))
 
     def test_head_and_delete(self):
-        """HEAD and answers without a body leave the connection in step."""
+        """HEAD and answers without a body keep the connection usable."""
         self.request("PUT", "/kv/python/head", b"12345")
         first = self.connection.sock
         answer, body = self.request("HEAD", "/kv/python/head")

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and the server held against it."""
+"""The OpenAPI document, and the server's conformance with it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 from conformance import case
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-# How many requests schemathesis makes up for an operation in each of its phases.
+# Requests that schemathesis generates for an operation in each of its phases.
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "150")
 
 
@@ -25,14 +25,14 @@ class Schema(case.Case):
         self.assertTrue(document["openapi"].startswith("3.1"))
 
     def test_schemathesis(self):
-        """The server does what its document says, whatever schemathesis thinks of."""
+        """The server conforms to its document for all requests that schemathesis generates."""
         command = [os.path.join(os.path.dirname(sys.executable), "schemathesis")]
         command += ["--config-file", os.path.join(FOLDER, "schemathesis.toml")]
-        # One worker: Python 3.11 parses source text wrongly when several threads do it at once.
+        # One worker: Python 3.11 parses source text wrongly in several threads at once.
         command += ["run", case.URL + "/openapi.json", "--checks", "all", "--workers", "1"]
         command += ["--max-examples", EXAMPLES, "--generation-database", "none", "--no-color"]
         command += ["--continue-on-failure"]
-        # It leaves a cache where it stands.
+        # It writes a cache to the current folder.
         with tempfile.TemporaryDirectory(prefix="kv-schemathesis-") as folder:
             done = subprocess.run(
                 command,
@@ -42,6 +42,6 @@ class Schema(case.Case):
                 stderr=subprocess.STDOUT,
             )
         output = done.stdout.decode(errors="replace")
-        # Its report names the seed, with which a run can be repeated.
+        # The report has the seed, which repeats a run.
         print(output[-1_500:], file=sys.stderr)
         self.assertEqual(done.returncode, 0, output)

@@ -1,9 +1,9 @@
-"""A Docker engine to test with: the one that runs here, or a private one that leaves nothing.
+"""A Docker engine for tests: the one of this machine, or a private one.
 
 Where an engine runs already, it is used with real images. Where none does, one is started with all
 that belongs to it in a temporary folder, and with images built from Debian's packages
-(Tests/Python/containers/stand-ins): a machine without an engine has no registry of images either, as far
-as we have seen.
+(Tests/Python/containers/stand-ins), because a machine without an engine usually has no registry
+either.
 """
 
 import os
@@ -18,11 +18,11 @@ STAND_INS = Path(__file__).with_name("stand-ins") / "build"
 
 
 class NoEngine(Exception):
-    """Docker can't be had here. Says why."""
+    """Docker is not available; the text says why."""
 
 
 def find():
-    """The engine of this machine, else a private one. Raises NoEngine."""
+    """The engine of this machine, or a private one. Raises NoEngine."""
     for program in ("docker", "docker-compose"):
         if not shutil.which(program):
             raise NoEngine(f"{program} is missing: run scripts/packages compose")
@@ -43,7 +43,7 @@ def _answers(environment):
 
 
 class Engine:
-    """The engine that runs here."""
+    """The engine of this machine."""
 
     environment = dict(os.environ)
     socket = environment.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
@@ -55,10 +55,10 @@ class Engine:
         pass
 
     def provide(self, images):
-        """Compose pulls the real ones by itself."""
+        """Does nothing: Compose pulls the images."""
 
     def docker(self, *words, check=True, seconds=120):
-        """Runs docker; returns what it printed."""
+        """Runs docker; returns its output."""
         done = subprocess.run(
             ["docker", *map(str, words)],
             env=self.environment,
@@ -75,10 +75,10 @@ class Engine:
 
 
 class PrivateEngine(Engine):
-    """A dockerd with its data, socket and log in a folder of its own; ended by its process id."""
+    """A dockerd with data, socket and log in its own folder."""
 
     def __enter__(self):
-        # KV_DOCKER_ROOT keeps what was built for the next run; by default nothing is kept.
+        # KV_DOCKER_ROOT keeps the images for the next run; by default nothing is kept.
         kept = os.environ.get("KV_DOCKER_ROOT")
         self._folder = Path(kept or tempfile.mkdtemp(prefix="kv-docker-"))
         self._is_kept = bool(kept)
@@ -120,7 +120,7 @@ class PrivateEngine(Engine):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        # What it made in the kernel stays otherwise.
+        # dockerd leaves these in the kernel.
         subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
         for tool, rules in self._rules.items():
             subprocess.run([f"{tool}-restore"], input=rules, text=True, check=False)
@@ -128,7 +128,7 @@ class PrivateEngine(Engine):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def provide(self, images):
-        """Builds stand-ins for those that are missing."""
+        """Builds stand-ins for missing images."""
         done = subprocess.run(
             [STAND_INS, *images], env=self.environment, stdin=subprocess.DEVNULL, check=False
         )
@@ -142,7 +142,7 @@ def _iptables_rules():
         if shutil.which(f"{tool}-save"):
             done = subprocess.run([f"{tool}-save"], capture_output=True, text=True, check=False)
             if done.returncode == 0:
-                # An empty output restores nothing: name the tables that dockerd writes to.
+                # Restoring an empty output changes nothing, so name the tables of dockerd.
                 found[tool] = done.stdout or "*nat\nCOMMIT\n*filter\nCOMMIT\n"
     return found
 
@@ -151,4 +151,4 @@ if __name__ == "__main__":
     try:
         find()
     except NoEngine as error:
-        sys.exit(f"Docker can't be had here: {error}")
+        sys.exit(f"Docker is not available: {error}")

@@ -1,4 +1,4 @@
-"""The system as a stranger has it: a copy of the files, `scripts/env`, `docker-compose up`."""
+"""The system as a new user starts it: a copy of the files, `scripts/env`, `docker-compose up`."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ POSTGRES = ["-f", "docker-compose.yml", "-f", "docker-compose.postgres.yml"]
 
 
 def make_certificate(folder):
-    """certificate.pem and key.pem, for this machine."""
+    """Creates certificate.pem and key.pem for this machine."""
     folder.mkdir()
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
@@ -30,12 +30,12 @@ def make_certificate(folder):
 
 
 class Project:
-    """One Compose project in a folder of its own."""
+    """One Compose project in its own folder."""
 
     def __init__(self, engine, name, files=(), settings=None):
         """
         files: Compose's -f options.
-        settings: further lines of .env.
+        settings: more lines of .env.
         """
         self.engine = engine
         self.name = name
@@ -48,7 +48,7 @@ class Project:
         self._write_settings(settings or {})
 
     def _copy(self):
-        """What would be in a clone, with changes that are not committed yet."""
+        """Copies the files of a clone, with uncommitted changes."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -61,7 +61,7 @@ class Project:
             if source.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)
-        # Containers run as users of their own.
+        # Containers run as other users.
         self.folder.chmod(0o755)
 
     def _write_settings(self, settings):
@@ -83,7 +83,7 @@ class Project:
             text += "" if count else f"{key}={value}\n"
         path.write_text(text)
 
-    # Compose's verbs.
+    # Commands of Compose.
 
     def compose(self, *words, files=None, seconds=900):
         environment = dict(self.engine.environment, PWD=str(self.folder))
@@ -104,7 +104,7 @@ class Project:
         return done.stdout
 
     def images(self):
-        """Those that are not built here, with those that the build starts from."""
+        """The images that are not built here, with the base images of the build."""
         config = self.compose("config")
         found = set(re.findall(r"^ *image: (\S+)$", config, re.MULTILINE))
         dockerfile = (self.folder / "Dockerfile").read_text()
@@ -116,26 +116,26 @@ class Project:
         self.wait_until_healthy()
 
     def down(self):
-        """The end, as an operator brings it about: volumes stay."""
+        """Stops the project; volumes are kept."""
         self.compose("down")
 
     def remove(self):
-        """Everything that is left; may be said twice."""
+        """Removes everything; may be called twice."""
         if not self.folder.exists():
             return
         self.compose("down", "--volumes", "--remove-orphans")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    # What runs.
+    # Containers.
 
     def containers(self):
-        """Service and state of each container, by its name."""
+        """The state of each container, by name."""
         ids = self.engine.docker(
             "ps", "-aq", "--filter", f"label=com.docker.compose.project={self.name}"
         ).split()
         if not ids:
             return {}
-        # One that has gone meanwhile is left out of the answer.
+        # A container that has been removed meanwhile is missing in the answer.
         answer = json.loads(self.engine.docker("inspect", *ids, check=False))
         return {found["Name"].lstrip("/"): found for found in answer}
 
@@ -145,7 +145,7 @@ class Project:
         }
 
     def unhealthy(self):
-        """Containers that are not as they should be, each with its state."""
+        """Containers that are not healthy, with their state."""
         return {
             name: describe(found)
             for name, found in self.containers().items()
@@ -173,7 +173,7 @@ class Project:
         )
         return done.stdout
 
-    # Speaking to it, as clients do.
+    # Requests.
 
     def request(self, method, target, body=None, fields=None, port=None, seconds=15):
         """Status and body; (0, b"") without an answer."""
@@ -188,7 +188,7 @@ class Project:
             connection.close()
 
     def query(self, expression):
-        """What Prometheus answers: a list of labels and values."""
+        """The result of a query of Prometheus: a list of labels and values."""
         target = "/api/v1/query?query=" + expression.replace(" ", "%20").replace("+", "%2B")
         status, body = self.request("GET", target, port=self.prometheus_port)
         if status != 200:
@@ -202,7 +202,7 @@ def service_of(found):
 
 
 def describe(found):
-    """healthy, done (a job that has succeeded), or what is wrong."""
+    """"healthy", "done" (a job that has succeeded), or the problem."""
     state = found["State"]
     if state["Status"] == "exited" and state["ExitCode"] == 0:
         policy = found["HostConfig"]["RestartPolicy"]["Name"]

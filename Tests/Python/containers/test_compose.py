@@ -1,4 +1,4 @@
-"""docker-compose.yml and the Dockerfile, built and run, broken, scaled, ended and started again."""
+"""docker-compose.yml and the Dockerfile: built, started, broken, scaled, stopped and restarted."""
 
 import json
 import os
@@ -14,11 +14,10 @@ from containers.project import POSTGRES, TLS, Project, describe, make_certificat
 from containers.traffic import Load
 
 BYTES_MAX = 150_000_000
-# Their end is the end of what only they do; everything else has a second one, or is not on the way
-# of a request.
-DOOR = "nginx"
+# Requests fail while it is down: it is the only service without a second instance on their way.
+ENTRY = "nginx"
 
-# An autoscaler in a hurry, which thinks little of a replica.
+# An autoscaler that decides quickly and adds replicas at low load.
 HASTE = {
     "KV_AUTOSCALER_API_REQUESTS": 60,
     "KV_AUTOSCALER_API_MAX": 4,
@@ -31,15 +30,15 @@ HASTE = {
 
 
 class Compose(unittest.TestCase):
-    """One project for all tests, as its start takes minutes. They leave it as they found it."""
+    """One project for all tests, because its start takes minutes. Tests leave it unchanged."""
 
     @classmethod
     def setUpClass(cls):
         try:
             cls.engine = cls.enterClassContext(engine.find())
         except engine.NoEngine as error:
-            # Not to be mistaken for tests that pass.
-            raise AssertionError(f"Docker can't be had here: {error}") from None
+            # A failure, so that it is not taken for a passed test.
+            raise AssertionError(f"Docker is not available: {error}") from None
         cls.project = Project(cls.engine, "kv-test", settings=HASTE)
         cls.addClassCleanup(cls.project.remove)
         postgres = Project(cls.engine, "kv-test-postgres", POSTGRES)
@@ -51,7 +50,7 @@ class Compose(unittest.TestCase):
         print(f"built, started and healthy after {time.monotonic() - start:.0f} s", flush=True)
 
     def write(self, key, value, seconds=30, project=None):
-        """A plain write, repeated until it is acknowledged, as a careful client would."""
+        """Repeats a plain write until it is acknowledged."""
         end = time.monotonic() + seconds
         while True:
             status, body = (project or self.project).request("PUT", f"/kv/{key}", value)
@@ -61,7 +60,7 @@ class Compose(unittest.TestCase):
             time.sleep(0.2)
 
     def read(self, key, value, seconds=60, project=None):
-        """Reads until the value is there: what was queued is applied later."""
+        """Reads until the value is there: queued writes are applied later."""
         end = time.monotonic() + seconds
         while (project or self.project).request("GET", f"/kv/{key}") != (200, value):
             self.assertLess(time.monotonic(), end, f"GET {key} does not return {value!r}")
@@ -75,9 +74,9 @@ class Compose(unittest.TestCase):
         self.assertEqual(self.project.request("DELETE", "/kv/a")[0], 204)
         self.assertEqual(self.project.request("GET", "/kv/a")[0], 404)
 
-    def test_the_door_over_tls(self):
+    def test_nginx_serves_tls(self):
         certificate = make_certificate(self.project.folder / "nginx" / "tls")
-        # The image's user of Nginx.
+        # The user of Nginx in the image.
         os.chown(certificate.with_name("key.pem"), 101, -1)
         self.project.compose("up", "--detach", "--no-deps", "nginx", files=TLS)
         try:
@@ -117,7 +116,7 @@ class Compose(unittest.TestCase):
             self.assertLess(time.monotonic(), end, f"after {seconds} s: {state()}")
             time.sleep(0.3)
 
-    def test_the_images_are_small_and_harmless(self):
+    def test_the_images_are_small_and_have_an_unprivileged_user(self):
         for image in ("kv-api:local", "kv-worker:local", "kv-autoscaler:local"):
             with self.subTest(image):
                 found = json.loads(self.engine.docker("inspect", image))[0]
@@ -136,7 +135,7 @@ class Compose(unittest.TestCase):
                     self.assertTrue(host["ReadonlyRootfs"])
                     self.assertEqual(host["CapDrop"], ["ALL"])
 
-    def test_nginx_is_the_only_public_door(self):
+    def test_nginx_is_the_only_public_entry(self):
         for name, found in self.project.containers().items():
             for bindings in found["NetworkSettings"]["Ports"].values():
                 for binding in bindings or ():
@@ -145,8 +144,8 @@ class Compose(unittest.TestCase):
         for path in ("/metrics", "/metrics?x=1"):
             self.assertEqual(self.project.request("GET", path)[0], 404)
 
-    def test_it_survives_the_death_of_any_container(self):
-        """Each in turn. Nothing that was acknowledged is lost, and it comes back healthy."""
+    def test_it_survives_the_loss_of_any_container(self):
+        """Each in turn: no acknowledged write is lost, and the container becomes healthy again."""
         for name in sorted(self.project.containers()):
             found = self.project.containers()[name]
             if describe(found) == "done":
@@ -154,23 +153,23 @@ class Compose(unittest.TestCase):
             with self.subTest(name):
                 self.engine.docker("kill", name)
                 keys = [f"killed/{name}/{number}" for number in range(5)]
-                if service_of(found) != DOOR:
+                if service_of(found) != ENTRY:
                     for key in keys:
                         self.write(key, key.encode())
                 self.engine.docker("start", name)
-                if service_of(found) == DOOR:
+                if service_of(found) == ENTRY:
                     for key in keys:
                         self.write(key, key.encode())
                 self.project.wait_until_healthy()
                 for key in keys:
                     self.read(key, key.encode())
 
-    def test_what_crashes_is_started_again(self):
+    def test_a_crashed_service_is_started_again(self):
         for service in ("kv-api", "kv-worker", "redis-1", "rabbitmq-2", "nginx"):
             name, found = next(iter(self.project.of_service(service).items()))
             with self.subTest(name):
                 pid = found["State"]["Pid"]
-                # An engine in another machine has other process ids.
+                # Fails for an engine on another machine, which has other process ids.
                 self.assertIn(found["Id"], Path(f"/proc/{pid}/cgroup").read_text())
                 os.kill(pid, signal.SIGKILL)
                 self.wait_for(lambda name=name, pid=pid: self.pid(name) not in (0, pid), name.title)
@@ -192,12 +191,12 @@ class Compose(unittest.TestCase):
         self.read("kept/queued", b"two")
 
     def test_replicas_come_and_go_without_a_failed_request(self):
-        """By the number that scaler is given. A third kv-api is used without a restart of Nginx."""
+        """Through the file that scaler reads. Nginx uses a third kv-api without a restart."""
         scaler = next(iter(self.project.of_service("scaler")))
         for wrong in ("99", "0", "-1", "3; true", "$(true)", ""):
             self.want(scaler, wrong)
         self.want(scaler, "3")
-        # Not before Prometheus sees it, as kv-autoscaler would take it for missing.
+        # Wait for Prometheus, as kv-autoscaler would take the new replica for missing.
         self.wait_for_replicas(3)
         self.project.wait_until_healthy()
         self.wait_for(self.all_serve, self.served)
@@ -205,7 +204,7 @@ class Compose(unittest.TestCase):
         end = time.monotonic() + 15
         while time.monotonic() < end:
             self.assertEqual(self.project.request("GET", "/kv?limit=1")[0], 200)
-            # More often, and the hurried autoscaler would ask for the third one again.
+            # With more requests, the autoscaler would add the third replica again.
             time.sleep(0.05)
         self.wait_for_replicas(2)
 
@@ -219,11 +218,11 @@ class Compose(unittest.TestCase):
         self.assertEqual(load.failures, {}, load.answers)
 
     def want(self, scaler, text):
-        """Writes what kv-autoscaler would, and waits until it has been taken."""
+        """Writes a number as kv-autoscaler does, and waits until scaler has read it."""
         command = 'printf %s "$TEXT" >/wanted/kv-api'
         self.engine.docker("exec", "-e", f"TEXT={text}", scaler, "sh", "-c", command)
         self.wait_for(
-            lambda: not self.engine.docker("exec", scaler, "ls", "/wanted"), lambda: "not taken"
+            lambda: not self.engine.docker("exec", scaler, "ls", "/wanted"), lambda: "not read"
         )
 
     def wait_for_replicas(self, count, seconds=60):
@@ -235,7 +234,7 @@ class Compose(unittest.TestCase):
         )
 
     def served(self):
-        """Requests for values at each kv-api, as Nginx has spread them."""
+        """The number of requests at each kv-api."""
         for _ in range(20):
             self.project.request("GET", "/kv/nothing")
         query = "sum by (instance) (kv_http_requests_total{job='kv-api',route='/kv/{key}'})"

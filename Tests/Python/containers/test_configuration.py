@@ -1,4 +1,4 @@
-"""What containers are given, read by the real programs; no Docker engine is needed."""
+"""The files of containers, read by the real programs; no Docker engine is needed."""
 
 import os
 import re
@@ -20,7 +20,7 @@ RENDER = ROOT / "scripts" / "containers" / "render"
 
 
 def run(*words, **more):
-    """Runs a program; returns what it printed, or fails with its errors."""
+    """Runs a program; returns its output, or fails with it."""
     done = subprocess.run(
         [str(word) for word in words],
         stdin=subprocess.DEVNULL,
@@ -43,7 +43,7 @@ class InTemporaryFolder(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="kv-deployment-", ignore_cleanup_errors=True)
         self.folder = Path(self.enterContext(folder))
-        # Servers that run as other users have to get in.
+        # Servers that run as other users need access.
         self.folder.chmod(0o755)
 
     def render(self, template, **values):
@@ -51,7 +51,7 @@ class InTemporaryFolder(unittest.TestCase):
 
 
 class ComposeFiles(InTemporaryFolder):
-    """docker-compose itself reads them, with settings as scripts/env writes them."""
+    """The files as docker-compose reads them, with the settings of scripts/env."""
 
     def config(self, *files):
         environment = self.folder / "env"
@@ -65,7 +65,7 @@ class ComposeFiles(InTemporaryFolder):
         )
         return yaml.safe_load(text)
 
-    def test_every_service_is_kept_running_watched_and_bounded(self):
+    def test_every_service_has_a_restart_policy_a_health_check_and_limits(self):
         for files in ((), OVERRIDE):
             for name, service in self.config(*files)["services"].items():
                 with self.subTest(name, files=files):
@@ -77,7 +77,7 @@ class ComposeFiles(InTemporaryFolder):
                     self.assertEqual(service["restart"], "unless-stopped")
                     self.assertIn("mem_limit", service)
                     self.assertIn("pids_limit", service)
-                    # Those that are built have theirs in the Dockerfile.
+                    # Images that are built here have a health check in the Dockerfile.
                     self.assertTrue("healthcheck" in service or "build" in service)
 
     def test_every_image_has_one_version(self):
@@ -105,7 +105,7 @@ class ComposeFiles(InTemporaryFolder):
         with self.assertRaisesRegex(AssertionError, "run scripts/env first"):
             run("docker-compose", "--env-file", empty, "config", cwd=ROOT, env=clean)
 
-    def test_what_is_mounted_is_there(self):
+    def test_mounted_files_exist(self):
         for name, service in self.config()["services"].items():
             for volume in service.get("volumes", ()):
                 source = volume.split(":")[0] if isinstance(volume, str) else volume["source"]
@@ -113,7 +113,7 @@ class ComposeFiles(InTemporaryFolder):
                     with self.subTest(name, source=source):
                         self.assertTrue(Path(source).exists())
 
-    def test_scaler_sees_what_replicas_are_made_of_and_nothing_else(self):
+    def test_scaler_sees_only_the_settings_of_replicas(self):
         for files in ((), OVERRIDE):
             with self.subTest(files=files):
                 whole = self.config(*files)
@@ -129,7 +129,7 @@ class ComposeFiles(InTemporaryFolder):
                     if source == str(ROOT / "autoscaler" / "scaler"):
                         continue
                     if source.startswith(str(ROOT)):
-                        # Nothing but files of Compose, where it looks for them.
+                        # Only files of Compose, at their own paths.
                         self.assertEqual(source, target)
                         self.assertRegex(Path(source).name, r"^docker-compose\.[a-z.]*yml$")
                         shutil.copy(source, seen)
@@ -155,19 +155,19 @@ class ComposeFiles(InTemporaryFolder):
 
 
 class Configurations(InTemporaryFolder):
-    """The programs that will read them do."""
+    """Configurations, read by their programs."""
 
-    def test_nginx_accepts_its_frame(self):
+    def test_nginx_accepts_its_configuration(self):
         self.check_nginx()
 
-    def test_nginx_accepts_its_frame_with_tls(self):
+    def test_nginx_accepts_its_configuration_with_tls(self):
         make_certificate(self.folder / "tls")
         self.check_nginx("container-tls-server.conf")
 
     def check_nginx(self, *added):
         for file in (ROOT / "nginx").glob("*.conf"):
             text = file.read_text()
-            # Debian's Nginx knows no `resolve`, and there is no kv-api to be found here.
+            # Debian's Nginx has no `resolve`, and there is no kv-api here.
             text = text.replace("server kv-api:8080 resolve", "server 127.0.0.1:8080")
             text = re.sub(r"listen 8\d+", f"listen 127.0.0.1:{free_port()}", text)
             text = re.sub("/(tmp|run/kv)/", f"{self.folder}/", text.replace("/kv/*", "/kv/added/*"))
@@ -179,7 +179,7 @@ class Configurations(InTemporaryFolder):
         self.assertEqual("ssl_certificate " in output, bool(added))
         self.assertIn("test is successful", output)
 
-    def test_the_frames_of_nginx_share_their_rules(self):
+    def test_the_main_files_of_nginx_share_their_rules(self):
         names = ("nginx.conf", "container.conf")
         frames = [(ROOT / "nginx" / name).read_text() for name in names]
         for shared in ("include http.conf;", "include server.conf;"):
@@ -215,8 +215,8 @@ class Configurations(InTemporaryFolder):
 
 
 class StartScripts(InTemporaryFolder):
-    """The scripts that start Redis, Sentinel and RabbitMQ in containers, each in namespaces of its
-    own that have the addresses and folders of a container."""
+    """The scripts that start services in containers, each in namespaces with the addresses and
+    folders of a container."""
 
     SETTINGS = {
         "KV_ADDRESS": "172.30.73.11",
@@ -232,7 +232,7 @@ class StartScripts(InTemporaryFolder):
     }
 
     def inside(self, script, seconds=90):
-        """Runs a script as the first process of a new machine; all that it starts ends with it."""
+        """Runs a script in new namespaces; all of its processes end with it."""
         setup = f"""
           ip link set lo up && ip address add 172.30.73.11/32 dev lo
           ip address add 172.30.73.12/32 dev lo && ip address add 172.30.73.21/32 dev lo
@@ -295,8 +295,9 @@ class StartScripts(InTemporaryFolder):
         self.assertEqual(output.split(), ["400", "1"])
 
     @pytest.mark.only_on("cockroach")
-    def test_cockroach_founds_a_cluster_and_makes_the_database(self):
-        """Its user can do what the tables need, by a verified connection; so can Prometheus."""
+    def test_cockroach_initialises_a_cluster_and_creates_the_database(self):
+        """The user has the rights that the tables need, and clients and Prometheus verify the
+        server."""
         with_image = f"""
           hostname cockroach-1
           image=/tmp/image && mkdir $image && mount -t tmpfs none $image

@@ -1,11 +1,11 @@
-"""Load through Nginx: reads and writes on connections that are kept, every answer counted."""
+"""Load through Nginx: reads and writes on persistent connections, with all answers counted."""
 
 import http.client
 import threading
 
 
 class Load:
-    """So many clients, each with one connection, until the `with` block ends."""
+    """Clients with one connection each, until the `with` block ends."""
 
     def __init__(self, port, clients):
         self._port = port
@@ -13,7 +13,7 @@ class Load:
         self._threads = [
             threading.Thread(target=self._run, args=(number,)) for number in range(clients)
         ]
-        # Status and how often; what is no answer at all is an exception's name.
+        # Counts by status, or by the name of an exception.
         self.answers = {}
         self._lock = threading.Lock()
 
@@ -29,7 +29,7 @@ class Load:
 
     @property
     def failures(self):
-        """Answers that are none of those that a client may expect."""
+        """Answers that a client may not get."""
         expected = (200, 201, 202, 404)
         return {what: count for what, count in self.answers.items() if what not in expected}
 
@@ -46,8 +46,8 @@ class Load:
 
     @staticmethod
     def _ask(connection, method, target):
-        """One request. A kept connection may be closed just as it is used: then it is asked again
-        on a new one, as every client does (RFC 9110 §9.2.2)."""
+        """Sends a request. A persistent connection may be closed just as it is used; the request is
+        then repeated on a new one, as by every client (RFC 9110 §9.2.2)."""
         for is_last in (connection.sock is None, True):
             try:
                 connection.request(method, target, b"x" * 100 if method == "PUT" else None)

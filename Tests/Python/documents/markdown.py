@@ -1,4 +1,4 @@
-"""The Markdown files of the repository, taken apart."""
+"""A parser for the Markdown files of the repository."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from support import ROOT
 
 @dataclass
 class Block:
-    """A code block: its language, the words after it, its lines."""
+    """A code block: language, further words, lines."""
 
     line: int
     language: str
@@ -20,8 +20,8 @@ class Block:
 
 @dataclass
 class Table:
-    """A table's cells, row by row; the first is its head. `section` is all the text from the
-    heading above it to the next one."""
+    """The cells of a table by row; the first row is the head. `section` is the text of its
+    section."""
 
     line: int
     rows: list
@@ -29,7 +29,7 @@ class Table:
 
 
 class Document:
-    """One file. Headings, links and tables are those outside code blocks."""
+    """A file, with its headings, links and tables outside code blocks."""
 
     def __init__(self, name, text):
         self.name, self.text = name, text
@@ -41,7 +41,7 @@ class Document:
         return self.name
 
     def at(self, line):
-        """A place to name in a message."""
+        """A place in the file, for messages."""
         return f"{self.name}:{line}"
 
     def _read(self):
@@ -81,7 +81,7 @@ class Document:
             table.section = "\n".join(table.section)
 
     def _name(self, heading):
-        """The anchor that GitHub gives to a heading."""
+        """Adds the anchor that GitHub gives to a heading."""
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
         anchor = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
         base, count = anchor, 0
@@ -91,7 +91,7 @@ class Document:
         self.anchors.add(anchor)
 
     def _find_links(self, number, line):
-        # What stands in backquotes is no link.
+        # Text in backquotes has no links.
         line = re.sub(r"`[^`]*`", "", line)
         for target in re.findall(r"\]\(\s*<?([^)>\s]+)>?[^)]*\)", line):
             self.links.append((number, unquote(target)))
@@ -100,7 +100,7 @@ class Document:
 
 
 def every():
-    """All that git knows, or would if it were added."""
+    """All files that git tracks or would track."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", "*.md"],
         cwd=ROOT, check=True, capture_output=True, text=True,

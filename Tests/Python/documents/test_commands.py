@@ -1,9 +1,9 @@
-"""Commands in the documents: those in blocks marked as runnable run and do what their comments
-say; all others name scripts, targets and options that there are.
+"""Commands in the documents: blocks that are marked as runnable are run and must do what their
+comments say; all other commands must name existing scripts, targets and options.
 
 A block is runnable when its fence says so: ```` ```sh run ````. It is run by bash in an empty
 folder, against a kv-api of its own in place of `localhost:8080`, and every command has to succeed.
-A comment that begins with a status (`# 412: it exists`) is what curl has to be answered.
+A comment that begins with a status (`# 412: it exists`) is the expected answer to curl.
 """
 
 import os
@@ -21,7 +21,7 @@ from support.server import Server
 SHELL = {"sh", "bash", "shell", "console"}
 OURS = re.compile(r"(?:\./)?((?:scripts|load-tests|CLOUD/model|\.ci)/[\w./-]*\w)")
 
-# Answers that curl gets are written down, one status a line.
+# Records the status of each answer to curl in a line.
 CURL = """
 curl() { command curl -sS "$@" -w '%{stderr}%{http_code}\\n' 2>>"$STATUSES" >>"$OUTPUT"; }
 """
@@ -32,7 +32,7 @@ def shell_blocks(document, runnable):
 
 
 def expected_statuses(lines):
-    """What each call of curl is answered: the status in the comment behind it, or any success."""
+    """The expected answer to each call of curl: the status in its comment, or any success."""
     calls = re.split(r"(?m)^(?=curl )", "\n".join(lines))
     found = []
     for call in calls:
@@ -54,7 +54,7 @@ class Runnable(unittest.TestCase):
     def run_block(self, server, block):
         script = "\n".join(block.lines).replace("localhost:8080", f"127.0.0.1:{server.port}")
         with tempfile.TemporaryDirectory(prefix="kv-documents-") as folder:
-            # What the tour stores.
+            # A file that the tour stores.
             Path(folder, "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 a picture")
             statuses, output = Path(folder, "statuses"), Path(folder, "output")
             done = subprocess.run(
@@ -71,7 +71,7 @@ class Runnable(unittest.TestCase):
 
 
 class Named(unittest.TestCase):
-    def test_scripts_targets_and_options_are_there(self):
+    def test_scripts_targets_and_options_exist(self):
         targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text()))
         problems = []
         for document in every():
@@ -79,7 +79,7 @@ class Named(unittest.TestCase):
                 problems += [f"{document.at(line)}: {p}" for p in missing(command, targets)]
         self.assertEqual(problems, [], "\n" + "\n".join(problems))
 
-    def test_what_is_missing_is_found(self):
+    def test_missing_ones_are_found(self):
         targets = {"run"}
         self.assertEqual(missing("make run", targets), [])
         self.assertEqual(missing("make tea", targets), ["there is no `make tea`"])
@@ -91,7 +91,7 @@ class Named(unittest.TestCase):
 
 
 def commands(document):
-    """Lines of shell blocks, and what stands in backquotes in the prose."""
+    """Lines of shell blocks, and text in backquotes."""
     for block in document.blocks:
         if block.language in SHELL:
             for number, line in enumerate(block.lines, block.line + 1):
@@ -102,7 +102,7 @@ def commands(document):
 
 
 def missing(command, targets):
-    """What a command names that there is not."""
+    """What a command names that does not exist."""
     problems = []
     for part in re.split(r"[;&|]+", command):
         if target := re.match(r"\s*make ([a-z]+)\b", part):
@@ -118,13 +118,13 @@ def missing(command, targets):
 
 
 def is_ignored(name):
-    """Whether git ignores it: it is made by a command, and need not be there."""
+    """Whether git ignores the folder: a command creates it."""
     return subprocess.run(
         ["git", "check-ignore", "--quiet", f"{name}/x"], cwd=ROOT, check=False).returncode == 0
 
 
 def unknown_options(script, command):
-    """The options in a command that its script's source does not know."""
+    """The options of a command that are not in the source of its script."""
     source = (ROOT / script).read_text(encoding="utf-8")
     modules = {"scripts/cluster": "scripts/python/kvcluster",
                "load-tests/run": "scripts/python/loadtest",

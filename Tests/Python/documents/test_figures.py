@@ -1,4 +1,4 @@
-"""Every table of figures names the command that makes them, and the model's are the model's."""
+"""Every table of figures names its command, and the model's tables are up to date."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ import unittest
 from documents.markdown import Document, every
 from support import ROOT
 
-# Times, rates, sizes, shares, money: what somebody has measured or calculated.
+# Times, rates, sizes, shares, money: measured or calculated figures.
 FIGURE = re.compile(
     r"(?<![\w-])[\d.,]+\d?\s?(µs|ms|s|min|MiB|GiB|KiB|MB|GB|%|\$|times|cores)(?![\w-])|[\d,]+/s")
 HEADS = re.compile(r"a second|per second|requests/s|CPU|seconds|µs|ms\b|a month", re.IGNORECASE)
@@ -44,7 +44,7 @@ class Figures(unittest.TestCase):
         table = "| what | a second |\n| --- | --- |\n| GET | 134,500 |\n| PUT | 45,600 |\n"
         self.assertEqual(unexplained(Document("a.md", f"# A\n\n{table}")), ["a.md:3"])
         self.assertEqual(unexplained(Document("a.md", f"# A\n`make bench`:\n\n{table}")), [])
-        # A command in another section explains nothing.
+        # A command in another section does not count.
         self.assertEqual(
             unexplained(Document("a.md", f"# A\n`make bench`\n# B\n{table}")), ["a.md:4"])
         words = "| status | meaning |\n| --- | --- |\n| 200 | found |\n| 404 | not found |\n"

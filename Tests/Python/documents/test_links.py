@@ -1,4 +1,4 @@
-"""Every link leads somewhere."""
+"""Every link has a target."""
 
 import unittest
 
@@ -7,7 +7,7 @@ from support import ROOT
 
 
 def broken(document, root, documents):
-    """The links that lead nowhere, with why."""
+    """The broken links, with the reason."""
     found = []
     known = {other.name: other for other in documents}
     for line, target in document.links:
@@ -30,17 +30,17 @@ def broken(document, root, documents):
 
 
 class Links(unittest.TestCase):
-    def test_files_and_headings_are_there(self):
+    def test_files_and_headings_exist(self):
         documents = every()
         problems = [one for document in documents for one in broken(document, ROOT, documents)]
         self.assertEqual(problems, [], "\n" + "\n".join(problems))
 
-    def test_readme_is_looked_at(self):
+    def test_readme_is_checked(self):
         names = [document.name for document in every()]
         for name in ("README.md", "TESTING.md", "CLOUD/README.md"):
             self.assertIn(name, names)
 
-    def test_what_is_broken_is_found(self):
+    def test_broken_links_are_found(self):
         text = (
             "# A heading, `code` & more\n"
             "[good](#a-heading-code--more) [bad](#nowhere) [gone](gone.md) [x](README.md#nope)\n"

@@ -1,4 +1,4 @@
-"""The capacity and cost model, on figures that make its results easy to see."""
+"""The capacity and cost model, with simple figures."""
 
 import copy
 import json
@@ -53,7 +53,7 @@ class Reading(unittest.TestCase):
         with self.assertRaisesRegex(reading.FiguresError, "add up to 1.1 instead of 1"):
             reading.check(EVEN, assumed)
 
-    def test_a_file_that_is_none_is_named(self):
+    def test_an_unreadable_file_is_named(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write("{")
             file.flush()
@@ -110,7 +110,7 @@ class Plans(unittest.TestCase):
         needed = ASSUMED["copies"]["cache"] * found.demand.cache_bytes
         self.assertGreaterEqual(redis.count * redis.gib_each * (1 << 30), needed)
 
-    def test_memory_may_end_before_the_thread_does(self):
+    def test_memory_may_be_the_limit_before_the_thread(self):
         idle = copy.deepcopy(EVEN["processor_us"])
         for request in idle.values():
             request["redis-master"] = 0
@@ -137,7 +137,7 @@ class Plans(unittest.TestCase):
                 self.assertLessEqual(
                     cores, group.cores * ASSUMED["headroom"]["utilisation"] + 1e-9, group)
 
-    def test_nothing_shrinks(self):
+    def test_a_higher_rate_never_needs_less(self):
         before = None
         for rate in (100, 2500, 40_000, 100_000, 1_000_000, 10_000_000):
             cores = {group.service: group.cores for group in self.made(rate).groups}
@@ -170,7 +170,7 @@ class Tables(unittest.TestCase):
             "after <!-- end -->\n")
         self.assertEqual(tables.fill(filled, {"cost": "| new |"}), filled)
 
-    def test_a_table_that_there_is_not_is_an_error(self):
+    def test_an_unknown_table_is_an_error(self):
         with self.assertRaisesRegex(KeyError, "there is no table tea"):
             tables.fill("<!-- CLOUD/model/run: tea -->\n<!-- end -->", {"cost": ""})
 

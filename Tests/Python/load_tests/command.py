@@ -1,4 +1,4 @@
-"""Ways to run load-tests/run."""
+"""Runs load-tests/run."""
 
 import contextlib
 import json
@@ -15,13 +15,13 @@ SCRIPT = ROOT / "load-tests/run"
 
 
 def items(server, prefix, limit=1000):
-    """The metadata of the keys that start so."""
+    """The metadata of the keys with a prefix."""
     with urllib.request.urlopen(f"{server.url}/kv?prefix={prefix}&limit={limit}") as answer:
         return json.load(answer)["items"]
 
 
 class Result:
-    """What a run of the script left."""
+    """The results of a run."""
 
     def __init__(self, code, output, errors, folder):
         self.code, self.output, self.errors = code, output, errors
@@ -38,7 +38,7 @@ class Result:
 
 
 def load(*words, on_line=None, **environment):
-    """Runs the script; `on_line` is given each line of its progress as it comes."""
+    """Runs the script; `on_line` is called with each line of its progress."""
     with tempfile.TemporaryDirectory(prefix="kv-load-results-") as folder:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("KV_")}
         process = subprocess.Popen(
@@ -61,8 +61,7 @@ def load(*words, on_line=None, **environment):
 
 @contextlib.contextmanager
 def nginx(port, rules):
-    """A real Nginx on that port with these rules in its server. There is a limit of 20
-    requests/s, named `slow`."""
+    """Runs Nginx on a port with rules in its server. The limit `slow` allows 20 requests/s."""
     with tempfile.TemporaryDirectory(prefix="kv-load-nginx-") as folder:
         temporary = "\n".join(
             f"{kind}_temp_path {folder}/{kind};"
@@ -87,7 +86,7 @@ def nginx(port, rules):
 
 
 def wait_for_port(port, process):
-    """Until somebody listens there; the process tells nobody."""
+    """Waits until a process listens on a port."""
     while process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

@@ -26,7 +26,7 @@ def summarised(mode, *intervals, words=()):
 
 
 class Histograms(unittest.TestCase):
-    def test_percentiles_are_the_smallest_value_that_so_many_reach(self):
+    def test_a_percentile_is_the_smallest_value_that_its_share_of_requests_does_not_exceed(self):
         times = Latencies({1000 * number: 1 for number in range(1, 101)})
         self.assertEqual(times.figures(), {"p50": 50, "p95": 95, "p99": 99, "max": 100})
 
@@ -36,12 +36,12 @@ class Histograms(unittest.TestCase):
     def test_no_requests_have_no_percentiles(self):
         self.assertEqual(set(Latencies().figures().values()), {None})
 
-    def test_histograms_are_added_up_by_their_counts(self):
+    def test_histograms_are_added_by_their_counts(self):
         slow = Latencies({9000: 1})
         slow.add(Latencies({1000: 98, 9000: 1}))
         self.assertEqual((slow.percentile(98), slow.percentile(99)), (1, 9))
 
-    def test_what_the_lua_script_writes_is_read(self):
+    def test_the_output_of_the_lua_script_is_read(self):
         read = parse("seconds 2.5\nrequests 3\nbytes 90\nerror status 1\nstatus 200 2\n"
                      "status 503 1\nstatus 200 4\nlatency 700 3\n")
         self.assertEqual((read.seconds, read.requests, read.bytes), (2.5, 3, 90))
@@ -57,13 +57,13 @@ class Summaries(unittest.TestCase):
         self.assertEqual(found["per_second"], 30)
         self.assertEqual(found["errors"], {"total": 40, "by": {"503": 40}})
 
-    def test_a_deleted_key_is_no_error_where_keys_are_deleted(self):
+    def test_a_deleted_key_is_no_error_in_modes_that_delete(self):
         for mode, errors in (("mixed", 0), ("delete", 0), ("put", 10)):
             found = summarised(
                 mode, interval(100, statuses={200: 90, 404: 10}, errors={"status": 10}))
             self.assertEqual(found["errors"]["total"], errors, mode)
 
-    def test_errors_that_nobody_looked_at_are_still_counted(self):
+    def test_errors_of_unknown_status_are_still_counted(self):
         found = summarised("get", interval(100, errors={"status": 7}))
         self.assertEqual(found["errors"]["by"], {"unknown status": 7})
         self.assertEqual(found["answers"], {})
@@ -106,7 +106,7 @@ class Charts(unittest.TestCase):
         chart = charts.Chart("t", "ms", list(range(len(values))), lines, len(values), **more)
         return xml.fromstring(chart.svg())
 
-    def test_all_points_lie_on_the_paper(self):
+    def test_all_points_are_inside_the_chart(self):
         for values in ([1, 2, 3], [0, 0], [5], [0.004, 90000.0], [1e6, 3e6], [None, 4, None]):
             for scale in (False, True):
                 if scale and 0 in values:
@@ -116,12 +116,12 @@ class Charts(unittest.TestCase):
                     self.assertTrue(0 <= float(point.get("cy")) <= charts.HEIGHT, values)
                     self.assertTrue(0 <= float(point.get("cx")) <= charts.WIDTH, values)
 
-    def test_a_gap_parts_a_line(self):
+    def test_a_gap_divides_a_line(self):
         picture = self.svg([1, 2, None, 3, 4])
         strokes = [line.get("points").split() for line in picture.iter("polyline")]
         self.assertEqual([len(points) for points in strokes], [2, 2, 2, 2])
 
-    def test_ticks_are_round_and_hold_everything(self):
+    def test_ticks_are_round_and_cover_all_values(self):
         for high in (0.37, 1, 7, 99, 101, 134_500):
             low, top, ticks = charts._linear([high])
             self.assertGreaterEqual(top, high)

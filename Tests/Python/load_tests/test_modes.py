@@ -33,14 +33,14 @@ class Modes(unittest.TestCase):
                 times = mode["latency_ms"]
                 self.assertTrue(0 < times["p50"] <= times["p95"] <= times["p99"] <= times["max"])
                 self.assertRegex(result.output, rf"(?m)^{name} +[\d,]+ ")
-        # A thread that has deleted all of its keys may be answered 404 while it stops.
+        # A thread that has deleted all of its keys may get 404 while it stops.
         self.assertLessEqual(set(result.mode("delete")["answers"]), {"204", "404"})
         self.assertEqual(items(self.server, "load-test/"), [], "keys were left behind")
         self.assertRegex(result.errors, r"put: 2 of 2 s +[\d,]+ requests/s")
         self.assert_page(result.page)
 
     def assert_page(self, page):
-        """Plots for each mode, and nothing that is loaded from elsewhere."""
+        """Checks for plots of each mode, and that nothing is loaded from elsewhere."""
         self.assertEqual(page.count("<figure>"), 8)
         self.assertEqual(page.count("<polyline"), 4 * 5)
         self.assertNotRegex(page, r"<script|<link|<img|@import|url\(|src=|href=")
@@ -50,7 +50,7 @@ class Modes(unittest.TestCase):
         result = self.load("put", "--duration", "2", "--keys", "100", "--users", "8",
                            "--distribution", "zipf", "--prefix", "hot/", "--keep-keys")
         self.assertEqual(result.code, 0, result)
-        # Every write has counted a version: of keys 1, 2, … in proportion to 1, 1/2^0.99, …
+        # Every write adds a version; keys 1, 2, … get them in proportion to 1, 1/2^0.99, …
         versions = {
             int(item["key"].rpartition("/")[2]): item["version"] - 1
             for item in items(self.server, "hot/")
@@ -72,8 +72,7 @@ class Modes(unittest.TestCase):
         self.assertEqual({item["size"] for item in found}, {3000})
 
     def test_writes_may_be_queued(self):
-        # A single node carries them out at once, and says so with another status: 204 for a PUT
-        # is what `return=minimal` would get, 200 is that of a replaced key.
+        # A single node applies them at once and answers 200 for a replaced key, not 202.
         result = self.load("put", "--async", "--duration", "1", "--keys", "10", "--users", "2")
         self.assertEqual(result.code, 0, result)
         self.assertTrue(result.figures["asynchronous"])

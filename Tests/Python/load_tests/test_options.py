@@ -1,4 +1,4 @@
-"""Options that can't be meant are refused with what is wrong."""
+"""Invalid options are refused with an explanation."""
 
 import unittest
 
@@ -7,7 +7,7 @@ from support import free_port
 
 
 class Options(unittest.TestCase):
-    def test_nonsense_is_refused(self):
+    def test_invalid_options_are_refused(self):
         for words, said in (
             (["frobnicate"], "invalid choice: 'frobnicate'"),
             (["get", "--users", "0"], "'0' is not a number from 1 to 20,000"),
@@ -37,14 +37,14 @@ class Options(unittest.TestCase):
                      "--min-rps", "--max-p99", "--max-errors", "examples:", "exit code"):
             self.assertIn(word, result.output)
 
-    def test_nobody_there(self):
+    def test_a_missing_store_is_reported(self):
         url = f"http://127.0.0.1:{free_port()}"
         result = load("get", "--url", url)
         self.assertEqual(result.code, 2, result)
         self.assertIn(f"nothing answers at {url}", result.errors)
         self.assertIn("make run", result.errors)
 
-    def test_somebody_else_there(self):
+    def test_another_server_is_reported(self):
         with nginx(free_port(), "location / { return 200 hello; }") as url:
             result = load("get", "--url", url)
         self.assertEqual(result.code, 2, result)

@@ -1,4 +1,4 @@
-"""A store that is limited, hangs or dies while it is measured."""
+"""Stores that are rate-limited, hang or die during the measurement."""
 
 import signal
 import unittest
@@ -16,7 +16,7 @@ class Trouble(unittest.TestCase):
     def load(self, mode, *words, **more):
         return load(mode, "--keys", "100", "--users", "4", *words, **more)
 
-    def test_a_rate_limit_is_told_from_a_slow_store(self):
+    def test_a_rate_limit_is_distinguished_from_a_slow_store(self):
         rules = (
             f"location / {{ proxy_pass {self.server.url}; }} "
             f"location /kv/ {{ limit_req zone=slow; proxy_pass {self.server.url}; }}"
@@ -33,7 +33,7 @@ class Trouble(unittest.TestCase):
 
     def test_a_store_that_hangs_is_waited_for(self):
         def hang(line):
-            # After the first second of measurement for one whole interval at least.
+            # After the first second, for at least one whole interval.
             if "put: 1 of" in line:
                 self.server.process.send_signal(signal.SIGSTOP)
             elif "put: 3 of" in line:

@@ -1,10 +1,6 @@
-"""What the cluster under test can't show, each with the reason and with what is checked instead.
+"""Metrics that the cluster under test may lack. All others must have values."""
 
-Everything else has to have values.
-"""
-
-# CockroachDB's own metrics, which a cluster on PostgreSQL has not. On CockroachDB they have to have
-# values like all others.
+# CockroachDB's own metrics, which a cluster on PostgreSQL lacks.
 COCKROACHDB = {
     "capacity",
     "capacity_available",
@@ -23,14 +19,13 @@ COCKROACHDB = {
     "txn_restarts_count",
 }
 
-# kv-autoscaler's metrics: as long as this repository has no kv-autoscaler. Once it has, the cluster
-# under test has one, too, and its metrics have to have values like all others.
+# kv-autoscaler's metrics, which a cluster without it lacks.
 AUTOSCALER_PREFIX = "kv_autoscaler_"
 AUTOSCALER_JOB = 'job="kv-autoscaler"'
 
 
 def missing_series(cluster):
-    """Tells of a selector whether the cluster can't have what it selects."""
+    """A function that says whether the cluster lacks the series of a selector."""
     has_cockroach = bool(cluster.of_kind("cockroach"))
     has_autoscaler = bool(cluster.of_kind("kv-autoscaler"))
 

@@ -12,23 +12,23 @@ RUNBOOK = ROOT / "prometheus" / "RUNBOOK.md"
 CASES = Path(__file__).parent / "cases"
 GRAFANA = ROOT / "grafana"
 
-# What `$__rate_interval` is with the data source's interval of 5 s: four times that.
+# The value of `$__rate_interval`: four times the data source's interval of 5 s.
 RATE_INTERVAL = "20s"
 
 
 def dashboards():
-    """All of them, by the names of their files."""
+    """All dashboards, by file name."""
     paths = sorted((GRAFANA / "dashboards").glob("*.json"))
     return {path.name: json.loads(path.read_text()) for path in paths}
 
 
 def panels(dashboard):
-    """Those that show something: rows are headings."""
+    """The panels without rows, which are headings."""
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
 def panel_expressions():
-    """Those of all panels, as they are written."""
+    """The expressions of all panels, as in the files."""
     return [
         target["expr"]
         for dashboard in dashboards().values()
@@ -38,7 +38,7 @@ def panel_expressions():
 
 
 def variables(dashboard):
-    """Those that are filled by a query."""
+    """The variables with values from a query."""
     return [one for one in dashboard["templating"]["list"] if one["type"] == "query"]
 
 
@@ -66,7 +66,7 @@ KEYWORDS |= {"by", "without", "on", "ignoring", "group_left", "group_right"}
 
 
 def selectors(expression):
-    """What an expression takes from Prometheus: each metric with its matchers, once."""
+    """The selectors of an expression: each metric with its matchers, once."""
     found = SELECTOR.findall(GROUPING.sub("", expression))
     return sorted(
         {
@@ -78,5 +78,5 @@ def selectors(expression):
 
 
 def labels(legend):
-    """Those that a legend names."""
+    """The labels in a legend."""
     return set(re.findall(r"\{\{(\w+)\}\}", legend))

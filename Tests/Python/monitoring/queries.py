@@ -1,4 +1,4 @@
-"""Questions to a running Prometheus."""
+"""Queries to a running Prometheus."""
 
 import json
 import math
@@ -8,7 +8,7 @@ import urllib.request
 
 
 class QueryError(Exception):
-    """Prometheus does not understand an expression, or can't compute it."""
+    """Prometheus can't parse or evaluate an expression."""
 
 
 class Prometheus:
@@ -27,13 +27,12 @@ class Prometheus:
             raise QueryError(json.load(error).get("error")) from None
 
     def values(self, expression):
-        """The series that an expression has now: their labels, and those of them that are numbers
-        with the number."""
+        """The current series of an expression: labels and value of each."""
         result = self.get("query", query=expression)["result"]
         return [(one["metric"], float(one["value"][1])) for one in result]
 
     def has_values(self, expression):
-        """Whether there is a number. 0 divided by 0 is none."""
+        """Whether a value is a number; 0 divided by 0 is not."""
         return any(not math.isnan(value) for _, value in self.values(expression))
 
     def rules(self, kind):
@@ -42,6 +41,6 @@ class Prometheus:
         return [rule for group in groups for rule in group["rules"]]
 
     def targets(self):
-        """Those that are scraped: job and health of each."""
+        """The scraped targets: job, instance and health."""
         active = self.get("targets", state="active")["activeTargets"]
         return [(one["labels"]["job"], one["labels"]["instance"], one["health"]) for one in active]

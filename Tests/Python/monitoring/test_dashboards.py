@@ -1,4 +1,4 @@
-"""The dashboards as files: whether Grafana can read them and people will understand them."""
+"""The dashboards as files: structure, titles, queries and legends."""
 
 import re
 import subprocess
@@ -7,9 +7,9 @@ import unittest
 from monitoring import files
 from support import ROOT
 
-# What Grafana 11 draws, of what is used here.
+# The kinds of panels of Grafana 11 that are used.
 KINDS = {"timeseries", "stat", "table"}
-# Grafana's names of units, of what is used here.
+# The units of Grafana that are used.
 UNITS = {"short", "percentunit", "s", "ns", "bytes", "Bps", "reqps", "ops"}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
@@ -22,7 +22,7 @@ def each_panel():
 
 
 class Dashboards(unittest.TestCase):
-    def test_they_are_what_their_sources_say(self):
+    def test_they_are_generated_from_their_sources(self):
         done = subprocess.run(
             [ROOT / "scripts" / "dashboards", "--check"],
             capture_output=True,
@@ -41,7 +41,7 @@ class Dashboards(unittest.TestCase):
         for name, dashboard in found.items():
             self.assertEqual(name, f"{dashboard['uid']}.json")
             self.assertRegex(dashboard["uid"], r"^[a-zA-Z0-9_-]{1,40}$")
-            # Grafana gives it one of its own; another's would overwrite that one.
+            # Grafana assigns it; a fixed one could overwrite another dashboard.
             self.assertIsNone(dashboard["id"])
             self.assertEqual(dashboard["schemaVersion"], 39)
 
@@ -87,7 +87,7 @@ class Dashboards(unittest.TestCase):
                 self.assertEqual(values, sorted(values))
                 self.assertTrue(panel["targets"])
 
-    def test_titles_are_said_once_in_a_dashboard(self):
+    def test_titles_are_unique_in_a_dashboard(self):
         for name, dashboard in files.dashboards().items():
             titles = [panel["title"] for panel in files.panels(dashboard)]
             self.assertEqual(len(set(titles)), len(titles), name)
@@ -126,7 +126,7 @@ class Dashboards(unittest.TestCase):
             self.assertLessEqual(used, known, name)
 
     def test_several_choices_are_matched_as_such(self):
-        """`=` would compare with all of them at once."""
+        """`=` would compare with all of them joined."""
         for name, panel in each_panel():
             for target in panel["targets"]:
                 with self.subTest(panel=name):
@@ -151,7 +151,7 @@ class Dashboards(unittest.TestCase):
 
 
 class Selectors(unittest.TestCase):
-    """The tests rely on finding what an expression takes from Prometheus."""
+    """The tests rely on finding the selectors of an expression."""
 
     def test_they_are_found(self):
         for expression, expected in {

@@ -1,4 +1,4 @@
-"""Every expression of dashboards, alerts and rules, put to the Prometheus of a running cluster."""
+"""Every expression of dashboards, alerts and rules, evaluated by the Prometheus of a cluster."""
 
 import os
 import re
@@ -16,21 +16,21 @@ from monitoring.queries import Prometheus, QueryError
 from monitoring.traffic import Traffic
 from support import ROOT, wait_until
 
-# Of those that there are two of, so that everything goes on without it.
+# There are two, so that everything works without this one.
 VICTIM = "kv-worker-2"
-# Alerts that can be made true by ending nodes.
+# Alerts that become true when nodes stop.
 OF_COCKROACHDB = (
     "KVDatabaseNodeDown",
     "KVDatabaseQuorumLost",
     "KVDatabaseRangesUnderReplicated",
     "KVDatabaseRequestsStuck",
 )
-# Longer than the 30 s after which its absence is an alert.
+# More than the 30 s after which a missing process is an alert.
 PATIENCE_SECONDS = 90
 
 
 class Live(unittest.TestCase):
-    """One cluster for all tests, with traffic going on until the last has ended."""
+    """One cluster with traffic for all tests."""
 
     @classmethod
     def setUpClass(cls):
@@ -50,15 +50,15 @@ class Live(unittest.TestCase):
         cls.prometheus = Prometheus(cls.cluster.ports.prometheus)
         ports = cls.cluster.ports
         cls.traffic = cls.enterClassContext(Traffic(ports.nginx, ports.api(1)))
-        # What happens before the first scrape is no growth of a counter.
+        # Counters do not show growth before the first scrape.
         cls.wait_for_values(['count(up{job="kv-api"} == 1) == 2'])
         cls.break_something()
         cls.wait_until_measured()
 
     @staticmethod
     def autoscaler():
-        """Options for a cluster with kv-autoscaler, where this repository has one. It decides, but
-        must not do anything: the tests change the cluster themselves."""
+        """Options for a cluster with kv-autoscaler. It decides, but may not change the number of
+        replicas, as the tests change the cluster themselves."""
         if not (ROOT / "Sources" / "KeyValueAutoscaler").is_dir():
             return {}
         os.environ.update(KV_AUTOSCALER_API_MAX="2", KV_AUTOSCALER_WORKER_MAX="2")
@@ -66,11 +66,12 @@ class Live(unittest.TestCase):
 
     @classmethod
     def break_something(cls):
-        """Server errors, a queued write that grows old, and an alert: they have to be seen, too."""
+        """Causes server errors, an old queued write, and an alert, which must have values as
+        well."""
         cls.cluster.pause(["database"])
         try:
             cls.traffic.request("PUT", "/kv/monitoring/late", "x", {"Prefer": "respond-async"})
-            # Neither sent nor queued, or sent and nobody knows what became of it.
+            # Refused, or of unknown outcome.
             refused = {"If-Match": '"1"', "Prefer": "handling=strict"}
             status = cls.traffic.request("PUT", "/kv/monitoring/never", "x", refused)
             assert status == 503, status
@@ -81,17 +82,17 @@ class Live(unittest.TestCase):
 
     @staticmethod
     def oldest_held(worker):
-        """What a worker tells of the oldest write that it can't apply."""
+        """The age of the oldest write that a worker can't apply."""
         _, text = probes.http_get(worker.port, "/metrics")
         return float(re.search(r"^kv_worker_oldest_held_seconds (\S+)$", text, re.MULTILINE)[1])
 
     @classmethod
     def wait_until_measured(cls):
-        """Until the metrics of everything have been read twice, and rules computed from them."""
+        """Waits until all metrics have been scraped twice, and rules evaluated."""
         wanted = [
             'ALERTS{alertname="KVReplicaDown",alertstate="firing"}',
             'job:kv_http_requests_failed:ratio_rate5m{job="kv-api"} > 0',
-            # The first scrapes of all failed while all was starting.
+            # The first scrapes failed during the start.
             "min(count_over_time(up[30s])) > 4",
         ]
         if cls.cluster.of_kind("kv-autoscaler"):
@@ -100,7 +101,7 @@ class Live(unittest.TestCase):
 
     @classmethod
     def wait_for_values(cls, wanted):
-        """Until all of these expressions have values."""
+        """Waits until all of these expressions have values."""
         end = time.monotonic() + PATIENCE_SECONDS
         while missing := [text for text in wanted if not cls.prometheus.values(text)]:
             if time.monotonic() > end:
@@ -110,18 +111,18 @@ class Live(unittest.TestCase):
                 )
             time.sleep(1)
 
-    # What is asked.
+    # Checks.
 
     def has_values(self, expression):
-        """None: it has. Else what is wrong with it."""
+        """None if it has values, else the problem."""
         try:
             return None if self.prometheus.has_values(expression) else "it has no values"
         except QueryError as error:
             return str(error)
 
     def check(self, where, expression, is_whole=True):
-        """An expression has values, and so has everything in it. An alert's expression has none as
-        a whole while all is well."""
+        """Checks that an expression and all of its selectors have values. The expression of an
+        alert has none as a whole while it does not fire."""
         parts = files.selectors(expression)
         self.assertTrue(parts, f"{where}: there is no metric in {expression}")
         present = [part for part in parts if not self.is_missing(part)]
@@ -132,7 +133,7 @@ class Live(unittest.TestCase):
             if is_whole and present == parts:
                 self.assertIsNone(self.has_values(expression), expression)
             else:
-                # Prometheus has to understand it all the same.
+                # Prometheus must still be able to parse it.
                 self.prometheus.values(expression)
 
     def test_everything_is_scraped(self):
@@ -156,7 +157,7 @@ class Live(unittest.TestCase):
                     where = f"{name}: {panel['title']}: {target['legendFormat']}"
                     self.check(where, files.filled_in(target["expr"]))
 
-    def test_legends_name_labels_that_there_are(self):
+    def test_legends_name_existing_labels(self):
         for name, dashboard in files.dashboards().items():
             for panel in files.panels(dashboard):
                 for target in panel["targets"]:
@@ -169,8 +170,8 @@ class Live(unittest.TestCase):
                             if panel["type"] != "table":
                                 self.assertLessEqual(labels, found.keys(), expression)
 
-    def test_a_write_that_could_not_be_applied_had_an_age_until_it_was(self):
-        """As long as the deadline of a statement, which was waited for."""
+    def test_a_write_that_could_not_be_applied_had_an_age_until_then(self):
+        """At least the deadline of a statement."""
         self.assertGreater(self.held_seconds, 1)
         for worker in self.cluster.members("kv-worker"):
             if worker.is_alive:
@@ -211,35 +212,35 @@ class Live(unittest.TestCase):
             with self.subTest(rule=rule["name"]):
                 self.assertEqual(rule["health"], "ok", rule.get("lastError"))
 
-    def test_the_process_that_was_killed_is_reported_and_nothing_else(self):
+    def test_only_the_killed_process_is_reported(self):
         alerts = {
             (alert["labels"]["alertname"], alert["labels"].get("instance"))
             for alert in self.prometheus.get("alerts")["alerts"]
             if alert["state"] == "firing"
         }
         self.assertIn(("KVReplicaDown", VICTIM), alerts)
-        # The errors that were made to happen are reported if the tests take long enough.
+        # The errors that the tests cause are reported if the tests take long enough.
         self.assertLessEqual(alerts, {("KVReplicaDown", VICTIM), ("KVErrorRateHigh", None)})
 
     @pytest.mark.only_on("postgres")
-    def test_nothing_is_measured_of_cockroachdb(self):
-        """So that its alerts rest, and none is there because a metric is missing."""
+    def test_there_are_no_metrics_of_cockroachdb(self):
+        """So that its alerts do not fire because a metric is missing."""
         for name in elsewhere.COCKROACHDB:
             self.assertEqual(self.prometheus.values(name), [], name)
 
     def alert(self, name):
-        """What the expression of an alert has now, however long it has been true."""
+        """The values of an alert's expression, without its duration."""
         (rule,) = [rule for rule in self.prometheus.rules("alert") if rule["name"] == name]
         return [value for _, value in self.prometheus.values(rule["query"])]
 
     def is_database_well(self):
-        """Whether CockroachDB has nothing to complain of."""
+        """Whether no alert about CockroachDB is true."""
         return not any(map(self.alert, OF_COCKROACHDB))
 
     def tell(self):
         return f"alerts { {name: self.alert(name) for name in OF_COCKROACHDB} }"
 
-    # The last by its name: the others want to see all nodes.
+    # Its name makes it the last test: the others need all nodes.
     @pytest.mark.only_on("cockroach")
     def test_when_nodes_of_the_database_die_alerts_become_true(self):
         wait_until(self.is_database_well, PATIENCE_SECONDS, self.tell)

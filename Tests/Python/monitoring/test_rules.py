@@ -1,4 +1,4 @@
-"""Rules and alerts as files: Prometheus takes them, and each has cases that hold."""
+"""Rules and alerts as files: Prometheus accepts them, and each has cases that pass."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ CASE_FILES = sorted(files.CASES.glob("*.yml"))
 
 
 def promtool(*words):
-    """Exit code and output of Prometheus' own checker."""
+    """Exit code and output of promtool."""
     done = subprocess.run(
         ["promtool", *map(str, words)],
         stdin=subprocess.DEVNULL,
@@ -24,7 +24,7 @@ def promtool(*words):
 
 
 def entries(text, key):
-    """The list items of a YAML file of ours that begin with `key`, each up to the next."""
+    """The list items of a YAML file that begin with `key`."""
     parts = re.split(rf"^ +- {key}: ", text, flags=re.MULTILINE)[1:]
     return [(part.split("\n", 1)[0].strip(), part) for part in parts]
 
@@ -40,12 +40,12 @@ def records():
 
 
 class Rules(unittest.TestCase):
-    def test_prometheus_takes_them(self):
+    def test_prometheus_accepts_them(self):
         code, output = promtool("check", "rules", *RULE_FILES)
         self.assertEqual(code, 0, output)
         self.assertEqual(output.count("SUCCESS"), 2, output)
 
-    def test_their_cases_hold(self):
+    def test_their_cases_pass(self):
         code, output = promtool("test", "rules", *CASE_FILES)
         self.assertEqual(code, 0, output)
         self.assertEqual(output.count("SUCCESS"), 2, output)
@@ -66,7 +66,7 @@ class Rules(unittest.TestCase):
         self.assertEqual(set(records()), tested)
 
     def test_every_job_that_is_named_is_scraped_wherever_prometheus_runs(self):
-        """By each configuration beside the rules, with and without containers."""
+        """In both configurations, with and without containers."""
         expressions = files.panel_expressions() + [path.read_text() for path in RULE_FILES]
         matchers = re.findall(r'\bjob(=~?)"([^"$]+)"', " ".join(expressions))
         named = {job for kind, text in matchers for job in text.split("|") if job != "kv-.*"}
@@ -76,7 +76,7 @@ class Rules(unittest.TestCase):
             with self.subTest(configuration=path.name):
                 self.assertLessEqual(named | {"sentinel", "cockroachdb"}, set(jobs))
 
-    def test_every_alert_says_how_bad_it_is_and_what_it_saw(self):
+    def test_every_alert_has_a_severity_and_describes_what_it_saw(self):
         for name, text in alerts():
             with self.subTest(alert=name):
                 self.assertRegex(name, r"^KV[A-Z]\w+$")
@@ -100,8 +100,8 @@ class Rules(unittest.TestCase):
                 asked = re.findall(r"^\*\*(\w[\w ]+)\.\*\*", section, re.MULTILINE)
                 self.assertEqual(asked, ["Symptom", "Likely causes", "Look at", "Do"])
 
-    def test_metrics_that_the_runbook_names_are_looked_at_by_something(self):
-        """A metric that was renamed must not live on in prose."""
+    def test_metrics_that_the_runbook_names_are_in_a_rule_or_dashboard(self):
+        """A renamed metric must not remain in the text."""
         known = " ".join(
             [path.read_text() for path in RULE_FILES] + files.panel_expressions()
         )

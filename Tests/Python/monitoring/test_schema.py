@@ -1,6 +1,6 @@
-"""The dashboards against Grafana's own types, which are made from its schema.
+"""The dashboards against Grafana's own types, which are generated from its schema.
 
-Grafana ignores a field that it does not know, and a choice that it does not offer, without a word.
+Grafana silently ignores unknown fields and unknown choices.
 """
 
 import enum
@@ -14,19 +14,19 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from monitoring import files
 
-# Fields that Grafana's plugin for Prometheus and its editor know, and the schema does not.
+# Fields of Grafana's editor and of its plugin for Prometheus that are not in the schema.
 BEYOND = {
     "annotations.list.tagKeys",
     "annotations.list.textFormat",
     "annotations.list.titleFormat",
     "templating.list.definition",
-    # Null: Grafana gives it a number of its own.
+    # Null: Grafana assigns a number.
     "id",
 }
 
 
 def lost(given, kept, path=""):
-    """The fields that did not survive."""
+    """The fields that were lost."""
     if isinstance(given, dict) and isinstance(kept, dict):
         for name, value in given.items():
             place = f"{path}.{name}".lstrip(".")
@@ -42,13 +42,13 @@ def lost(given, kept, path=""):
 
 
 def choices(hint):
-    """The enumeration in a type, also in an optional one."""
+    """The enumeration in a type, also in an optional type."""
     found = [one for one in (hint, *typing.get_args(hint)) if isinstance(one, type)]
     return next((one for one in found if issubclass(one, enum.Enum)), None)
 
 
 def bad_choices(value, path=""):
-    """Values that are none of those that their type offers."""
+    """Values that are not in their enumeration."""
     if isinstance(value, (list, tuple)):
         for one in value:
             yield from bad_choices(one, path)
@@ -81,7 +81,7 @@ class Schema(unittest.TestCase):
             with self.subTest(dashboard=name):
                 self.assertEqual(set(bad_choices(Dashboard.from_json(dashboard))), set())
 
-    def test_a_mistyped_field_and_a_choice_that_there_is_not_are_found(self):
+    def test_a_mistyped_field_and_an_unknown_choice_are_found(self):
         text = json.dumps(files.dashboards()["kv-overview.json"])
         for right, wrong in {
             '"legendFormat"': '"legendformat"',

@@ -1,4 +1,4 @@
-"""A little of every kind of traffic, without end, so that every metric has something to tell."""
+"""Traffic of every kind, so that every metric has values."""
 
 import base64
 import http.client
@@ -9,7 +9,7 @@ import time
 
 
 class Traffic:
-    """Requests through Nginx from one thread, while the block runs."""
+    """Requests through Nginx from one thread, during the block."""
 
     PAUSE_SECONDS = 0.1
 
@@ -18,7 +18,7 @@ class Traffic:
         self._api_port = api_port
         self._thread = threading.Thread(target=self._run)
         self._is_ending = threading.Event()
-        # What each kind of request was answered with, for messages.
+        # The answers to each kind of request, for messages.
         self.statuses = {}
 
     def __enter__(self):
@@ -43,7 +43,7 @@ class Traffic:
         self.request("PUT", key, f"value {number}")
         self.request("GET", key)
         self.request("GET", key, fields={"Cache-Control": "no-cache"})
-        # Each of these is looked up in the database once.
+        # Each of these is read from the database once.
         self.request("GET", f"/kv/monitoring/absent/{number}")
         self.request("PUT", f"/kv/monitoring/soon-gone/{number}?ttl=1", "x")
         queued = f"/kv/monitoring/queued/{number % 50}"
@@ -70,7 +70,7 @@ class Traffic:
         }
 
     def request(self, method, target, body=None, fields=None):
-        """One request through Nginx. Returns the status."""
+        """Sends a request through Nginx. Returns the status."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)
         try:
             connection.request(method, target, body, fields or {})
@@ -82,7 +82,7 @@ class Traffic:
             connection.close()
 
     def _refused(self):
-        """Something that is no HTTP, past Nginx."""
+        """Sends invalid HTTP directly to kv-api."""
         with socket.create_connection(("127.0.0.1", self._api_port), 5) as connection:
             connection.sendall(b"GET /\r\nHost: a\r\n\r\n")
             connection.settimeout(5)

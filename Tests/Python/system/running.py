@@ -69,7 +69,7 @@ class Cluster:
     def client(self, timeout=15):
         return Client(self.nodes, timeout)
 
-    def door(self, timeout=15):
+    def nginx_client(self, timeout=15):
         """A client that connects through Nginx, as applications do."""
         return Client([self.port("nginx")], timeout)
 

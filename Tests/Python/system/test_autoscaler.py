@@ -155,12 +155,12 @@ class Autoscaler(running.Case):
 
     def test_load_and_quiet(self):
         """Load adds kv-api, a backlog adds kv-worker, quiet removes both, and nothing fails."""
-        door = self.cluster.port("nginx")
+        port = self.cluster.port("nginx")
         self.assertEqual((self.replicas("kv-api"), self.replicas("kv-worker")), (2, 2))
         # A light load runs all the time, and every answer is checked.
-        with Load([door], writers=2, keys=5, pause=0.1, prefix=self.prefix) as quiet:
+        with Load([port], writers=2, keys=5, pause=0.1, prefix=self.prefix) as quiet:
             self.cluster.command("pause", "kv-worker")
-            with Queueing(door) as queueing:
+            with Queueing(port) as queueing:
                 self.wait_for_replicas("kv-api", 4, 60)
                 # Hung workers report nothing, so nothing is decided about them.
                 self.assertEqual(self.replicas("kv-worker"), 2)

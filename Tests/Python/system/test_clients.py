@@ -44,26 +44,26 @@ class Crowd:
 class Uploads(running.Case):
     def others(self, crowd):
         """Well-behaved clients, through Nginx."""
-        doors = [self.cluster.door() for _ in range(4)]
-        for door in doors:
-            self.addCleanup(door.close)
+        clients = [self.cluster.nginx_client() for _ in range(4)]
+        for client in clients:
+            self.addCleanup(client.close)
 
         def step(number):
             key = self.key(f"other-{number}")
             time.sleep(0.01)
-            door = doors[number]
-            return door.put(key, "v") if number % 2 else door.request("GET", "/health/live")
+            client = clients[number]
+            return client.put(key, "v") if number % 2 else client.request("GET", "/health/live")
 
-        crowd.add("others", len(doors), step)
+        crowd.add("others", len(clients), step)
 
     def test_refused(self):
         """30 clients that keep sending too large values cause no errors for others."""
         crowd, body = Crowd(), bytes(7 << 20)
         self.others(crowd)
-        doors = [self.cluster.door(60) for _ in range(30)]
-        for door in doors:
-            self.addCleanup(door.close)
-        crowd.add("refused", 30, lambda number: doors[number].put(self.key("large"), body))
+        clients = [self.cluster.nginx_client(60) for _ in range(30)]
+        for client in clients:
+            self.addCleanup(client.close)
+        crowd.add("refused", 30, lambda number: clients[number].put(self.key("large"), body))
         crowd.run_for(10)
         self.assertEqual(set(crowd.answers["refused"]), {413}, crowd.answers)
         self.assertLessEqual(set(crowd.answers["others"]), {200, 201}, crowd.answers)

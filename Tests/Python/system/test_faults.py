@@ -137,12 +137,12 @@ class Database(Faults):
         """It is killed: plain writes are queued, and applied afterwards in their order."""
         self.unavailable("kill")
 
-    def test_named_writes_through_the_door(self):
+    def test_named_writes_through_nginx(self):
         """It hangs for 11 s: a write with an Idempotency-Key waits behind Nginx for its outcome."""
         away, answers, begun, stop = 11, [], {}, threading.Event()
 
         def writer(number):
-            client = self.cluster.door(timeout=40)
+            client = self.cluster.nginx_client(timeout=40)
             count = 0
             while not stop.is_set():
                 count += 1

@@ -28,7 +28,7 @@ class Accepting:
         ]
 
     def run(self, thread):
-        client, number = self.cluster.door(), 0
+        client, number = self.cluster.nginx_client(), 0
         while not self.stopping.wait(0.005):
             key, number = f"{self.prefix}-{thread}-{number}", number + 1
             try:

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What the image postgres:… does at its first start, as far as docker-compose.postgres.yml uses it.
+# The first start of the image postgres:…, as far as docker-compose.postgres.yml uses it.
 set -euo pipefail
 if [[ ! -e $PGDATA/PG_VERSION ]]; then
   initdb --username "$POSTGRES_USER" --pwfile <(printf '%s' "$POSTGRES_PASSWORD") \

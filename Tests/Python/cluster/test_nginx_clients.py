@@ -1,5 +1,5 @@
-"""The public door towards its clients: how much they may ask, TLS, what browsers are told, streams,
-the log, and reloads that nobody notices. Each class has the real Nginx, configured in one way."""
+"""Nginx and its clients: rate limits, TLS, fields for browsers, streams, the log, and reloads. Each
+class has the real Nginx with one configuration."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ def answer_with(*lines):
 
 
 class Usual(NginxCase):
-    def test_browsers_are_told_how_to_treat_answers_once(self):
+    def test_fields_for_browsers_come_once(self):
         own = [f"{name}: {value}" for name, value in HEADERS.items() if name != "X-Frame-Options"]
         self.upstreams(answer=answer_with(*own, "Content-Security-Policy: sandbox"))
         for method, target in [("GET", "/kv/a"), ("PUT", "/kv/a"), ("GET", "/metrics")]:
@@ -56,16 +56,16 @@ class Usual(NginxCase):
                 self.assert_problem(response, body, 404, "unknown-path")
         self.assertEqual([server.requests for server in servers], [[], []])
 
-    def test_clients_on_this_machine_are_not_counted(self):
+    def test_clients_on_this_machine_are_not_limited(self):
         self.upstreams()
         statuses = {self.ask("GET", "/kv/a")[0].status for _ in range(300)}
         self.assertEqual(statuses, {200})
-        # And others are: the rate is there.
+        # Others are limited.
         self.assertIn("rate=2000r/s", (self.cluster.folder / "nginx" / "limits.conf").read_text())
 
     def test_the_log_says_where_the_time_went(self):
         self.upstream(2, answer=lambda c: (time.sleep(0.2), answer_with()(c)))
-        # Nobody is at the first one's port: some request is tried there, too.
+        # The first server is down, and some request is tried there.
         for _ in range(4):
             self.ask("GET", "/kv/a", fields={"X-Request-Id": "slow-one"})
         log = self.cluster.folder / "logs" / "nginx-access.log"
@@ -86,13 +86,13 @@ class Usual(NginxCase):
             self.assertGreaterEqual(float(last["upstream_seconds"]), 0.2)
         self.assertIn("502, 200", [line["upstream_status"] for line in lines()])
 
-    def test_events_come_at_once_and_the_end_of_a_listener_is_passed_on(self):
+    def test_events_are_sent_at_once_and_the_end_of_a_listener_is_passed_on(self):
         heard, gone = threading.Event(), threading.Event()
 
         def stream(connection):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
             connection.sendall(b"data: 1\n\n")
-            # The second event is sent only when the first has been heard.
+            # The second event is sent only after the first one has been received.
             if heard.wait(10):
                 connection.sendall(b"data: 2\n\n")
             connection.settimeout(10)
@@ -108,7 +108,7 @@ class Usual(NginxCase):
         self.assertEqual(response.read1(), b"data: 2\n\n")
         response.close()
         connection.close()
-        self.assertTrue(gone.wait(5), "kv-api still speaks to a listener that has gone")
+        self.assertTrue(gone.wait(5), "kv-api still has the connection of a listener that has left")
 
     def test_a_reload_breaks_no_connection(self):
         self.upstreams()
@@ -121,14 +121,14 @@ class Usual(NginxCase):
                     connection.request("PUT" if served[number] % 2 else "GET", "/kv/a", b"v")
                     response = connection.getresponse()
                     response.read()
-                    # http.client ends a connection whose answer says that it ends.
+                    # http.client closes a connection if the answer says so.
                     served[number] += 1
                     if response.status != 200:
                         errors.append(response.status)
                 except (OSError, http.client.HTTPException) as error:
                     errors.append(repr(error))
                     connection.close()
-                # Also while a connection has nothing to do, it must not be ended without a word.
+                # An idle connection must not be closed without notice either.
                 stopping.wait(0.01 * number)
 
         threads = [threading.Thread(target=client, args=[number]) for number in range(8)]
@@ -148,7 +148,7 @@ class Usual(NginxCase):
         self.assertGreater(min(served), 10)
         self.assertFalse((self.cluster.folder / "nginx" / "closing").exists())
 
-    def test_a_configuration_that_nginx_refuses_is_not_taken(self):
+    def test_a_configuration_that_nginx_refuses_is_not_applied(self):
         self.upstreams()
         self.addCleanup(setattr, self.cluster, "rate", None)
         self.cluster.rate = "many"
@@ -160,7 +160,7 @@ class Usual(NginxCase):
 class Limited(NginxCase):
     settings = {"rate": 5}
 
-    def test_a_client_that_asks_too_often_is_told_when_to_go_on(self):
+    def test_a_client_above_the_rate_limit_is_told_when_to_retry(self):
         servers = self.upstreams()
         answers = [self.ask(method, "/kv/a", b"v") for method in ["GET", "PUT", "DELETE"] * 8]
         refused = [answer for answer in answers if answer[0].status != 200]
@@ -168,19 +168,19 @@ class Limited(NginxCase):
         for response, body in refused:
             self.assert_problem(response, body, 429, "too-many-requests")
             self.assertEqual(response.headers["Retry-After"], "1")
-        # What was refused has reached nobody, and every request was counted once.
+        # Refused requests have reached no server, and every request was counted once.
         reached = sum(len(server.requests) for server in servers)
         self.assertEqual(reached, len(answers) - len(refused))
         self.assertGreaterEqual(reached, 6)
         time.sleep(1)
         self.assertEqual(self.ask("GET", "/kv/a")[0].status, 200)
 
-    def test_nginx_itself_is_still_found_ready(self):
+    def test_the_readiness_check_of_nginx_is_not_limited(self):
         for _ in range(20):
             self.ask("GET", "/kv/a")
         self.assertTrue(self.cluster["nginx"].is_ready())
 
-    def test_the_rate_is_checked_where_it_is_given(self):
+    def test_the_option_for_the_rate_is_checked(self):
         for text in ("-1", "many", "1000001"):
             code, _, errors = clusters.script("up", "--rate", text, cluster=self.cluster)
             self.assertEqual(code, 2)
@@ -241,7 +241,7 @@ class Encrypted(NginxCase):
         self.assertIn(b"application/problem+json", answer)
         self.assertIn(b"This port speaks TLS", answer)
 
-    def test_the_key_is_its_owners_and_a_certificate_is_kept(self):
+    def test_only_its_owner_can_read_the_key_and_a_certificate_is_kept(self):
         folder = self.cluster.folder / "nginx" / "tls"
         self.assertEqual((folder / "key.pem").stat().st_mode & 0o077, 0)
         before = self.certificate.read_bytes()
