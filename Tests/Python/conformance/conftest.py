@@ -2,15 +2,15 @@
 
 import pytest
 
-from conformance import case
+from conformance import server
 from support.server import Server
 
 
 @pytest.fixture(scope="session", autouse=True)
-def server():
+def kv_api():
     """Runs kv-api, which also has to end in an orderly way."""
-    server = Server()
-    case.URL = server.url
-    yield server
-    code = server.stop()
-    assert code == 0, f"kv-api left with exit code {code}:\n{''.join(server.log[-20:])}"
+    running = Server()
+    server.URL = running.url
+    yield
+    code = running.stop()
+    assert code == 0, f"kv-api exited with code {code}:\n{''.join(running.log[-20:])}"

@@ -1,13 +1,14 @@
 """Chromium: fetch from a page, and the server's own pages."""
 
 import json
+import unittest
 import urllib.request
 
-from conformance import case
+from conformance import server
 from conformance.devtools import Chromium
 
 
-class Browser(case.Case):
+class Browser(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.chromium = Chromium()
@@ -15,7 +16,7 @@ class Browser(case.Case):
 
     def test_fetch(self):
         """fetch stores, reads, checks and deletes a value."""
-        self.chromium.open(case.URL + "/health/live")
+        self.chromium.open(server.URL + "/health/live")
         result = self.chromium.run(
             """
             const path = '/kv/chromium/' + encodeURIComponent('a key/ü');
@@ -39,7 +40,7 @@ class Browser(case.Case):
 
     def test_keep_alive(self):
         """Requests of a page, one after the other, share a connection."""
-        self.chromium.open(case.URL + "/health/live")
+        self.chromium.open(server.URL + "/health/live")
         self.chromium.events.clear()
         self.chromium.run(
             """
@@ -55,7 +56,7 @@ class Browser(case.Case):
 
     def test_parallel(self):
         """A hundred requests at once are all answered."""
-        self.chromium.open(case.URL + "/health/live")
+        self.chromium.open(server.URL + "/health/live")
         are_same = self.chromium.run(
             """
             const paths = Array.from({ length: 100 }, (_, number) => '/kv/chromium/p/' + number);
@@ -70,17 +71,17 @@ class Browser(case.Case):
 
     def test_docs(self):
         """The reference page shows every path and loads nothing from elsewhere."""
-        requests = self.chromium.open(case.URL + "/docs")
+        requests = self.chromium.open(server.URL + "/docs")
         text = self.chromium.run("return document.body.innerText;")
-        with urllib.request.urlopen(case.URL + "/openapi.json", timeout=30) as answer:
+        with urllib.request.urlopen(server.URL + "/openapi.json", timeout=30) as answer:
             paths = json.load(answer)["paths"]
         self.assertEqual([path for path in paths if path not in text], [])
-        outside = [url for url in requests if not url.startswith((case.URL, "data:"))]
+        outside = [url for url in requests if not url.startswith((server.URL, "data:"))]
         self.assertEqual(outside, [])
 
     def test_stored_page(self):
         """A stored HTML page can't run its script."""
-        self.chromium.open(case.URL + "/health/live")
+        self.chromium.open(server.URL + "/health/live")
         path = self.chromium.run(
             """
             const body = '<title>still</title><script>document.title = "ran"</script>';
@@ -89,5 +90,5 @@ class Browser(case.Case):
             return '/kv/chromium/page';
             """
         )
-        self.chromium.open(case.URL + path)
+        self.chromium.open(server.URL + path)
         self.assertEqual(self.chromium.run("return document.title;"), "still")

@@ -2,8 +2,9 @@
 
 import json
 import subprocess
+import unittest
 
-from conformance import case
+from conformance import server
 
 
 def curl(*arguments, stdin=None):
@@ -18,10 +19,10 @@ def curl(*arguments, stdin=None):
 
 
 def url(path):
-    return case.URL + path
+    return server.URL + path
 
 
-class Curl(case.Case):
+class Curl(unittest.TestCase):
     def test_data(self):
         """A value sent with --data comes back as plain text."""
         _, log = curl("-X", "PUT", "--data", "Hello", url("/kv/curl/data"))

@@ -4,13 +4,14 @@ import http.client
 import json
 import os
 import socket
+import unittest
 
-from conformance import case
+from conformance import server
 
 
-class HTTPClient(case.Case):
+class HTTPClient(unittest.TestCase):
     def setUp(self):
-        self.connection = http.client.HTTPConnection("127.0.0.1", case.port(), timeout=30)
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port(), timeout=30)
         self.addCleanup(self.connection.close)
 
     def request(self, method, path, body=None, headers=None, **options):
@@ -67,7 +68,7 @@ class HTTPClient(case.Case):
         self.assertIs(self.connection.sock, first)
 
 
-class Pipelining(case.Case):
+class Pipelining(unittest.TestCase):
     def test_order(self):
         """A hundred requests sent at once are answered in their order."""
         requests = b""
@@ -76,7 +77,7 @@ class Pipelining(case.Case):
             target = b"/kv/python/pipe/%d HTTP/1.1\r\nHost: localhost\r\n" % number
             requests += b"PUT %sContent-Length: %d\r\n\r\n%s" % (target, len(value), value)
             requests += b"GET %s\r\n" % target
-        with socket.create_connection(("127.0.0.1", case.port()), timeout=30) as client:
+        with socket.create_connection(("127.0.0.1", server.port()), timeout=30) as client:
             client.sendall(requests)
             stream = client.makefile("rb")
             for number in range(50):

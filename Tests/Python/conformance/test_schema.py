@@ -5,21 +5,22 @@ import os
 import subprocess
 import sys
 import tempfile
+import unittest
 import urllib.request
 
 from openapi_spec_validator import validate
 
-from conformance import case
+from conformance import server
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 # Requests that schemathesis generates for an operation in each of its phases.
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "150")
 
 
-class Schema(case.Case):
+class Schema(unittest.TestCase):
     def test_document(self):
         """openapi.json is a valid OpenAPI document."""
-        with urllib.request.urlopen(case.URL + "/openapi.json", timeout=30) as answer:
+        with urllib.request.urlopen(server.URL + "/openapi.json", timeout=30) as answer:
             document = json.load(answer)
         validate(document)
         self.assertTrue(document["openapi"].startswith("3.1"))
@@ -29,7 +30,7 @@ class Schema(case.Case):
         command = [os.path.join(os.path.dirname(sys.executable), "schemathesis")]
         command += ["--config-file", os.path.join(FOLDER, "schemathesis.toml")]
         # One worker: Python 3.11 parses source text wrongly in several threads at once.
-        command += ["run", case.URL + "/openapi.json", "--checks", "all", "--workers", "1"]
+        command += ["run", server.URL + "/openapi.json", "--checks", "all", "--workers", "1"]
         command += ["--max-examples", EXAMPLES, "--generation-database", "none", "--no-color"]
         command += ["--continue-on-failure"]
         # It writes a cache to the current folder.

@@ -143,8 +143,6 @@ def end():
 class Case(unittest.TestCase):
     """A test of the cluster. All services are healthy before and after it."""
 
-    longMessage = True
-
     def setUp(self):
         self.cluster = CLUSTER
         self.cluster.wait_until_healthy()
@@ -183,9 +181,3 @@ class Case(unittest.TestCase):
         """Fails if a promise was broken under a load."""
         if load.violations:
             raise AssertionError("\n".join(str(violation) for violation in load.violations[:5]))
-
-    def shortDescription(self):
-        return None
-
-    def __str__(self):
-        return f"{type(self).__name__}: {self._testMethodDoc.strip().rstrip('.')}"
