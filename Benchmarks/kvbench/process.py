@@ -6,10 +6,7 @@ import socket
 import subprocess
 import time
 
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-
-# The state of a listening socket in /proc/net/tcp.
-LISTEN = "0A"
+from kvcluster import listeners, processes
 
 
 def _read(path):
@@ -34,24 +31,12 @@ class ProcessTree:
         self.name = name
         self.pid = pid
 
-    def _ids(self):
-        ids = [self.pid]
-        for parent in ids:
-            ids += [int(child) for child in _read(f"/proc/{parent}/task/{parent}/children").split()]
-        return ids
-
     def cpu_seconds(self):
-        """Never decreases: a parent includes the time of children that have ended."""
-        total = 0
-        for process in self._ids():
-            # The name in parentheses may contain spaces: start behind it.
-            fields = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
-            total += sum(int(field) for field in fields[11:15])
-        return total / TICKS_PER_SECOND
+        return processes.processor_seconds(self.pid)
 
     def rss_bytes(self):
         total = 0
-        for process in self._ids():
+        for process in processes.tree(self.pid):
             for line in _read(f"/proc/{process}/status").splitlines():
                 if line.startswith("VmRSS:"):
                     total += int(line.split()[1]) * 1024
@@ -101,28 +86,9 @@ def accepts(port):
 
 def listening(name, port):
     """The process that listens on a loopback port; of several, their ancestor."""
-    inodes = set()
-    for line in (_read("/proc/net/tcp") + _read("/proc/net/tcp6")).splitlines():
-        fields = line.split()
-        if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
-            inodes.add(f"socket:[{fields[9]}]")
-    pids = [int(pid) for pid in os.listdir("/proc") if pid.isdigit()]
-    holders = {pid for pid in pids if inodes & set(_descriptors(pid))}
-    for pid in sorted(holders):
-        parent = int(_read(f"/proc/{pid}/stat").rpartition(")")[2].split()[1])
-        if parent not in holders:
+    pids = set(listeners.holders(port))
+    for pid in sorted(pids):
+        process = processes.stat(pid)
+        if process and process.parent not in pids:
             return ProcessTree(name, pid)
     raise RuntimeError(f"{name}: nothing listens on port {port}")
-
-
-def _descriptors(pid):
-    folder = f"/proc/{pid}/fd"
-    try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, PermissionError, ProcessLookupError):
-        return
-    for name in names:
-        try:
-            yield os.readlink(f"{folder}/{name}")
-        except (FileNotFoundError, PermissionError, ProcessLookupError):
-            continue

@@ -3,12 +3,10 @@
 import os
 import re
 import subprocess
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from kvcluster import redis
+from kvcluster import processes, redis
 
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 # The model's names for the kinds of scripts/cluster. The master of Redis is separate, because all
 # commands go through it.
 SERVICES = {
@@ -31,22 +29,8 @@ def processor_seconds(cluster):
         if service.kind in SERVICES and service.pid:
             is_master = service.ports.get("Redis") == master
             name = "redis-master" if is_master else SERVICES[service.kind]
-            used[name] += _tree_seconds(service.pid)
+            used[name] += processes.processor_seconds(service.pid)
     return used
-
-
-def _tree_seconds(pid):
-    """The time of a process and its children; a parent includes those that have ended."""
-    pids, ticks = [pid], 0
-    for one in pids:
-        try:
-            pids += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
-            # The name in parentheses may contain spaces.
-            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15]))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return ticks / TICKS_PER_SECOND
 
 
 class Database:

@@ -22,16 +22,21 @@ def is_taken(port):
 def holder(port):
     """The process that listens there, as "pid 12 (nginx: master process)"; None if it is
     unknown."""
+    pid = next(holders(port), None)
+    return f"pid {pid} ({command_line(pid)[:60]})" if pid else None
+
+
+def holders(port):
+    """The ids of the processes that listen there, as far as this user can see them."""
     sockets = {f"socket:[{inode}]" for inode in _inodes(port)}
-    for pid in filter(str.isdigit, os.listdir("/proc") if sockets else []):
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc") if sockets else [])):
         try:
-            for descriptor in os.listdir(f"/proc/{pid}/fd"):
-                if os.readlink(f"/proc/{pid}/fd/{descriptor}") in sockets:
-                    return f"pid {pid} ({command_line(pid)[:60]})"
+            descriptors = [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
+            if sockets & set(map(os.readlink, descriptors)):
+                yield pid
         except OSError:
             # It has ended, or belongs to another user.
             continue
-    return None
 
 
 def _inodes(port):

@@ -20,6 +20,8 @@ class Stat:
     session: int
     # In clock ticks since the boot.
     started: int
+    # Processor time in clock ticks, with that of children that have ended.
+    used: int
 
     @property
     def is_alive(self):
@@ -42,13 +44,33 @@ def stat(pid):
         return None
     # The name is in parentheses and may itself contain parentheses.
     fields = text[text.rindex(")") + 2 :].split()
-    return Stat(pid, fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
+    used = sum(map(int, fields[11:15]))
+    return Stat(pid, fields[0], int(fields[1]), int(fields[3]), int(fields[19]), used)
 
 
 def everything():
     """All processes of the machine."""
     found = (stat(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return [process for process in found if process is not None]
+
+
+def tree(pid):
+    """The ids of a process and its descendants."""
+    pids = [pid]
+    for one in pids:
+        try:
+            with open(f"/proc/{one}/task/{one}/children", encoding="ascii") as file:
+                pids += map(int, file.read().split())
+        except OSError:
+            continue
+    return pids
+
+
+def processor_seconds(pid):
+    """The processor time of a process and its descendants. It never decreases: a parent includes
+    the time of children that have ended."""
+    found = [process for process in map(stat, tree(pid)) if process is not None]
+    return sum(process.used for process in found) / os.sysconf("SC_CLK_TCK")
 
 
 def boot():
