@@ -1,4 +1,4 @@
-"""What can go wrong, as a sentence for whoever typed the command."""
+"""Errors, with a text for the user of a command."""
 
 
 class ClusterError(Exception):

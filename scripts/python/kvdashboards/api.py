@@ -98,7 +98,7 @@ LOAD = [
         [Query(f"sum by (instance) (kv_http_requests_in_flight{{{REPLICA}}})", "{{instance}}")],
     ),
     Lines(
-        "Turned away by the store",
+        "Refused by the store",
         "Requests a second that found a queue full and were answered 503 at once.",
         "ops",
         [Query(rate("kv_store_refused_total", by="work"), "{{work}}")],

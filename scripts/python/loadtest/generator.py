@@ -1,4 +1,4 @@
-"""One run of wrk: what it is told to send, and what it reports."""
+"""One run of wrk: its input and its results."""
 
 import collections
 import os
@@ -99,7 +99,7 @@ class Generator:
             check=False,
         )
         if "unable to connect to" in done.stdout:
-            # The store has stopped since it was checked. wrk exits at once; users would go on.
+            # The store has stopped since it was checked. wrk exits at once; users would continue.
             time.sleep(seconds)
             refused = collections.Counter(connect=load.users)
             return Interval(seconds=float(seconds), errors=refused)
