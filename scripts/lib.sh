@@ -9,7 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 swift_flags=(--explicit-target-dependency-import-check error)
 
 # A release contains the Swift runtime: it starts faster, needs 5 MiB less memory, and runs on
-# machines without Swift. shellcheck disable=SC2034
+# machines without Swift.
+# shellcheck disable=SC2034
 release_flags=(-c release --static-swift-stdlib "${swift_flags[@]}")
 
 say() { printf '%s\n' "$*" >&2; }

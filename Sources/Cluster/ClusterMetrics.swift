@@ -3,7 +3,6 @@ internal import Postgres
 internal import RabbitMQ
 internal import Redis
 package import Service
-internal import Service
 
 /// What metrics tell of the services of a cluster, as this process sees them.
 enum ClusterMetrics {

@@ -1,7 +1,7 @@
 import Basics
 import HTTP
 import KeyValueStore
-import Node
+import Service
 
 /// Why a request is refused: becomes a problem document (RFC 9457).
 struct Problem: Error, Sendable {
