@@ -97,7 +97,7 @@ struct APICommand: Program {
     var embedded = EmbeddedConfiguration()
     embedded.dataFolder = configuration.dataFolder
     embedded.cacheBytesMax = configuration.cacheBytes
-    return try EmbeddedBackend(embedded)
+    return try EmbeddedBackend(embedded, registry: registry)
   }
 }
 
