@@ -74,7 +74,7 @@ enum Layers {
     return Rule { file in
       guard file.module != "Basics" else { return [] }
       return file.types.compactMap { type in
-        names.contains(type.name) && !Exceptions.secondBasics.contains(file.path)
+        names.contains(type.name)
           ? file.breach(line: type.line, "\(type.name): use the one of Basics") : nil
       }
     }

@@ -69,18 +69,6 @@ struct TidyTests {
   @Test("The documents show the arrows of the package")
   func documentedArrows() { expectTidy(Documents.arrows(Repository.current.package)) }
 
-  @Test("No exception outlives its reason")
-  func exceptions() {
-    let files = Dictionary(uniqueKeysWithValues: Repository.current.files.map { ($0.path, $0) })
-    for path in Exceptions.shortFiles.keys.sorted() {
-      let length = files[path]?.length ?? .max
-      #expect(length < Shape.fileLinesMin, "\(path) is no short file any more")
-    }
-    for path in Exceptions.secondBasics {
-      #expect(files[path] != nil, "\(path) does not exist any more")
-    }
-  }
-
   @Test("The files of the repository are checked, those of a build or a run are not")
   func repository() {
     let paths = Set(Repository.current.files.map(\.path))
