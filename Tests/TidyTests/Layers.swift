@@ -16,7 +16,7 @@ enum Layers {
     "System",
   ]
 
-  /// The programs, and the module with their command line, which reads the environment and writes to
+  /// The programs, and the module with their command line: it reads the environment and writes to
   /// the terminal.
   static let programs: Set = ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueWorker", "Service"]
 

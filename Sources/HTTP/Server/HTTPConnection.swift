@@ -70,8 +70,8 @@ final class HTTPConnection {
     socket.interrupt()
   }
 
-  /// Admits the request, reads its body, calls the handler and queues the answer. True if it was the
-  /// last request. Generic, so that what the handler accepts needs no box.
+  /// Admits the request, reads its body, calls the handler and queues the answer. True if it was
+  /// the last request. Generic, so that what the handler accepts needs no box.
   private func serve<Handler: HTTPHandler>(
     _ head: RequestHead, by handler: Handler
   ) async throws(Ending) -> Bool {
