@@ -11,14 +11,14 @@ package protocol Backend: Sendable {
   /// Its name in metrics.
   var name: String { get }
 
-  /// Whether this process has to purge what has expired, as no other does.
+  /// Whether this process has to purge expired entries, because no other process does.
   var needsPurging: Bool { get }
 
-  /// What has to run as long as a store is used, in the order in which it starts.
+  /// What runs as long as a store is used, in the order of its start.
   var services: [any Service] { get }
 
-  /// Returns when `services`, which run already, are connected to what they need; after some
-  /// seconds it returns in any case, as a service may be down.
+  /// Waits until the running `services` are connected, but only for some seconds: a service may be
+  /// down.
   func warmUp() async
 
   /// The ports for the store of a loop; `number` counts the loops from 0.
@@ -71,7 +71,7 @@ extension Backend {
 extension HealthResponse {
   /// The health of a store; 503 when it is unhealthy.
   ///
-  /// The cause stands in the log only: anybody may ask for this, and the cause may name hosts.
+  /// Only the log has the cause: anybody may ask for this, and the cause may name hosts.
   package static func make(_ health: StoreHealth) -> Response {
     let components = health.components.map { (name: $0.name.rawValue, isHealthy: $0.isHealthy) }
     var response = make(

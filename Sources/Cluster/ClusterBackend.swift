@@ -9,8 +9,8 @@ internal import Redis
 internal import Service
 package import ServiceLifecycle
 
-/// The services of a cluster: connections to the database and one to the cache on every loop; one
-/// watch of the Sentinels, one publisher and one follower of the change feed for all.
+/// The services of a cluster. Every loop has connections to the database and one to the cache; all
+/// share one watch of the Sentinels, one publisher and one watcher of the change feed.
 package struct ClusterBackend: Backend {
   package let name = "cluster"
   package let needsPurging = false
@@ -25,8 +25,10 @@ package struct ClusterBackend: Backend {
   private let evidence = RepairEvidence()
   private let loops: [EventLoop]
 
-  /// Connects to nothing yet: that is up to `services`. Throws what the settings should have said.
-  /// - Parameter hasWatchers: whether changes are watched in this process, not only published.
+  /// Connects to nothing yet: `services` do. Throws for a malformed address, which reading the
+  /// settings has excluded.
+  /// - Parameter hasWatchers: whether changes are watched in this process. kv-worker only publishes
+  ///   them.
   package init(
     _ configuration: ClusterConfiguration, loops: [EventLoop], hasWatchers: Bool,
     registry: MetricsRegistry, logger: Logger
@@ -108,15 +110,15 @@ package struct ClusterBackend: Backend {
     return samples + ServerMetrics.samples(of: await caches[0].statistics())
   }
 
-  /// Everything is closed by the end of `services`.
+  /// `services` close everything when they end.
   package func close() async {}
 }
 
-/// The time of day in a cluster: that of the database, by which revisions, acceptances and expiries
-/// are compared. This machine's clock may be wrong by hours.
+/// The time of day in a cluster: the database's, because revisions, acceptances and expiries are
+/// compared by it. This machine's clock may be wrong by hours.
 private enum ClusterClock {
-  /// The clock of a database as one loop's connections know it. Until they have reached the
-  /// database for the first time, it is the system's.
+  /// The clock of a database, as one loop's connections know it; until they have reached the
+  /// database for the first time, the system's.
   static func of(_ database: PostgresDatabase) -> WallClock {
     { database.clock ?? Timestamp(microseconds: SystemTime.microseconds()) }
   }

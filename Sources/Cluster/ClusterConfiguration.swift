@@ -43,7 +43,8 @@ package struct ClusterConfiguration: Sendable {
     }
   }
 
-  /// What is odd but allowed, for `--check` and the log. Contains host names, but no secrets.
+  /// Settings that are allowed but unsafe, for `--check` and the log. Contains host names, but no
+  /// secrets.
   package var warnings: [String] {
     var warnings: [String] = []
     let databases = Self.remote(database.unverifiedHosts)

@@ -4,9 +4,9 @@ internal import RabbitMQ
 internal import Redis
 package import Service
 
-/// What metrics tell of the services of a cluster, as this process sees them.
+/// Metrics of the services of a cluster that are read when Prometheus asks for them.
 enum ClusterMetrics {
-  /// Whether it is known which Redis is the master, and who says so.
+  /// Whether the master of Redis is known, and how many Sentinels name it.
   static func samples(of watch: SentinelWatch, master: RedisMaster) async -> [MetricSample] {
     [
       MetricSample(RedisMetrics.sentinels, [], Double(watch.sentinelCount)),

@@ -3,12 +3,12 @@ package import Logging
 package import Service
 
 extension RoundsService {
-  /// An expired entry's event comes within ten seconds of its expiry: half of that leaves time for
-  /// a long round before.
+  /// The event of an expired entry is due within ten seconds of its expiry. Half of that leaves
+  /// time for a long round.
   private static let purgeInterval = Duration.seconds(5)
 
-  /// Purges what has expired or outlived its retention, in small rounds, through a store of its
-  /// own. A failure is logged once, however many rounds it lasts.
+  /// Purges expired entries, and records whose retention is over, in small rounds and through a
+  /// store of its own. A failure is logged once, however many rounds it lasts.
   package static func purging(
     on executor: any TaskExecutor, makeStore: @escaping @Sendable () -> Store, logger: Logger
   ) -> RoundsService {

@@ -36,7 +36,7 @@ struct Server: Sendable {
       store: backend.name)
   }
 
-  /// Runs until the process is told to leave, and closes the backend after the last request. Throws
+  /// Runs until the process is asked to stop, and closes the backend after the last request. Throws
   /// `ListenError`.
   func run() async throws {
     let listeners = try Listener.open(configuration.listen, count: loops.count)
@@ -115,7 +115,7 @@ private struct WarningsService: Service {
 
   let warnings: RepeatedWarnings
 
-  /// Runs until the process is told to leave.
+  /// Runs until the process is asked to stop.
   func run() async throws {
     await cancelWhenGracefulShutdown {
       while !Task.isCancelled {

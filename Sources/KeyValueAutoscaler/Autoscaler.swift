@@ -35,7 +35,7 @@ struct Autoscaler: Sendable {
       configuration.watched.map(\.service), registry: registry, isDryRun: commander == nil)
   }
 
-  /// Works until the process is told to leave. Throws `ListenError`.
+  /// Works until the process is asked to stop. Throws `ListenError`.
   func run(on loop: EventLoop, log: LogWriter) async throws {
     let state = HTTPServerState()
     ServerMetrics.register(

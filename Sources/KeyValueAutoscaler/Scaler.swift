@@ -99,7 +99,7 @@ struct Scaler {
   }
 }
 
-/// Runs the rounds of a scaler: until the process is told to leave, or only one.
+/// Runs the rounds of a scaler: until the process is asked to stop, or only one.
 struct ScalingService: Service {
   let makeScaler: @Sendable () -> Scaler
   /// From the start of one round to the start of the next; nil: there is only one.
@@ -107,7 +107,7 @@ struct ScalingService: Service {
   /// How the last round ended.
   let result = LastOutcome()
 
-  /// A command that runs when the process is told to leave is ended.
+  /// A command that runs when the process is asked to stop is ended.
   func run() async throws {
     await cancelWhenGracefulShutdown {
       var scaler = makeScaler()

@@ -162,7 +162,7 @@ struct ApplyService: Service {
   let makeApplier: @Sendable () -> Applier
   let consumer: RabbitMQConsumer
 
-  /// When the process is told to leave, the batch in progress is finished, unless the database is
+  /// When the process is asked to stop, the batch in progress is finished, unless the database is
   /// away: then the broker delivers it to another worker.
   func run() async throws {
     await cancelWhenGracefulShutdown {

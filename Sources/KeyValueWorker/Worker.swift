@@ -41,7 +41,7 @@ struct Worker: Sendable {
     registry.collect { [metrics, consumer] in metrics.samples(of: consumer) }
   }
 
-  /// Runs until the process is told to leave. Throws `ListenError`.
+  /// Runs until the process is asked to stop. Throws `ListenError`.
   func run() async throws {
     let listeners = try Listener.open(configuration.listen, count: 1)
     loop.start()

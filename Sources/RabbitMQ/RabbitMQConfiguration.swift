@@ -36,7 +36,7 @@ public struct RabbitMQConfiguration: Sendable {
   /// time that this did not help, up to a minute.
   public var stallPatience: Duration = .seconds(5)
 
-  /// How long the publisher may take to finish what it has accepted when it is told to end.
+  /// How long the publisher may take to finish what it has accepted when it is asked to stop.
   public var flushDeadline: Duration = .seconds(3)
 
   /// Most writes of a process that wait for their confirm.

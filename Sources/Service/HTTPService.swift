@@ -6,7 +6,7 @@ internal import ServiceLifecycle
 package struct HTTPService: Service {
   package let servers: [HTTPServer]
   package let listeners: [Listener]
-  /// How long requests in flight may take to finish when the process is told to leave.
+  /// How long requests in flight may take to finish when the process is asked to stop.
   package let drainTime: Duration
   private let warmUp: @Sendable () async -> Void
 

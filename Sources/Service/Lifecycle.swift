@@ -7,7 +7,7 @@ internal import UnixSignals
 package enum Lifecycle {
   private static let signals: [UnixSignal] = [.sigterm, .sigint]
 
-  /// Runs services until the process is told to leave. The last of them is shut down first: each
+  /// Runs services until the process is asked to stop. The last of them is shut down first: each
   /// ends before what it needs.
   package static func run(_ services: [any Service], logger: Logger) async throws {
     try await ServiceGroup(
@@ -15,7 +15,7 @@ package enum Lifecycle {
     ).run()
   }
 
-  /// Runs one service until it ends by itself, or the process is told to leave.
+  /// Runs one service until it ends by itself, or the process is asked to stop.
   package static func run(untilEndOf service: any Service, logger: Logger) async throws {
     var configuration = ServiceGroupConfiguration(
       services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -74,7 +74,7 @@ package struct RoundsService: Service {
     self.makeRound = makeRound
   }
 
-  /// Runs until the process is told to leave.
+  /// Runs until the process is asked to stop.
   package func run() async throws {
     await cancelWhenGracefulShutdown {
       await withTaskExecutorPreference(executor) {

@@ -24,7 +24,7 @@ package protocol Program: AsyncParsableCommand {
     _ environment: [String: String], readFile: @escaping SettingsReader.FileReader
   ) throws(ConfigurationError) -> Configuration
 
-  /// Works until the process is told to leave. A `ListenError` that it throws is explained.
+  /// Works until the process is asked to stop. A `ListenError` that it throws is explained.
   func run(_ configuration: Configuration, logger: Logger, log: LogWriter) async throws
 }
 

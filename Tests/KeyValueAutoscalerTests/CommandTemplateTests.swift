@@ -49,7 +49,7 @@ struct CommandTemplateTests {
     #expect(error(preset.text) == nil)
   }
 
-  @Test("Compose is told both numbers, as it would set the other service back")
+  @Test("Compose gets both numbers, because it would reset the other service")
   func compose() throws {
     let words = try CommandTemplate(CommandPreset.compose.text).filled([
       .service: "kv-worker", .replicas: "5", .other: "kv-api", .otherReplicas: "3",

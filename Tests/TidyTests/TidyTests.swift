@@ -1,6 +1,6 @@
 import Testing
 
-/// Checks the rules of this code base, so that nobody has to remember them.
+/// The rules of this code base, checked.
 @Suite("The house is tidy")
 struct TidyTests {
   @Test("Every arrow of the package points down")

@@ -58,8 +58,8 @@ final class TokenAuthenticator: Authenticating {
 
 /// The SHA-256 of a token: all that the server keeps of it.
 ///
-/// It is looked up by a hash whose seed is new in each process, and compared in constant time. So
-/// the time that a refusal takes tells nothing about the known digests.
+/// The server finds it by a hash whose seed is new in each process, and compares it in constant
+/// time. So the time that a refusal takes tells nothing about the known digests.
 struct TokenDigest: Hashable, Sendable {
   private static let count = 32
   private let bytes: [UInt8]

@@ -80,7 +80,7 @@ final class BrokerThread: Sendable {
 
   /// - Parameters:
   ///   - name: what operators see of the connection at the broker and in the log, after `kv `.
-  ///   - grace: how long the job may take to finish when it is told to end.
+  ///   - grace: how long the job may take to finish when it is asked to stop.
   ///   - stalls: counts the connections that are given up because nothing moves on them.
   init(
     _ name: String, configuration: RabbitMQConfiguration, grace: Duration = .zero,

@@ -61,7 +61,7 @@ struct TokensFileTests {
     #expect(file.principals.values.map(\.keyPrefix).sorted { $0.count < $1.count } == [[], [0x78]])
   }
 
-  @Test("Everything that is wrong is told at once, with its line")
+  @Test("All errors are reported at once, each with its line")
   func allProblems() {
     let text = """
       a \(test) read *

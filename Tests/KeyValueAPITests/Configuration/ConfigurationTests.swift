@@ -197,7 +197,7 @@ struct ConfigurationTests {
   }
 
   @Test(
-    "Remote services whose certificate nobody verifies are warned of",
+    "Remote services whose certificate is not verified cause a warning",
     arguments: [
       ("db1", true), ("db1:26257,db2:26257", true), ("10.0.0.1", true), ("[fd00::1]:5432", true),
       ("127.example.org", true), ("127.0.0.1,db2", true), ("127.0.0.1", false),
@@ -267,7 +267,7 @@ struct ConfigurationTests {
     #expect(problems.keys.sorted() == ["KV_AUTH"])
   }
 
-  @Test("What is wrong in the tokens file is told with the settings")
+  @Test("Errors in the tokens file are reported with those of the settings")
   func brokenTokens() {
     let problem = problems(["KV_TOKENS_FILE": "/t"], tokens: "a\nb c\n")["KV_TOKENS_FILE"]
     #expect(problem?.advice.contains("line 1") == true)

@@ -179,7 +179,7 @@ struct AuthenticationTests {
     #expect(other["Idempotency-Replayed"] == nil)
   }
 
-  @Test("An unknown path and a wrong method are told without a token")
+  @Test("An unknown path and a wrong method are reported without a token")
   func beforeAuthentication() async throws {
     #expect(try await send("GET /nowhere", as: nil).status == 404)
     #expect(try await send("POST /kv/a", as: nil).status == 405)

@@ -193,7 +193,8 @@ struct JSONFormTests {
     let queue = server.backing.queue
     queue.follow(.keeps)
     #expect(try await put("\"v\"").status == 202)
-    // Nobody applies them in time: it can't be known whether there is something to delete.
+    // No worker applies them in time, so the handler can't know whether there is something to
+    // delete.
     let late = try await server.send("DELETE /kv?key=k")
     #expect(late.status == 202)
     #expect(late.text == #"{"detail":"queued"}"#)

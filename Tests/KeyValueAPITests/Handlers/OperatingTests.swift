@@ -56,7 +56,7 @@ struct OperatingTests {
     #expect(try await server.send("GET /health/live").status == 200)
   }
 
-  @Test("While too many answers wait for slow readers, reads are told to come back; writes go on")
+  @Test("While too many answers wait for slow readers, reads get 503 and writes go on")
   func crowded() async throws {
     let server = Server(Backing(), isCrowded: true)
     for line in ["GET /kv/a", "HEAD /kv/a", "GET /kv?prefix="] {
@@ -100,7 +100,7 @@ struct OperatingTests {
   }
 
   @Test(
-    "An operation that nobody knows is a 404",
+    "An unknown operation is a 404",
     arguments: [
       "x", "", "0197c0f4-8b2a-7e21-9d0f-3a6b5c4d2e1f", "0197c0f4-8b2a-7e21-9d0f-3a6b5c4d2e1f/x",
       "%30197c0f4-8b2a-7e21-9d0f-3a6b5c4d2e1f",

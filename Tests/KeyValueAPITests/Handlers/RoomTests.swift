@@ -41,7 +41,7 @@ struct RoomTests {
     }
   }
 
-  @Test("Without room they are told to come back; what needs less is answered")
+  @Test("Without room they get 503; requests that need less are answered")
   func refusal() async throws {
     let server = server()
     _ = try await server.send("PUT /kv/a", body: "1")

@@ -45,7 +45,7 @@ extension BrokerTests {
       await node.stop()
     }
 
-    @Test("A confirm of changes that does not come, while nobody queues writes")
+    @Test("A confirm of changes that does not come while no writes are queued")
     func changes() async throws {
       let node = try await Node(configuration())
       let watcher = try node.makeWatcher()

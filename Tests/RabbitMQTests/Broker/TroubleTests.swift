@@ -109,7 +109,7 @@ extension BrokerTests {
       let server = try await TroubledBroker.running()
       let node = try await Node(configuration())
       _ = try await offloaded { try server.control("set_vm_memory_high_watermark", "0.0001") }
-      // A connection is told so when it publishes next.
+      // A connection learns it when it publishes next.
       try await eventually("alarm") {
         _ = await node.submit(QueuedWrite("k"))
         return node.log.lines.contains { $0.contains("takes no messages") }

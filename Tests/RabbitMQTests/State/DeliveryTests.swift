@@ -28,7 +28,7 @@ final class UnacknowledgedDeliveriesTests {
     #expect(deliveries.count == 0)
   }
 
-  @Test("What is done out of order is told at once, and never named as the end of a prefix")
+  @Test("A delivery done out of order is acknowledged at once, and never as the end of a prefix")
   func outOfOrder() {
     arrive(4)
     #expect(acknowledge([2]) == [.acknowledge(2, multiple: false)])
@@ -56,7 +56,7 @@ final class UnacknowledgedDeliveriesTests {
     #expect(acknowledge([2]) == [])
   }
 
-  @Test("In whatever order they are finished, the broker is told of each once")
+  @Test("In whatever order deliveries are done, each is acknowledged once")
   func anyOrder() {
     let seed = UInt64.random(in: .min ... .max)
     var random = SeededGenerator(seed: seed)

@@ -160,7 +160,7 @@ final class PublisherPacingTests {
     #expect(step(at: start).sent >= 1)
   }
 
-  @Test("A publisher that is told to end waits for no interval")
+  @Test("A publisher that is asked to stop waits for no interval")
   func ending() {
     _ = publish("a", at: start)
     _ = step(at: start)

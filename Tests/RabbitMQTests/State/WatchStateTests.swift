@@ -22,7 +22,7 @@ final class WatchStateTests {
 
   private func detach(at seconds: Int) -> Bool { state.detach(at: start + .seconds(seconds)) }
 
-  @Test("It is wanted while somebody watches, and for some time after that")
+  @Test("It is wanted while there are watchers, and for some time after that")
   func wanted() {
     #expect(!state.isWanted(at: start))
     let watchers = [state.enter(), state.enter()]
