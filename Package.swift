@@ -169,7 +169,8 @@ let package = Package(
       dependencies: ["Basics", "EventLoop", "KeyValueStore", "Observability", "Redis", log],
       path: "Benchmarks/cache", swiftSettings: settings),
     .target(
-      name: "StoreContracts", dependencies: ["KeyValueStore"], path: "Tests/StoreContracts",
+      name: "StoreContracts", dependencies: ["KeyValueStore", "TestSupport"],
+      path: "Tests/StoreContracts",
       swiftSettings: settings),
     .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: settings),
     .target(

@@ -17,7 +17,7 @@ package final class StoreMetrics: StoreObserver, Sendable {
   private let cacheFailures: Counter
   private let publishFailures: Counter
   private let refusals: LabelledCounters<ObservedWork>
-  private let errors: [ObservedWork: LabelledCounters<ErrorLabel>]
+  private let errors: [ObservedWork: LabelledCounters<StoreErrorLabel>]
   private let expired: Counter
   private let removed: Counter
 
@@ -80,18 +80,18 @@ package final class StoreMetrics: StoreObserver, Sendable {
   }
 
   private func count(_ error: StoreError, in work: ObservedWork) {
-    errors[work]?[ErrorLabel(error)].add()
+    errors[work]?[StoreErrorLabel(error)].add()
   }
 }
 
-/// The values of the label `error`.
-private enum ErrorLabel: String, CaseIterable {
+/// The values of the label `error` of metrics.
+package enum StoreErrorLabel: String, CaseIterable {
   case unavailable, overloaded, rejected
   case tooSlow = "too_slow"
   case outcomeUnknown = "outcome_unknown"
   case idempotencyInFlight = "idempotency_in_flight"
 
-  init(_ error: StoreError) {
+  package init(_ error: StoreError) {
     self =
       switch error {
       case .unavailable: .unavailable

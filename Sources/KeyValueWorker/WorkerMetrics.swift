@@ -14,29 +14,10 @@ final class WorkerMetrics: Sendable {
     case failed, repeated
   }
 
-  /// The values of the label `error`.
-  private enum RetryCause: String, CaseIterable {
-    case unavailable, overloaded, rejected, other
-    case tooSlow = "too_slow"
-    case outcomeUnknown = "outcome_unknown"
-
-    init(_ error: StoreError) {
-      self =
-        switch error {
-        case .unavailable: .unavailable
-        case .tooSlow: .tooSlow
-        case .overloaded: .overloaded
-        case .outcomeUnknown: .outcomeUnknown
-        case .rejected: .rejected
-        case .idempotencyInFlight: .other
-        }
-    }
-  }
-
   private let ends: LabelledCounters<End>
   private let batch: Histogram
   private let seconds: Histogram
-  private let retries: LabelledCounters<RetryCause>
+  private let retries: LabelledCounters<StoreErrorLabel>
   private let held: Gauge
   private let delay: Histogram
   private let relayedChanges: Counter
@@ -120,7 +101,7 @@ final class WorkerMetrics: Sendable {
   func buried(_ count: Int) { ends[.failed].add(count) }
 
   /// A batch is held because of `error`.
-  func retried(_ error: StoreError) { retries[RetryCause(error)].add() }
+  func retried(_ error: StoreError) { retries[StoreErrorLabel(error)].add() }
 
   /// A round of relaying ended.
   func relayed(_ report: RelayReport) {

@@ -4,6 +4,7 @@ import TestServices
 import Testing
 
 @testable import Postgres
+import TestSupport
 
 extension OnAnyDatabase {
   /// The database's clock may be set, while the clock of this machine stays as it is.

@@ -6,6 +6,7 @@ import TestServices
 import Testing
 
 @testable import Postgres
+import TestSupport
 
 extension OnCockroach {
   /// What CockroachDB does to transactions and statements, and PostgreSQL seldom does.

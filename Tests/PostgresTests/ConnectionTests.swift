@@ -7,6 +7,7 @@ import TestServices
 import Testing
 
 @testable import Postgres
+import TestSupport
 
 extension OnAnyDatabase {
   @Suite("Connections")

@@ -6,6 +6,7 @@ import TestServices
 import Testing
 
 @testable import Postgres
+import TestSupport
 
 extension OnPostgres {
   /// Servers that die, hang and come back.

@@ -2,6 +2,7 @@ import KeyValueStore
 import Postgres
 import StoreContracts
 import TestServices
+import TestSupport
 import Testing
 
 extension OnAnyDatabase {

@@ -5,6 +5,7 @@ import TestServices
 import Testing
 
 @testable import Postgres
+import TestSupport
 
 extension OnPostgres {
   @Suite("What the server refuses")

@@ -2,6 +2,7 @@ import KeyValueStore
 import Testing
 
 @testable import Redis
+import TestSupport
 
 @Suite("Entries in Redis are what was put there, or nothing")
 struct EntryEncodingTests {

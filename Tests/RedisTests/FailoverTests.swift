@@ -5,6 +5,7 @@ import TestServices
 import Testing
 
 @testable import Redis
+import TestSupport
 
 extension RedisServices {
   /// Masters die, and come back.

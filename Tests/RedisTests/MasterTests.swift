@@ -4,6 +4,7 @@ import Observability
 import Testing
 
 @testable import Redis
+import TestSupport
 
 @Suite("What a process knows of its Redis")
 struct MasterTests {

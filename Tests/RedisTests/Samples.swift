@@ -1,5 +1,6 @@
 import Basics
 import KeyValueStore
+import TestSupport
 
 /// A revision newer than what the cache has observed, by more than the clock skew.
 func fresh(_ offset: Int64 = 0) -> Int64 { SystemTime.microseconds() + 1_000_000 + offset }
@@ -7,10 +8,6 @@ func fresh(_ offset: Int64 = 0) -> Int64 { SystemTime.microseconds() + 1_000_000
 extension Timestamp {
   /// The time of day.
   static func systemTime() -> Timestamp { Timestamp(microseconds: SystemTime.microseconds()) }
-}
-
-extension Key {
-  init(_ text: String) { self.init(trusted: Array(text.utf8)) }
 }
 
 extension Lookup {

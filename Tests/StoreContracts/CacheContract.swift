@@ -1,4 +1,5 @@
 public import KeyValueStore
+internal import TestSupport
 import Testing
 
 /// The contract of `Cache`.

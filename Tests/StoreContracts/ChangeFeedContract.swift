@@ -1,4 +1,5 @@
 public import KeyValueStore
+internal import TestSupport
 import Testing
 
 /// What the contract needs of an adapter. Each case has its own harness, with an empty feed.

@@ -1,4 +1,5 @@
 public import KeyValueStore
+internal import TestSupport
 public import Testing
 
 /// The contract of `Database`: every sentence of the port, and the API's promises as far as a

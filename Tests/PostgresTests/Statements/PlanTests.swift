@@ -5,6 +5,7 @@ import TestServices
 import Testing
 
 @testable import Postgres
+import TestSupport
 
 extension OnAnyDatabase {
   /// How statements find their rows in large tables: none may scan all of one.

@@ -2,6 +2,7 @@ import Foundation
 import KeyValueStore
 
 @testable import Postgres
+import TestSupport
 
 /// Every statement on the tables, with parameters of the sizes that the adapter sends. A test of
 /// all of them also tests each that is added.

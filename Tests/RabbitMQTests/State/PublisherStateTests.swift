@@ -2,6 +2,7 @@ import KeyValueStore
 import Testing
 
 @testable import RabbitMQ
+import TestSupport
 
 @Suite("Changes wait for their confirms")
 final class PublisherConfirmTests {

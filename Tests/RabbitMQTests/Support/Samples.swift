@@ -4,10 +4,6 @@ import TestSupport
 
 @testable import RabbitMQ
 
-extension Key {
-  init(_ text: String) { self.init(trusted: Array(text.utf8)) }
-}
-
 extension OperationID {
   static func random() -> OperationID {
     var random = SystemRandomNumberGenerator()

@@ -1,11 +1,13 @@
-import KeyValueStore
+package import KeyValueStore
+
+// Values of the domain, in the few words that tests need.
 
 extension Key {
-  init(_ text: String) { self.init(trusted: Array(text.utf8)) }
+  package init(_ text: String) { self.init(trusted: Array(text.utf8)) }
 }
 
 extension Write {
-  static func put(
+  package static func put(
     _ key: String, _ value: String = "value", contentType: String = "text/plain",
     timeToLive: Int64? = nil, condition: Condition = .none, idempotency: IdempotencyKey? = nil
   ) -> Write {
@@ -16,7 +18,7 @@ extension Write {
       condition: condition, idempotency: idempotency)
   }
 
-  static func delete(
+  package static func delete(
     _ key: String, condition: Condition = .none, idempotency: IdempotencyKey? = nil
   ) -> Write {
     Write(key: Key(key), mutation: .delete, condition: condition, idempotency: idempotency)
@@ -24,27 +26,27 @@ extension Write {
 }
 
 extension Condition {
-  static func matching(_ revisions: Revision...) -> Condition {
+  package static func matching(_ revisions: Revision...) -> Condition {
     Condition(ifMatch: .revisions(revisions))
   }
 
-  static func notMatching(_ revisions: Revision...) -> Condition {
+  package static func notMatching(_ revisions: Revision...) -> Condition {
     Condition(ifNoneMatch: .revisions(revisions))
   }
 
-  static let exists = Condition(ifMatch: .any)
-  static let isAbsent = Condition(ifNoneMatch: .any)
+  package static let exists = Condition(ifMatch: .any)
+  package static let isAbsent = Condition(ifNoneMatch: .any)
 }
 
 extension IdempotencyKey {
-  init(_ name: String, request: UInt8 = 1) {
+  package init(_ name: String, request: UInt8 = 1) {
     self.init(name: name, fingerprint: [UInt8](repeating: request, count: 32))
   }
 }
 
 extension OperationID {
   /// A different id for each number.
-  static func numbered(_ number: Int) -> OperationID {
+  package static func numbered(_ number: Int) -> OperationID {
     let digits = String(number)
     let tail = String(repeating: "0", count: 12 - digits.count) + digits
     return OperationID(trusted: "01890000-0000-7000-8000-" + tail)
@@ -52,7 +54,7 @@ extension OperationID {
 }
 
 extension QueuedWrite {
-  init(_ number: Int, _ write: Write, at time: Timestamp, attempt: OutboxID? = nil) {
+  package init(_ number: Int, _ write: Write, at time: Timestamp, attempt: OutboxID? = nil) {
     self.init(id: .numbered(number), write: write, acceptedAt: time, attempt: attempt)
   }
 }
