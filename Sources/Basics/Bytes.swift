@@ -21,25 +21,35 @@ extension [UInt8] {
 
   /// Appends the last `digits` digits of a number that is not negative, padded with zeros.
   package mutating func append(decimal value: Int64, digits: Int) {
-    append(value.magnitude, digits: digits)
+    // Most numbers of a date. Every answer has a date, if not two.
+    guard digits == 2 else { return append(value.magnitude, digits: digits) }
+    append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10 % 10))
+    append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
   }
 
-  /// Makes room, and writes the last digit first: a division by a constant is fast.
+  /// Writes the last digit first, because a division by a constant is fast, and then appends all at
+  /// once.
   private mutating func append(_ value: UInt64, digits: Int) {
-    for _ in 0..<digits { append(UInt8(ascii: "0")) }
+    // No UInt64 has more than 20 digits.
+    var text = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
     var rest = value
-    var index = count
+    var start = text.count
     for _ in 0..<digits {
-      index -= 1
-      self[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      start -= 1
+      text[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
+    }
+    append(addingCapacity: digits) { output in
+      for index in start..<text.count { output.append(text[index]) }
     }
   }
 
   /// Appends the last `digits` hexadecimal digits of a number, in lower case, padded with zeros.
   package mutating func append(hexadecimal value: UInt64, digits: Int) {
-    for place in stride(from: digits - 1, through: 0, by: -1) {
-      append(UInt8(hexadecimalDigit: Int(value >> (4 * UInt64(place)) & 15)))
+    append(addingCapacity: digits) { output in
+      for place in stride(from: digits - 1, through: 0, by: -1) {
+        output.append(UInt8(hexadecimalDigit: Int(value >> (4 * UInt64(place)) & 15)))
+      }
     }
   }
 

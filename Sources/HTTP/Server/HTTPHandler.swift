@@ -13,7 +13,7 @@ public protocol HTTPHandler {
 
   /// Answers a request that `admit` has accepted. The body has its transfer coding undone; it is
   /// empty if there was none.
-  func respond(to accepted: consuming Accepted, body: [UInt8]) async -> Response
+  func respond(to accepted: Accepted, body: [UInt8]) async -> Response
 
   /// The answer to a request that HTTP itself refuses, before or instead of `respond(to:body:)`.
   func respond(to problem: HTTPProblem, id: RequestID) -> Response

@@ -32,7 +32,7 @@ final class APIHandler: HTTPHandler {
     let start = ContinuousClock.now
     let route = Route.of(head.path)
     do throws(Problem) {
-      var request = try accept(head, id, on: route, since: start)
+      let request = try accept(head, id, on: route, since: start)
       let bytesMax = limits.bodyBytesMax(request.endpoint.body)
       if case .length(let length) = head.framing, length > bytesMax {
         throw .contentTooLarge(bytesMax: bytesMax)
@@ -49,10 +49,9 @@ final class APIHandler: HTTPHandler {
     }
   }
 
-  func respond(to accepted: consuming AcceptedRequest, body: [UInt8]) async -> Response {
+  func respond(to request: AcceptedRequest, body: [UInt8]) async -> Response {
     observer.began()
     defer { observer.ended() }
-    var request = accepted
     request.body = body
     // The time on the wire is the client's.
     if request.head.framing != .none { request.start = .now }

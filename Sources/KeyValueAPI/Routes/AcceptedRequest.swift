@@ -4,7 +4,10 @@ import KeyValueStore
 
 /// A request that is let in: its path and method lead to an endpoint, its sender may use that, and
 /// its query has only parameters that the endpoint knows.
-struct AcceptedRequest {
+///
+/// A class: the connection, which is generic over what a handler accepts, keeps and passes on one
+/// pointer instead of twenty fields. Not Sendable: it belongs to the handler's loop.
+final class AcceptedRequest {
   let route: Route
   let endpoint: Endpoint
   let principal: Principal
@@ -17,6 +20,19 @@ struct AcceptedRequest {
   var write: WriteRequest?
   /// Empty until the whole request has arrived.
   var body: [UInt8] = []
+
+  init(
+    route: Route, endpoint: Endpoint, principal: Principal, query: Query, head: RequestHead,
+    id: RequestID, start: ContinuousClock.Instant
+  ) {
+    self.route = route
+    self.endpoint = endpoint
+    self.principal = principal
+    self.query = query
+    self.head = head
+    self.id = id
+    self.start = start
+  }
 }
 
 /// The query parameters of a request: each is known to its endpoint, and there once.
