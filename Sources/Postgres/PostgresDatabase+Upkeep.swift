@@ -22,7 +22,7 @@ extension PostgresDatabase {
     return Array(found.prefix(limit))
   }
 
-  /// Moves what processes of release 0.1 have left in their outbox into today's.
+  /// Moves what processes of release 0.3 have left in their outbox into today's.
   private func adoptOldOutbox(until time: Int64) async throws(StoreError) {
     try await perform(Outbox.adoption(until: time, as: Outbox.makeID(at: time)))
   }

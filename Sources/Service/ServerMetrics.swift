@@ -26,7 +26,7 @@ package enum ServerMetrics {
 /// Which build of the programs this is.
 package enum BuildInformation {
   /// The version, also that of the API.
-  package static let version = "0.3.0"
+  package static let version = "0.4.0"
 
   private static let swift: String = {
     #if compiler(>=6.4)

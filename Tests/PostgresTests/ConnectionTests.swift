@@ -28,7 +28,7 @@ extension OnAnyDatabase {
       try target.drop()
     }
 
-    @Test("Tables of release 0.1 are migrated, with the changes that it has left to be published")
+    @Test("Tables of release 0.3 are migrated, with the changes that it has left to be published")
     func oldTables() async throws {
       let target = try TestDatabase(on: try #require(SharedServer.current), isFresh: true)
       for statement in [Migrations.table] + Migrations.steps[0] { try target.admin.run(statement) }

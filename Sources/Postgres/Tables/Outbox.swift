@@ -292,7 +292,7 @@ enum Outbox {
 
   // MARK: Release 0.1
 
-  /// Moves the rows that a process of release 0.1 has left in its outbox, which had a row for each
+  /// Moves the rows that a process of release 0.3 has left in its outbox, which had a row for each
   /// change, into today's. Returns a row for each that was moved.
   static func adoption(until most: Int64, as id: OutboxID) -> Statement {
     var parameters = Parameters()

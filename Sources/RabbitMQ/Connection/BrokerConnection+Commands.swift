@@ -29,7 +29,7 @@ extension BrokerConnection {
     /// Declared as a number, because RabbitMQ has a default limit of 20 from 4.0 on, and knows -1
     /// only from there on.
     case unlimited = 2_147_483_647
-    /// As release 0.1 declared it.
+    /// As release 0.3 declared it.
     case limited = 50
   }
 

@@ -43,7 +43,7 @@ struct WriteMessageTests {
     }
   }
 
-  @Test("A message of release 0.1, which has no attempts, is read as it was meant")
+  @Test("A message of release 0.3, which has no attempts, is read as it was meant")
   func releaseBefore() throws {
     let queued = QueuedWrite(
       id: .random(),
