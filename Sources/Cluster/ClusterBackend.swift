@@ -6,7 +6,7 @@ package import Observability
 package import Postgres
 internal import RabbitMQ
 internal import Redis
-internal import Service
+package import Service
 package import ServiceLifecycle
 
 /// The services of a cluster. Every loop has connections to the database and one to the cache; all
@@ -106,12 +106,22 @@ package struct ClusterBackend: Backend {
   package func clock(number: Int) -> WallClock { ClusterClock.of(databases[number]) }
 
   package func samples() async -> [MetricSample] {
-    let samples = await ClusterMetrics.samples(of: watch, master: master)
-    return samples + ServerMetrics.samples(of: await caches[0].statistics())
+    // Whether the master of Redis is known, and how many Sentinels name it.
+    [
+      MetricSample(RedisMetrics.sentinels, [], Double(watch.sentinelCount)),
+      MetricSample(RedisMetrics.sentinelsAnswering, [], Double(await watch.answering)),
+      MetricSample(RedisMetrics.masterCertain, [], master.isCertain ? 1 : 0),
+    ] + ServerMetrics.samples(of: await caches[0].statistics())
   }
 
   /// `services` close everything when they end.
   package func close() async {}
+}
+
+extension MetricsCatalogue {
+  /// The metrics of the services of a cluster, the same in kv-api and kv-worker.
+  package static let cluster =
+    PostgresMetrics.catalogue + RedisMetrics.catalogue + RabbitMQMetrics.catalogue
 }
 
 /// The time of day in a cluster: the database's, because revisions, acceptances and expiries are
