@@ -247,7 +247,8 @@ extension DocsPage {
     pre{background:var(--paper);border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem;\
     overflow-x:auto;margin:.4rem 0}
     .m{font:700 .8rem ui-monospace,monospace;margin-right:.5rem}
-    .get{color:var(--get)}.put{color:var(--put)}.post{color:var(--post)}.delete{color:var(--delete)}
+    .get{color:var(--get)}.put,.patch{color:var(--put)}.post{color:var(--post)}
+    .delete{color:var(--delete)}
     table{border-collapse:collapse;width:100%;font-size:.92rem}
     td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;\
     border-bottom:1px solid var(--line);overflow-wrap:anywhere}
