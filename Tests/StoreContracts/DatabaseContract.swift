@@ -10,7 +10,7 @@ public enum DatabaseContract {
   /// Each case needs a harness of its own.
   public static let cases: [Case] =
     writes + revisions + conditions + patches + additions + idempotency + batches
-    + patchesInBatches + batchIdempotency + listing
+    + patchesInBatches + batchIdempotency + listing + folding + counting
     + queuedWrites + queuedWriteOrder + queuedWriteTimes + purging + concurrency
 }
 

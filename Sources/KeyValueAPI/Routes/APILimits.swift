@@ -14,6 +14,12 @@ struct APILimits: Sendable {
   var pageEntriesMax = 1_000
   /// The page of a list unless a client asks for another, in entries. Default 100.
   var pageEntries = 100
+  /// The longest delimiter of a list, in bytes. Default 16.
+  var delimiterBytesMax = 16
+  /// The most keys that one request deletes by their prefix. Default 10,000.
+  var removalEntriesMax = 10_000
+  /// How many it deletes unless a client asks for another number. Default 1,000.
+  var removalEntries = 1_000
   /// The most bytes of values on a page. Default 8 MiB.
   var pageBytesMax = 8 << 20
   /// The most bytes of a document with values, without its last entry: values can take several

@@ -82,7 +82,7 @@ struct RoutingTests {
     arguments: [
       ("PUT /kv/a?tll=60", "tll"), ("PUT /kv/a?TTL=60", "TTL"), ("PUT /kv/a?ttl=60&x=1", "x"),
       ("GET /kv/a?ttl=60", "ttl"), ("DELETE /kv/a?key=a", "key"), ("GET /kv?prefx=a", "prefx"),
-      ("DELETE /kv?key=a&prefix=b", "prefix"), ("PUT /kv?key=a", "key"),
+      ("DELETE /kv?key=a&prefix=b", "key"), ("PUT /kv?key=a", "key"),
       ("POST /batch?atomic=1", "atomic"),
       ("GET /health?x=1", "x"), ("GET /operations/a?x=1", "x"), ("GET /metrics?a=1", "a"),
       ("GET /docs?a=1", "a"), ("GET /whoami?a=1", "a"), ("OPTIONS /kv/a?a=1", "a"),

@@ -25,22 +25,26 @@ final class InMemoryDatabase: Database, Sendable {
     let entries = tables.withLock { tables in
       tables.rows.values.compactMap(\.entry).filter { !$0.metadata.isExpired(at: time) }
     }
-    let matching = entries.filter { entry in
-      let key = entry.metadata.key
-      return key.bytes.starts(with: request.prefix) && request.after.map { $0 < key } ?? true
+    var scan = PageScan(request)
+    let rest = scan.rest
+    let ascending = entries.filter { entry in
+      let key = entry.metadata.key.bytes
+      return !key.lexicographicallyPrecedes(rest.first) && key.lexicographicallyPrecedes(rest.end)
     }.sorted { $0.metadata.key < $1.metadata.key }
-    var items: [Page.Item] = []
-    var bytes = 0
-    for entry in matching.prefix(request.entriesMax) {
-      if request.includesValues {
-        bytes += entry.value.count
-        if !items.isEmpty, bytes > request.valueBytesMax { break }
-      }
-      items.append(
-        Page.Item(
-          metadata: entry.metadata, value: request.includesValues ? entry.value : nil))
+    for entry in request.isReversed ? ascending.reversed() : ascending where !scan.isComplete {
+      _ = scan.take(entry.metadata) { request.includesValues ? entry.value : nil }
     }
-    return Page(items: items, hasMore: items.count < matching.count)
+    scan.finish()
+    return scan.page
+  }
+
+  /// Has time for 1,000 entries, whatever the limit is, unless there is enough for all.
+  func count(
+    prefix: [UInt8], within limit: Duration
+  ) async throws(StoreError) -> LiveCount {
+    let page = try await list(PageRequest(prefix: prefix, entriesMax: .max))
+    let isShort = page.items.count > 1_000 && limit == .zero
+    return LiveCount(isShort ? 1_000 : page.items.count, isAtLeast: isShort)
   }
 
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {

@@ -38,13 +38,21 @@ enum StatementCatalogue {
     Item(file: "Entries", name: "look-up of many", Entries.lookUp(keys).statement),
     Item(
       file: "Entries", name: "list of all",
-      Entries.page(PageRequest(), entriesMax: 100).statement),
+      Entries.scan(KeyRange(prefix: []), isReversed: false, rowsMax: 101, liveMax: 101).statement),
     Item(
-      file: "Entries", name: "list of a prefix after a key with values",
-      Entries.page(
-        PageRequest(prefix: Array("key-1".utf8), after: keys[1], includesValues: true),
-        entriesMax: 100
+      file: "Entries", name: "list of a prefix backwards",
+      Entries.scan(
+        KeyRange(prefix: Array("key-1".utf8)), isReversed: true, rowsMax: 16_384, liveMax: 404
       ).statement),
+    Item(
+      file: "Entries", name: "values of a list",
+      Entries.valued(keys, isReversed: false, bytesMax: 8 << 20).statement),
+    Item(
+      file: "Entries", name: "values of a list backwards",
+      Entries.valued(keys, isReversed: true, bytesMax: 8 << 20).statement),
+    Item(
+      file: "Entries", name: "count",
+      Entries.count(KeyRange(prefix: Array("key-1".utf8)), rowsMax: 100_000).statement),
     Item(file: "Entries", name: "lock of entries", Entries.lock(keys).statement),
     Item(file: "Entries", name: "values of entries", Entries.values(keys).statement),
     Item(
