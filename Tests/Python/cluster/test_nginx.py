@@ -26,15 +26,45 @@ class Nginx(NginxCase):
             "/kv/%E2%82%AC",
             "/kv/a?prefix=%2F..%2F&b=//",
             "/kv/a;b=c,d!$'()*@:",
+            "/kv/../watch",
             "/kv/" + "k" * 3072,
         ]
-        for method in ("GET", "PUT", "DELETE"):
+        for method in ("GET", "PUT", "PATCH", "DELETE"):
             for target in targets:
                 with self.subTest(method=method, target=target[:40]):
                     response, _ = self.ask(method, target)
                     self.assertEqual(response.status, 200)
                     seen = first.requests + second.requests
                     self.assertIn(f"{method} {target} HTTP/1.1", [head[0] for head in seen])
+
+    def test_every_route_of_clients_is_open(self):
+        first, second = self.upstreams()
+        requests = [
+            ("GET", "/"),
+            ("GET", "/whoami"),
+            ("GET", "/kv?count=true&prefix=a"),
+            ("GET", "/kv?prefix=a/&delimiter=/&reverse=true"),
+            ("DELETE", "/kv?prefix=a/&limit=10"),
+            ("PATCH", "/kv/a"),
+            ("POST", "/batch"),
+            ("OPTIONS", "/kv/a"),
+            ("OPTIONS", "/watch"),
+            ("HEAD", "/watch"),
+        ]
+        fields = {
+            "Origin": "https://shop.example",
+            "Access-Control-Request-Method": "PATCH",
+            "Content-Type": "application/merge-patch+json",
+        }
+        for method, target in requests:
+            with self.subTest(method=method, target=target):
+                self.assertEqual(self.ask(method, target, b"", fields)[0].status, 200)
+                head = (first.requests + second.requests)[-1]
+                first.requests.clear()
+                second.requests.clear()
+                self.assertEqual(head[0], f"{method} {target} HTTP/1.1")
+                for name, value in fields.items():
+                    self.assertIn(f"{name}: {value}", head)
 
     def test_metrics_are_closed(self):
         first, second = self.upstreams()
@@ -103,13 +133,16 @@ class Nginx(NginxCase):
             ("PUT", {"Prefer": "respond-async, wait=5"}),
             ("DELETE", {}),
             ("POST", {}),
+            ("PATCH", {}),
+            ("PATCH", {"Idempotency-Key": "k"}),
         ]:
             with self.subTest(method=method, fields=fields):
                 self.setUp()
                 servers = [Upstream(self.cluster.ports.api(1), "1", is_answering=False)]
                 servers.append(Upstream(self.cluster.ports.api(2), "2", is_answering=False))
                 try:
-                    response, body = self.ask(method, "/kv/a", b"value", fields)
+                    # A key that Nginx would normalise to the path of another route.
+                    response, body = self.ask(method, "/kv/../watch", b"value", fields)
                     self.assert_problem(response, body, 503, "outcome-unknown")
                     self.assertEqual(response.headers["Retry-After"], "1")
                     self.assertEqual(sum(len(server.requests) for server in servers), 1)
@@ -119,16 +152,16 @@ class Nginx(NginxCase):
 
     def test_a_write_goes_to_the_other_server_when_one_is_down(self):
         living = self.upstream(2)
-        for method in ("PUT", "DELETE", "POST"):
+        for method in ("PUT", "DELETE", "POST", "PATCH"):
             # The first server is down; every second request would go there.
             for _ in range(4):
                 response, _ = self.ask(method, "/kv/a%2F..//b", b"v" * 100_000)
                 self.assertEqual(response.status, 200)
-        self.assertEqual(len(living.requests), 12)
+        self.assertEqual(len(living.requests), 16)
         self.assertEqual({head[0].split()[1] for head in living.requests}, {"/kv/a%2F..//b"})
 
     def test_without_any_server_the_answer_says_when_to_try_again(self):
-        for method in ("GET", "PUT", "DELETE", "POST"):
+        for method in ("GET", "PUT", "DELETE", "POST", "PATCH"):
             for _ in range(3):
                 with self.subTest(method=method):
                     response, body = self.ask(method, "/kv/a", b"value")

@@ -1,5 +1,5 @@
-"""Nginx and its clients: rate limits, TLS, fields for browsers, streams, the log, and reloads. Each
-class has the real Nginx with one configuration."""
+"""Nginx and its clients: rate limits, TLS, fields for browsers, the log, and reloads. Each class has
+the real Nginx with one configuration."""
 
 import http.client
 import json
@@ -85,30 +85,6 @@ class Usual(NginxCase):
             self.assertGreaterEqual(float(last["upstream_header_seconds"]), 0.2)
             self.assertGreaterEqual(float(last["upstream_seconds"]), 0.2)
         self.assertIn("502, 200", [line["upstream_status"] for line in lines()])
-
-    def test_events_are_sent_at_once_and_the_end_of_a_listener_is_passed_on(self):
-        heard, gone = threading.Event(), threading.Event()
-
-        def stream(connection):
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-            connection.sendall(b"data: 1\n\n")
-            # The second event is sent only after the first one has been received.
-            if heard.wait(10):
-                connection.sendall(b"data: 2\n\n")
-            connection.settimeout(10)
-            if connection.recv(1) == b"":
-                gone.set()
-
-        self.upstreams(answer=stream)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        connection.request("GET", "/watch?prefix=a")
-        response = connection.getresponse()
-        self.assertEqual(response.read1(), b"data: 1\n\n")
-        heard.set()
-        self.assertEqual(response.read1(), b"data: 2\n\n")
-        response.close()
-        connection.close()
-        self.assertTrue(gone.wait(5), "kv-api still has the connection of a listener that has left")
 
     def test_a_reload_breaks_no_connection(self):
         self.upstreams()

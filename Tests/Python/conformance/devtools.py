@@ -10,7 +10,8 @@ import threading
 
 
 class Chromium:
-    def __init__(self):
+    def __init__(self, *options):
+        """`options` are more options of its command line."""
         program = shutil.which("chromium") or shutil.which("chromium-browser")
         if not program:
             raise RuntimeError("there is no chromium: `make packages` installs it")
@@ -35,6 +36,7 @@ class Chromium:
                 "--no-first-run",
                 f"--user-data-dir={self.profile.name}",
                 "--remote-debugging-pipe",
+                *options,
                 "about:blank",
             ],
             stdin=subprocess.DEVNULL,

@@ -169,6 +169,8 @@ class Configurations(InTemporaryFolder):
             text = file.read_text()
             # Debian's Nginx has no `resolve`, and there is no kv-api here.
             text = text.replace("server kv-api:8080 resolve", "server 127.0.0.1:8080")
+            # It also has the older spelling of HTTP/2.
+            text = re.sub(r"listen 8443 ssl(.*)\n  http2 on;", r"listen 8443 ssl http2\1", text)
             text = re.sub(r"listen 8\d+", f"listen 127.0.0.1:{free_port()}", text)
             text = re.sub("/(tmp|run/kv)/", f"{self.folder}/", text.replace("/kv/*", "/kv/added/*"))
             (self.folder / file.name).write_text(text)
