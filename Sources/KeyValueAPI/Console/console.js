@@ -66,6 +66,10 @@ function Console() {
   const { state } = useStore(connection);
   useShortcuts((name) => setDialog(name));
   const close = () => setDialog(null);
+  const title = route.key ?? route.prefix ?? (route.view === "keys" ? "" : route.view);
+  useEffect(() => {
+    document.title = title ? `${title} · Key-value store` : "Key-value store";
+  }, [title]);
   let view = html`<${KeysView} route=${route} />`;
   if (route.view === "health") view = html`<${Health} />`;
   else if (isAsked) view = html`<${TokenPane} />`;

@@ -47,9 +47,9 @@ export function Value({ entry, onLoadAll, isLoading }) {
   const { size } = entry.metadata;
   return html`<section class="value" aria-label="Value">
     <div class="value-head">
-      <div class="tabs" role="tablist" aria-label="Shown as">
-        ${looks.map((name) => html`<button key=${name} role="tab" type="button"
-          aria-selected=${String(name === look)} onClick=${() => setWanted(name)}>${
+      <div class="tabs" role="group" aria-label="Shown as">
+        ${looks.map((name) => html`<button key=${name} type="button"
+          aria-pressed=${String(name === look)} onClick=${() => setWanted(name)}>${
             lookNames[name]}</button>`)}
       </div>
       <span class="hint">${formatBytes(size)}${
