@@ -8,7 +8,7 @@ import { FolderPane } from "./folder.js";
 import { Health } from "./health.js";
 import { Live } from "./live.js";
 import { Operations, operations } from "./operations.js";
-import { Button, Dialog, Empty, Icon, Loading, Notices } from "./parts.js";
+import { Button, Dialog, Empty, Icon, Loading, Notices, notify } from "./parts.js";
 import { openReference } from "./reference.js";
 import { session } from "./session.js";
 import { useStore } from "./store.js";
@@ -119,8 +119,8 @@ function TopBar({ route, onDialog }) {
         <span class="wide-only">${name}</span>
         ${who && may.length < 3 && html`<span class="hint wide-only">${may.join(", ")}</span>`}
       </button>
-      <button type="button" class="button quiet wide-only"
-        onClick=${() => openReference(token)}>Reference</button>
+      <button type="button" class="button quiet wide-only" onClick=${() =>
+        openReference(token).catch(({ message }) => notify(message, "bad"))}>Reference</button>
       <button type="button" class="button quiet wide-only" aria-label="Keyboard shortcuts"
         onClick=${() => onDialog("help")}>?</button>
     </div>
