@@ -258,6 +258,20 @@ class Page(ConsoleTest):
             lambda: self.get(self.prefix) and re.search(r"\d", browser.text(".chart-now")), "figure"
         )
 
+    def test_charts_behind_a_proxy(self):
+        """Where /metrics is not passed on, the page says so and shows what it can know."""
+        browser = self.open()
+        browser.find(".tree-pane")
+        browser.run(
+            "const send = window.fetch;"
+            "window.fetch = (path, options) => path === '/metrics'"
+            " ? Promise.resolve(new Response('{}', { status: 404 })) : send(path, options);"
+        )
+        browser.go("health")
+        browser.see("The proxy does not pass on /metrics")
+        browser.see("Cache hits", ".chart")
+        self.assertEqual(len(browser.all(".chart")), 1)
+
     def test_names(self):
         """Everything that can be used has a name that is read out."""
         self.put(self.prefix + "a", "1")
