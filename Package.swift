@@ -99,7 +99,10 @@ let package = Package(
         "Basics", "COpenSSL", "Cluster", "Embedded", "EventLoop", "HTTP", "KeyValueStore",
         "Observability", "Postgres", "Service", arguments, lifecycle, log, signals,
       ],
-      resources: [.embedInCode("OpenAPI/openapi.json")], swiftSettings: settings,
+      resources: [
+        .embedInCode("OpenAPI/openapi.json"), .embedInCode("Console"), .embedInCode("Docs"),
+      ],
+      swiftSettings: settings,
       // The toolchain's own linker: the system's warns of a function in Foundation that nobody
       // calls.
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),

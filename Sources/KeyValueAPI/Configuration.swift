@@ -29,6 +29,8 @@ struct Configuration: ProgramConfiguration {
   /// Whether only this machine can connect and access is open without KV_AUTH: then `Host` has to
   /// be a name of this machine, so that no page of another site can call the API.
   let isLocalOnly: Bool
+  /// Which pages of other origins may use the API; nil: none.
+  let crossOrigin: CrossOrigin?
   /// Bounds and timeouts of connections. `connectionsMax` may have to be lowered to the limit of
   /// the process: see `DescriptorLimit`.
   var http: HTTPConfiguration
@@ -60,6 +62,7 @@ struct Configuration: ProgramConfiguration {
       if case .open = access {
         listen.isLoopback && !reader.value(of: Settings.isAuthenticationDisabled)
       } else { false }
+    crossOrigin = Configuration.crossOrigin(&reader, access: access)
     limits = Configuration.limits(&reader)
     http = Configuration.http(&reader)
     isConnectionsMaxGiven = reader.isGiven(Settings.connectionsMax.description)
@@ -101,6 +104,24 @@ struct Configuration: ProgramConfiguration {
     } catch {
       reader.report(Settings.tokensFile.description, "\(error)")
       return .open
+    }
+  }
+
+  private static func crossOrigin(_ reader: inout SettingsReader, access: Access) -> CrossOrigin? {
+    let text = reader.value(of: Settings.corsOrigins)
+    guard !text.isEmpty else { return nil }
+    do throws(CrossOrigin.Invalid) {
+      let crossOrigin = try CrossOrigin(parsing: text)
+      if crossOrigin.isForAll, case .open = access {
+        reader.report(
+          Settings.corsOrigins.description,
+          "every page that a browser here visits could read and write all keys: list origins, or "
+            + "set KV_TOKENS_FILE")
+      }
+      return crossOrigin
+    } catch {
+      reader.report(Settings.corsOrigins.description, error.advice)
+      return nil
     }
   }
 

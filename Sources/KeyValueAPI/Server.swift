@@ -91,7 +91,7 @@ extension Server {
       store: makeStore(number: number), authentication: authentication,
       observer: RequestRecorder(
         metrics: RequestMetrics(registry: registry), logger: logger, warnings: warnings),
-      limits: configuration.limits,
+      limits: configuration.limits, crossOrigin: configuration.crossOrigin,
       surroundings: APISurroundings(
         metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) },
         isLocalOnly: configuration.isLocalOnly,

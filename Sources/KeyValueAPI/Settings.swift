@@ -44,6 +44,16 @@ enum Settings {
     "KV_AUTH", .authentication, false, among: ["disabled": true], shown: "",
     "Lets every client that can connect do everything, on any address and by any host name.")
 
+  /// Empty: none.
+  static let corsOrigins = Setting<String>(
+    description: SettingDescription(
+      name: "KV_CORS_ORIGINS", topic: .authentication, fallback: "",
+      allowed: "origins as https://app.example.com or http://localhost:3000, with commas between "
+        + "them, or *",
+      meaning: "The origins whose web pages may use the API from a browser. * is every origin, and "
+        + "needs KV_TOKENS_FILE."),
+    fallback: "", parse: { $0 })
+
   // MARK: Limits
 
   static let connectionsMax = Setting.count(
@@ -90,7 +100,8 @@ enum Settings {
       listen.description, loops.description, CommonSettings.backend.description,
       CommonSettings.drain.description, CommonSettings.logLevel.description,
       dataFolder.description, cacheBytes.description,
-      tokensFile.description, isAuthenticationDisabled.description, connectionsMax.description,
+      tokensFile.description, isAuthenticationDisabled.description, corsOrigins.description,
+      connectionsMax.description,
       valueBytesMax.description, bodyBytesMax.description, answerBytesMax.description,
       headTimeout.description,
       bodyTimeout.description, writeTimeout.description, idleTimeout.description,

@@ -61,8 +61,19 @@ extension PostgresDatabase {
 
   /// See `Database`. One transaction; or one for each half, if the database takes too long for it
   /// or another session holds one of its keys. Errors: `unavailable`, `overloaded`,
-  /// `outcomeUnknown`; `rejected` if one of the writes can never be applied: then none was.
+  /// `outcomeUnknown`; `rejected` if one of the writes can never be applied: then none was;
+  /// `tooSlow` for those that could not be applied, after the others were.
   public func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
+    try await apply(queued, until: .now + configuration.deadline * Self.deadlinesOfHalving)
+  }
+
+  /// For so many deadlines, `apply` looks for the keys that take too long. While other sessions
+  /// hold many keys, or a part of the database is away, the queue must not wait for each of them.
+  private static let deadlinesOfHalving = 5
+
+  private func apply(
+    _ queued: [QueuedWrite], until end: ContinuousClock.Instant
+  ) async throws(StoreError) -> [AppliedWrite] {
     guard !queued.isEmpty else { return [] }
     var scope = Transaction.Scope()
     for write in queued {
@@ -80,34 +91,35 @@ extension PostgresDatabase {
         return write
       }
     } catch {
-      guard case .tooSlow = error, queued.count > 1 else { throw error }
+      guard case .tooSlow = error, queued.count > 1, ContinuousClock.now < end else { throw error }
     }
-    return try await applyHalves(of: queued, keys: scope.keys.sorted())
+    return try await applyHalves(of: queued, keys: scope.keys.sorted(), until: end)
   }
 
-  /// The second half is applied even if the first has failed, unless both are of one key, whose
-  /// writes keep their order.
+  /// One half is applied even if the other has failed, unless both are of one key, whose writes
+  /// keep their order.
   private func applyHalves(
-    of queued: [QueuedWrite], keys: [Key]
+    of queued: [QueuedWrite], keys: [Key], until end: ContinuousClock.Instant
   ) async throws(StoreError) -> [AppliedWrite] {
     guard keys.count > 1 else {
       let middle = queued.count / 2
-      let first = try await apply(Array(queued[..<middle]))
-      return first + (try await apply(Array(queued[middle...])))
+      let first = try await apply(Array(queued[..<middle]), until: end)
+      return first + (try await apply(Array(queued[middle...]), until: end))
     }
     let middle = keys[keys.count / 2]
     var failure: StoreError?
-    var halves: [[AppliedWrite]] = []
-    for isFirst in [true, false] {
+    var (first, second) = (ArraySlice<AppliedWrite>(), ArraySlice<AppliedWrite>())
+    // In random order: the time must not be spent on the same keys in every attempt.
+    for isFirst in [true, false].shuffled() {
+      let half = queued.filter { ($0.write.key < middle) == isFirst }
       do throws(StoreError) {
-        halves.append(
-          try await apply(queued.filter { ($0.write.key < middle) == isFirst }))
+        let applied = try await apply(half, until: end)[...]
+        if isFirst { first = applied } else { second = applied }
       } catch {
         failure = failure ?? error
       }
     }
     if let failure { throw failure }
-    var (first, second) = (halves[0][...], halves[1][...])
     return queued.map {
       $0.write.key < middle ? first.removeFirst() : second.removeFirst()
     }

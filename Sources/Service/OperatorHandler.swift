@@ -44,7 +44,7 @@ package final class OperatorHandler: HTTPHandler {
     }
   }
 
-  package func respond(to problem: HTTPProblem, id: RequestID) -> Response {
+  package func respond(to problem: HTTPProblem, origin: [UInt8]?, id: RequestID) -> Response {
     self.problem(problem.status, problem.detail)
   }
 

@@ -23,8 +23,10 @@ final class EchoHandler: HTTPHandler {
     return Response(.ok, fields: fields, body: body.isEmpty ? Array(path.utf8) : body)
   }
 
-  func respond(to problem: HTTPProblem, id: RequestID) -> Response {
-    Response(problem.status, body: Array(problem.detail.utf8))
+  func respond(to problem: HTTPProblem, origin: [UInt8]?, id: RequestID) -> Response {
+    var fields = FieldBlock()
+    if let origin { fields.append("X-Origin") { $0.append(contentsOf: origin) } }
+    return Response(problem.status, fields: fields, body: Array(problem.detail.utf8))
   }
 }
 

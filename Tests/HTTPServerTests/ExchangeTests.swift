@@ -171,6 +171,29 @@ struct ExchangeTests {
   }
 
   @Test(
+    "The handler learns the origin of a request that HTTP refuses",
+    arguments: PollerBackend.allCases)
+  func originOfRefused(backend: PollerBackend) async throws {
+    try await ServerFixture.with(backend) { fixture in
+      let origin = "Origin: https://a.example\r\n"
+      for (request, status, seen) in [
+        ("PUT /k HTTP/1.1\r\nHost: h\r\n\(origin)Content-Length: 9999999\r\n\r\n", 413, true),
+        ("PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 9999999\r\n\r\n", 413, false),
+        ("\r\nGET / HTTP/1.1\r\n\(origin)no colon\r\n\r\n", 400, true),
+        ("GET / HTTP/1.1\r\nno colon\r\n\(origin)\r\n", 400, false),
+        ("GET / HTTP/1.1\r\n\(origin)X: \(String(repeating: "x", count: 17_000))", 431, true),
+      ] {
+        let client = try fixture.connect()
+        try client.send(request)
+        let answer = try client.receive()
+        #expect(answer.status == status)
+        #expect(answer.fields["x-origin"] == (seen ? "https://a.example" : nil))
+        client.close()
+      }
+    }
+  }
+
+  @Test(
     "A malformed request is answered and ends the connection", arguments: PollerBackend.allCases)
   func refused(backend: PollerBackend) async throws {
     try await ServerFixture.with(backend) { fixture in

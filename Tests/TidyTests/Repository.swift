@@ -85,9 +85,12 @@ struct SourceFile {
     return name.firstIndex(of: ".").map { name[..<$0] } ?? name
   }
 
-  /// Source code and scripts, not prose and not data.
+  /// Source code and scripts, not prose, not data, and not a library's code for browsers.
   var isCode: Bool {
-    [".swift", ".c", ".h", ".py", ".sh", ".lua", "Makefile"].contains { path.hasSuffix($0) }
+    let endings = [
+      ".swift", ".c", ".h", ".py", ".sh", ".lua", ".js", ".css", "Makefile",
+    ]
+    return endings.contains { path.hasSuffix($0) } && !path.hasSuffix("/preact.js")
       || lines.first?.hasPrefix("#!") == true
   }
 

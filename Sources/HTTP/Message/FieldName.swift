@@ -1,5 +1,6 @@
 /// The header fields that this server or its handlers read. The parser recognizes each name once.
 public enum FieldName: UInt8, Sendable, CaseIterable {
+  case accessControlRequestMethod
   case authorization
   case cacheControl
   case connection
@@ -48,6 +49,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     case (16, UInt8(ascii: "c")): candidate = .contentEncoding
     case (17, UInt8(ascii: "t")): candidate = .transferEncoding
     case (19, UInt8(ascii: "i")): candidate = .ifUnmodifiedSince
+    case (29, UInt8(ascii: "a")): candidate = .accessControlRequestMethod
     default: candidate = .other
     }
     self =
@@ -58,6 +60,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
   /// The name in lower case; empty for `other`.
   var lowercased: StaticString {
     switch self {
+    case .accessControlRequestMethod: "access-control-request-method"
     case .authorization: "authorization"
     case .cacheControl: "cache-control"
     case .connection: "connection"

@@ -28,7 +28,7 @@ final class HTTPConnection {
   private enum Ending: Error {
     /// The client is gone or too slow.
     case gone
-    case refused(HTTPProblem, RequestID)
+    case refused(HTTPProblem, RequestID, origin: [UInt8]? = nil)
     /// The handler refuses the body.
     case answered(Response, RequestHead, RequestID)
   }
@@ -85,7 +85,13 @@ final class HTTPConnection {
       if head.framing != .none { throw .answered(error.response, head, id) }
       return try await queue(error.response, for: head, id: id)
     }
-    let body = try await readBody(of: head, bytesMax: bodyBytesMax, id: id)
+    let body: [UInt8]
+    do throws(Ending) {
+      body = try await readBody(of: head, bytesMax: bodyBytesMax, id: id)
+    } catch {
+      guard case .refused(let problem, let id, _) = error else { throw error }
+      throw .refused(problem, id, origin: head.first(.origin).map { Array($0) })
+    }
     let response = await handler.respond(to: accepted, body: body)
     returnBodyBytes()
     return try await queue(response, for: head, id: id)
@@ -156,7 +162,8 @@ extension HTTPConnection {
       input.consume(length)
       return head
     } catch {
-      throw .refused(error, context.makeRequestID())
+      let origin = input.withBytes { parser.origin(in: $0) }
+      throw .refused(error, context.makeRequestID(), origin: origin)
     }
   }
 
@@ -356,9 +363,9 @@ extension HTTPConnection {
       case .answered(var response, let head, let id):
         response.closesConnection = true
         _ = try await queue(response, for: head, id: id)
-      case .refused(let problem, let id):
+      case .refused(let problem, let id, let origin):
         context.observer.refused(problem.status)
-        let response = context.handler.respond(to: problem, id: id)
+        let response = context.handler.respond(to: problem, origin: origin, id: id)
         _ = HTTPSerializer.append(
           response, to: &output, isHead: false, minorVersion: 1, closes: true, date: context.date,
           id: id)

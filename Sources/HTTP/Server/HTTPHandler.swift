@@ -16,7 +16,8 @@ public protocol HTTPHandler {
   func respond(to accepted: Accepted, body: [UInt8]) async -> Response
 
   /// The answer to a request that HTTP itself refuses, before or instead of `respond(to:body:)`.
-  func respond(to problem: HTTPProblem, id: RequestID) -> Response
+  /// `origin` is its field `Origin`, if that has been read.
+  func respond(to problem: HTTPProblem, origin: [UInt8]?, id: RequestID) -> Response
 }
 
 /// A handler does not accept a request: what to answer.

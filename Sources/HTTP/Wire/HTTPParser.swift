@@ -62,6 +62,13 @@ struct HTTPParser {
     }
   }
 
+  /// The value of `Origin`, if it has come: also after an error, as the answer may depend on it.
+  func origin(in input: Span<UInt8>) -> [UInt8]? {
+    guard let field = section.fields.first(where: { $0.name == .origin }) else { return nil }
+    return [UInt8](
+      copying: input, headStart + Int(field.valueStart)..<headStart + Int(field.valueEnd))
+  }
+
   /// The last position where the content of a field line may end, so that its line end still fits.
   private var fieldEndMax: Int { sectionStart + limits.headerBytesMax - 2 }
 

@@ -4,7 +4,7 @@ import HTTP
 import KeyValueStore
 import Service
 
-// For operators and Prometheus: health, statistics, metrics. And OPTIONS.
+// For operators and Prometheus: health, statistics, metrics. And OPTIONS, and what a token allows.
 extension APIHandler {
   func getHealth(_: AcceptedRequest) async -> Response { HealthResponse.make(await store.health()) }
 
@@ -41,6 +41,25 @@ extension APIHandler {
     writer.number(Int64(statistics.hits))
     writer.name("cache_misses")
     writer.number(Int64(statistics.misses))
+    writer.endObject()
+    return Response(.ok, json: writer)
+  }
+
+  /// What the caller's token allows.
+  func getCaller(_ request: AcceptedRequest) -> Response {
+    let principal = request.principal
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.name("name")
+    if authentication.isRequired { writer.string(principal.name) } else { writer.null() }
+    writer.name("scopes")
+    writer.beginArray()
+    for scope in Scope.allCases where principal.scopes.contains(scope) {
+      writer.string(scope.rawValue)
+    }
+    writer.endArray()
+    writer.name("prefix")
+    writer.string(utf8: principal.keyPrefix)
     writer.endObject()
     return Response(.ok, json: writer)
   }

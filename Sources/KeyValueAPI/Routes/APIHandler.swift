@@ -10,15 +10,18 @@ final class APIHandler: HTTPHandler {
   let room: AnswerRoom
   let authentication: any Authenticating
   private let observer: any APIObserver
+  private let crossOrigin: CrossOrigin?
 
   init(
     store: Store, authentication: any Authenticating, observer: any APIObserver,
-    limits: APILimits = APILimits(), surroundings: APISurroundings
+    limits: APILimits = APILimits(), crossOrigin: CrossOrigin? = nil,
+    surroundings: APISurroundings
   ) {
     self.store = store
     self.authentication = authentication
     self.observer = observer
     self.limits = limits
+    self.crossOrigin = crossOrigin
     self.surroundings = surroundings
     room = AnswerRoom(limits: limits, surroundings: surroundings)
   }
@@ -40,7 +43,8 @@ final class APIHandler: HTTPHandler {
       request.write = try request.endpoint.readsHead?(self)(request)
       return (request, bytesMax)
     } catch {
-      let response = error.response
+      var response = error.response
+      crossOrigin?.share(&response, of: route, with: head)
       observer.answered(
         AnsweredRequest(
           route: route, head: head, id: id, status: response.status,
@@ -55,7 +59,7 @@ final class APIHandler: HTTPHandler {
     request.body = body
     // The time on the wire is the client's.
     if request.head.framing != .none { request.start = .now }
-    let response: Response
+    var response: Response
     var problem: Problem?
     do throws(Problem) {
       response = try await request.endpoint.handler(self)(request)
@@ -63,6 +67,7 @@ final class APIHandler: HTTPHandler {
       response = error.response
       problem = error
     }
+    crossOrigin?.share(&response, of: request.route, with: request.head)
     observer.answered(
       AnsweredRequest(
         route: request.route, head: request.head, id: request.id, status: response.status,
@@ -70,7 +75,11 @@ final class APIHandler: HTTPHandler {
     return response
   }
 
-  func respond(to problem: HTTPProblem, id: RequestID) -> Response { Problem(problem).response }
+  func respond(to problem: HTTPProblem, origin: [UInt8]?, id: RequestID) -> Response {
+    var response = Problem(problem).response
+    if let origin { crossOrigin?.share(&response, with: origin[...]) }
+    return response
+  }
 
   // MARK: The way in
 
@@ -94,16 +103,21 @@ final class APIHandler: HTTPHandler {
     if endpoint.effect == .returnsValues, surroundings.isCrowded() {
       throw Problem(StoreError.overloaded(retryAfter: 1))
     }
+    // A preflight has the query of the request that it asks for.
+    let isPreflight = endpoint === Endpoint.options && CrossOrigin.isPreflight(head)
     return AcceptedRequest(
       route: route, endpoint: endpoint, principal: principal,
-      query: try Query(head.query, names: endpoint.parameters), head: head, id: id, start: start)
+      query: try Query(isPreflight ? nil : head.query, names: endpoint.parameters), head: head,
+      id: id, start: start)
   }
 
   private func authorize(
     _ head: RequestHead, for endpoint: Endpoint
   ) throws(Problem) -> Principal {
     guard authentication.isRequired, endpoint.access != .everybody else {
-      if endpoint.effect == .writes, AdmissionChecks.isCrossSite(head) {
+      if endpoint.effect == .writes, AdmissionChecks.isCrossSite(head),
+        crossOrigin?.allows(head) != true
+      {
         throw Problem(.crossSite, "Send this from a program, or from a page of this server.")
       }
       return .anybody

@@ -43,12 +43,17 @@ extension Route {
     "/health": [Endpoint(.get, .everybody, answers: [.ok], handler: APIHandler.getHealth)],
     "/health/live": [Endpoint(.get, .everybody, answers: [.ok], handler: APIHandler.getLiveness)],
     "/health/ready": [Endpoint(.get, .everybody, answers: [.ok], handler: APIHandler.getReadiness)],
+    "/whoami": [Endpoint(.get, .anyToken, answers: [.ok], handler: APIHandler.getCaller)],
     "/cache/stats": [
       Endpoint(.get, .scope(.admin), answers: [.ok], handler: APIHandler.getCacheStatistics)
     ],
     "/metrics": [Endpoint(.get, .scope(.admin), answers: [.ok], handler: APIHandler.getMetrics)],
     "/openapi.json": [Endpoint(.get, .anyToken, answers: [.ok], handler: APIHandler.getOpenAPI)],
-    "/docs": [Endpoint(.get, .anyToken, answers: [.ok], handler: APIHandler.getDocs)],
-    "/": [Endpoint(.get, .anyToken, answers: [.found], handler: APIHandler.getRoot)],
+    "/docs": [
+      Endpoint(.get, .anyToken, answers: [.ok, .notModified], handler: APIHandler.getDocs)
+    ],
+    "/": [
+      Endpoint(.get, .everybody, answers: [.ok, .notModified], handler: APIHandler.getConsole)
+    ],
   ]
 }

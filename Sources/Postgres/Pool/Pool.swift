@@ -182,13 +182,17 @@ extension Pool {
     for (clock, least) in zip(clocks, least) { clock.hear(time, least: least) }
   }
 
-  /// Finds out whether the session is the connection's own; if so, sets it up: see `settings`.
+  /// Finds out whether the session is the connection's own; if so, sets it up.
   private func setUp(_ connection: Connection, isShared: Bool) async throws(ExchangeError) {
-    let backend = Query("SELECT pg_backend_pid()::INT8") { $0.number(0) }
-    let answer = try await connection.exchange(backend, within: configuration.deadline)
-    await connection.allowPreparing(onBackend: answer.first ?? 0)
+    let session = Query("SELECT pg_backend_pid()::INT8, version()") {
+      (backend: $0.number(0), isCockroach: $0.text(1).hasPrefix("CockroachDB"))
+    }
+    let answer = try await connection.exchange(session, within: configuration.deadline).first
+    await connection.allowPreparing(onBackend: answer?.backend ?? 0)
     guard await connection.mayPrepare else { return }
-    for setting in Self.settings + [isShared ? Self.lockTimeoutOfShared : Self.lockTimeout] {
+    let settings = answer?.isCockroach == true ? Self.cockroachSettings : Self.postgresSettings
+    let lockTimeout = isShared ? Self.lockTimeoutOfShared : Self.lockTimeout
+    for setting in settings + [Self.idleTimeout, lockTimeout] {
       do throws(ExchangeError) {
         _ = try await connection.exchange(
           [Statement("SET \(setting)")], within: configuration.deadline)
@@ -198,14 +202,16 @@ extension Pool {
     }
   }
 
-  /// The settings of each session. A server that does not know one of them does not need it.
-  private static let settings = [
-    // Statements are planned once, while a table may still be small, and have to find their rows by
-    // an index when it has grown.
-    "enable_seqscan = off", "jit = off",
-    // A process that hangs in the middle of a transaction must not hold its locks for ever.
-    "idle_in_transaction_session_timeout = '5s'",
-  ]
+  // The settings of each session. A server that does not know one of them does not need it.
+
+  /// Statements are planned once, while a table may still be small, and have to find their rows by
+  /// an index when it has grown.
+  private static let postgresSettings = ["enable_seqscan = off", "jit = off"]
+  /// A table whose statistics say that it is small would be read as a whole, under lock if rows are
+  /// locked: even if it has grown since, and past every row that another session holds.
+  static let cockroachSettings = ["large_full_scan_rows = 0", "disallow_full_table_scans = on"]
+  /// A process that hangs in the middle of a transaction must not hold its locks for ever.
+  private static let idleTimeout = "idle_in_transaction_session_timeout = '5s'"
   /// A transaction that has locked one row and inserts another can deadlock with a statement that
   /// has inserted the latter. With this timeout one of them gives way, and is tried again, before
   /// PostgreSQL checks for deadlocks.

@@ -302,7 +302,7 @@ enum Outbox {
       """
       WITH written AS (
         DELETE FROM outbox WHERE (revision, key) IN (
-          SELECT revision, key FROM outbox WHERE updated_at <= $1
+          SELECT revision, key FROM outbox WHERE revision > 0 AND updated_at <= $1
           ORDER BY revision, key LIMIT 500)
         RETURNING key, revision, content_type, created_at, updated_at, expires_at, size,
           CASE kind WHEN 1 THEN version WHEN 2 THEN \(Change.expiredVersion)

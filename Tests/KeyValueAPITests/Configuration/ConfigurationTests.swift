@@ -115,12 +115,25 @@ struct ConfigurationTests {
     #expect(try !configuration(["KV_TOKENS_FILE": "/etc/kv/tokens"], tokens: token).isLocalOnly)
   }
 
+  @Test("Pages of other origins are let in where they are listed, all of them only with tokens")
+  func crossOrigin() throws {
+    #expect(try configuration([:]).crossOrigin == nil)
+    let listed = try configuration(["KV_CORS_ORIGINS": "https://a.example"]).crossOrigin
+    #expect(listed?.isForAll == false)
+    let all = try configuration(
+      ["KV_CORS_ORIGINS": "*", "KV_TOKENS_FILE": "/etc/kv/tokens"], tokens: token)
+    #expect(all.crossOrigin?.isForAll == true)
+    let open = problems(["KV_CORS_ORIGINS": "*", "KV_AUTH": "disabled"])["KV_CORS_ORIGINS"]
+    #expect(open?.advice.contains("set KV_TOKENS_FILE") == true)
+  }
+
   private static let wrong = [
     "KV_LISTEN": ["nowhere", "127.0.0.1", "127.0.0.1:65536", "::1:8080", "127.0.0.1:-1"],
     "KV_LOOPS": ["0", "257", "two", "-1", "1.5"], "KV_IO": ["psychic", "EPOLL"],
     "KV_DRAIN_SECONDS": ["-1", "3601", "20s"], "KV_LOG_LEVEL": ["loud", "INFO"],
     "KV_DATA_DIR": ["a\0b"], "KV_CACHE_BYTES": ["64MB", "-1", "2TiB", "99999999999GiB", "MiB"],
     "KV_TOKENS_FILE": ["/missing"], "KV_AUTH": ["enabled", "no"],
+    "KV_CORS_ORIGINS": ["app.example.com", "https://a.example/", "*"],
     "KV_MAX_CONNECTIONS": ["0", "1000001"], "KV_MAX_VALUE_BYTES": ["0", "9MiB", "much"],
     "KV_BODY_BUFFER_BYTES": ["1MiB"], "KV_ANSWER_BUFFER_BYTES": ["1MiB"],
     "KV_HEADER_TIMEOUT": ["0"], "KV_BODY_TIMEOUT": ["0"],

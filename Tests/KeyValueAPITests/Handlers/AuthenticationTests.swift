@@ -49,7 +49,8 @@ struct AuthenticationTests {
     ("GET /metrics", "", ["admin"]),
     ("POST /batch", #"{"operations":[]}"#, ["reader", "writer", "admin"]),
     ("GET /openapi.json", "", ["reader", "writer", "admin"]),
-    ("GET /docs", "", ["reader", "writer", "admin"]), ("GET /", "", ["reader", "writer", "admin"]),
+    ("GET /docs", "", ["reader", "writer", "admin"]),
+    ("GET /whoami", "", ["reader", "writer", "admin"]),
   ]
 
   @Test("Every endpoint wants a token, and one of its scope", arguments: endpoints)
@@ -70,12 +71,28 @@ struct AuthenticationTests {
   }
 
   @Test(
-    "Health and OPTIONS want no token",
+    "Health, the console and OPTIONS want no token",
     arguments: [
-      "GET /health", "GET /health/live", "GET /health/ready", "OPTIONS /kv/a", "OPTIONS *",
+      "GET /", "HEAD /", "GET /health", "GET /health/live", "GET /health/ready", "OPTIONS /kv/a",
+      "OPTIONS *",
     ])
   func open(_ line: String) async throws {
     #expect(try await send(line, as: nil).status < 300)
+  }
+
+  @Test("A token's owner can ask what it allows")
+  func whoami() async throws {
+    for (name, expected) in [
+      ("reader", #"{"name":"reader","scopes":["read"],"prefix":""}"#),
+      ("team", #"{"name":"team","scopes":["read","write"],"prefix":"team/"}"#),
+      ("admin", #"{"name":"admin","scopes":["admin"],"prefix":""}"#),
+    ] {
+      let answer = try await send("GET /whoami", as: name)
+      #expect(answer.text == expected)
+      #expect(answer["Cache-Control"] == "no-store")
+    }
+    let open = try await Server(Backing()).send("GET /whoami")
+    #expect(open.text == #"{"name":null,"scopes":["read","write","admin"],"prefix":""}"#)
   }
 
   @Test("A prefix bounds keys everywhere")

@@ -86,31 +86,12 @@ struct DocumentTests {
   @Test("The page shows every path and has an anchor for every problem")
   func page() async throws {
     let page = try await server.send("GET /docs")
-    #expect(page.status == 200)
-    #expect(page["Content-Type"] == "text/html; charset=utf-8")
-    #expect(page["Content-Security-Policy"]?.hasPrefix("default-src 'none'") == true)
     for row in Self.operations {
       #expect(page.text.contains("<code>\(row.path)</code>"), "\(row.path)")
     }
     for type in ProblemType.allCases {
       #expect(page.text.contains("<dt id=\"\(type.anchor)\">"), "\(type.anchor)")
     }
-  }
-
-  @Test(
-    "The page asks for nothing else and runs nothing",
-    arguments: [
-      "<script", "<img", "<link", "src=", "url(", "@import", "http://", "https://", "javascript:",
-    ])
-  func pageIsAlone(_ text: String) async throws {
-    #expect(!(try await server.send("GET /docs").text.contains(text)))
-  }
-
-  @Test("The root leads to the documents")
-  func root() async throws {
-    let answer = try await server.send("GET /")
-    #expect(answer.status == 302)
-    #expect(answer["Location"] == "/docs")
   }
 
   @Test("Statuses of problems are errors, and each problem says what to do")

@@ -26,6 +26,7 @@ struct RoutingTests {
     ("/batch", "POST, OPTIONS"), ("/operations/x", "GET, HEAD, OPTIONS"),
     ("/health", "GET, HEAD, OPTIONS"), ("/health/live", "GET, HEAD, OPTIONS"),
     ("/health/ready", "GET, HEAD, OPTIONS"), ("/cache/stats", "GET, HEAD, OPTIONS"),
+    ("/whoami", "GET, HEAD, OPTIONS"),
     ("/metrics", "GET, HEAD, OPTIONS"), ("/openapi.json", "GET, HEAD, OPTIONS"),
     ("/docs", "GET, HEAD, OPTIONS"), ("/", "GET, HEAD, OPTIONS"),
   ]
@@ -64,7 +65,7 @@ struct RoutingTests {
     "HEAD answers as GET does",
     arguments: [
       "/kv/a", "/kv/none", "/kv", "/kv?key=a", "/health", "/health/live", "/health/ready",
-      "/cache/stats", "/metrics", "/openapi.json", "/docs", "/", "/kv?limit=0",
+      "/cache/stats", "/whoami", "/metrics", "/openapi.json", "/docs", "/", "/kv?limit=0",
     ])
   func head(_ target: String) async throws {
     _ = try await server.send("PUT /kv/a", body: "value")
@@ -83,7 +84,8 @@ struct RoutingTests {
       ("DELETE /kv?key=a&prefix=b", "prefix"), ("PUT /kv?key=a", "key"),
       ("POST /batch?atomic=1", "atomic"),
       ("GET /health?x=1", "x"), ("GET /operations/a?x=1", "x"), ("GET /metrics?a=1", "a"),
-      ("GET /docs?a=1", "a"), ("OPTIONS /kv/a?a=1", "a"), ("GET /kv?key=a&%6Bey=b", "key"),
+      ("GET /docs?a=1", "a"), ("GET /whoami?a=1", "a"), ("OPTIONS /kv/a?a=1", "a"),
+      ("GET /kv?key=a&%6Bey=b", "key"),
       ("GET /kv?limit=1&limit=2", "limit"), ("PUT /kv/a?t%FF=1", "t\u{FFFD}"),
     ])
   func unknownParameters(_ line: String, _ name: String) async throws {

@@ -16,7 +16,8 @@ actor Server {
 
   init(
     _ backing: Backing, authentication: any Authenticating = OpenAccess(),
-    limits: APILimits = APILimits(), isLocalOnly: Bool = false, isDraining: Bool = false,
+    limits: APILimits = APILimits(), crossOrigin: CrossOrigin? = nil, isLocalOnly: Bool = false,
+    isDraining: Bool = false,
     isCrowded: Bool = false,
     room: HTTPServerState = HTTPServerState()
   ) {
@@ -27,6 +28,7 @@ actor Server {
       inFlight: backing.inFlight, observer: SilentObserver(), now: { backing.clock.now })
     handler = APIHandler(
       store: store, authentication: authentication, observer: observer, limits: limits,
+      crossOrigin: crossOrigin,
       surroundings: APISurroundings(
         metricsText: { Array("up 1\n".utf8) }, isLocalOnly: isLocalOnly,
         isDraining: { isDraining }, isCrowded: { isCrowded },
@@ -60,7 +62,8 @@ actor Server {
       }
       parsed = whole
     } catch let problem as HTTPProblem {
-      return Answer(handler.respond(to: problem, id: id))
+      let origin = fields.first { $0.0 == "Origin" }.map { Array($0.1.utf8) }
+      return Answer(handler.respond(to: problem, origin: origin, id: id))
     }
     let accepted: AcceptedRequest
     do throws(Refusal) {
@@ -80,7 +83,7 @@ actor Server {
 
   /// What is answered to a request that HTTP itself refuses.
   func answer(to problem: HTTPProblem) -> Answer {
-    Answer(handler.respond(to: problem, id: RequestID(1)))
+    Answer(handler.respond(to: problem, origin: nil, id: RequestID(1)))
   }
 }
 

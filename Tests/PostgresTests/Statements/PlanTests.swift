@@ -35,6 +35,26 @@ extension OnCockroach {
   /// Proves that a wrong plan would be found.
   @Suite("Plans of CockroachDB")
   struct CockroachPlanTests {
+    @Test("Statements on tables that were empty at their last statistics use indexes, too")
+    func smallTables() async throws {
+      let target = try TestDatabase(on: try #require(SharedServer.current), isFresh: true)
+      let node = try Node(target.url)
+      _ = try await node.database.read([Key("none")])
+      await node.close()
+      for table in ["entries", "operations", "idempotency", "outbox_batches", "outbox"] {
+        try target.admin.run("CREATE STATISTICS small FROM \(table)")
+      }
+      let lock = Entries.lock((0..<100).map { Key("\($0)") }).statement
+      var lines = try target.admin.explain(lock)
+      #expect(Plan.cockroachFault(lines) != nil, "\(lines.joined(separator: "\n"))")
+      for setting in Pool.cockroachSettings { try target.admin.run("SET \(setting)") }
+      for item in StatementCatalogue.all {
+        lines = try target.admin.explain(item.statement)
+        #expect(!lines.contains { $0.contains("FULL SCAN") }, "\(lines.joined(separator: "\n"))")
+      }
+      try target.drop()
+    }
+
     @Test("A bound that is a sub-query is found")
     func subQuery() async throws {
       let target = try await LargeTables.make()

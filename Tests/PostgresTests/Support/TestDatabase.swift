@@ -36,8 +36,8 @@ final class TestDatabase: Sendable {
       try empty()
       return
     }
-    try admin.run("CREATE TABLE test_clock (ahead INTERVAL NOT NULL)")
-    try admin.run("INSERT INTO test_clock VALUES ('0 s')")
+    try admin.run("CREATE TABLE test_clock (id INT8 PRIMARY KEY, ahead INTERVAL NOT NULL)")
+    try admin.run("INSERT INTO test_clock VALUES (1, '0 s')")
   }
 
   /// Removes the rows that another test has left.
@@ -51,7 +51,7 @@ final class TestDatabase: Sendable {
   }
 
   /// The clock, as SQL.
-  static let clock = "(clock_timestamp() + (SELECT ahead FROM test_clock))"
+  static let clock = "(clock_timestamp() + (SELECT ahead FROM test_clock WHERE id = 1))"
 
   /// The time by the database's clock.
   func now() throws -> Timestamp {
