@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import json
+import threading
 import unittest
 from urllib.parse import quote, urlencode
 
@@ -123,3 +124,22 @@ class Case(unittest.TestCase):
 def named(headers):
     """`if_match="…"` becomes `If-Match: …`."""
     return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def in_parallel(count, body, numbered=False):
+    """Runs `body` in threads; passes on the first error."""
+    errors = []
+
+    def run(number):
+        try:
+            body(*((number,) if numbered else ()))
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]

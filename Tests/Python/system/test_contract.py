@@ -2,7 +2,9 @@
 
 import unittest
 
-from conformance import server, test_lists, test_pages, test_patch
+from conformance import (
+    server, test_adding, test_deletion, test_lists, test_pages, test_patch,
+)
 from system import running
 
 
@@ -17,6 +19,12 @@ class Contract(running.Case):
 
     def test_patch(self):
         self.hold(test_patch)
+
+    def test_adding(self):
+        self.hold(test_adding)
+
+    def test_deletion(self):
+        self.hold(test_deletion)
 
     def test_lists(self):
         self.hold(test_lists)
