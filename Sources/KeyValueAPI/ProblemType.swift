@@ -5,6 +5,7 @@ enum ProblemType: CaseIterable, Sendable {
   case malformedRequest, invalidKey, invalidParameter, invalidHeader, invalidJSON, invalidDocument
   case unauthorized, forbidden, crossSite, foreignHost, unknownPath, keyNotFound
   case operationNotFound, methodNotAllowed, requestTimeout, idempotencyInFlight
+  case positionGone
   case preconditionFailed, contentTooLarge, unsupportedEncoding, uriTooLong, keyTooLong
   case expectationFailed, idempotencyMismatch, tooManyRequests, headerTooLarge, internalError
   case notImplemented, unavailable, overloaded, outcomeUnknown, versionNotSupported
@@ -115,6 +116,14 @@ enum ProblemType: CaseIterable, Sendable {
         "idempotency-in-flight", .conflict,
         "The first request with this idempotency key is in progress",
         "Send the same request again later: it gets the first one's result.")
+    case .positionGone:
+      Row(
+        "position-gone", .gone, "The changes after this position are no longer kept",
+        """
+        Read the keys again, and watch from now on: without after and Last-Event-ID. Changes are \
+        kept for 24 hours in a cluster; a server with its own store keeps the last 65,536 until it \
+        ends.
+        """)
     case .preconditionFailed:
       Row(
         "precondition-failed", .preconditionFailed, "The condition does not hold",
