@@ -156,6 +156,16 @@ class ComposeFiles(InTemporaryFolder):
                 shutil.rmtree(seen)
                 (self.folder / "env").unlink()
 
+    def test_every_program_of_the_package_is_built(self):
+        """The Dockerfile takes their names from Package.swift."""
+        dockerfile = (ROOT / "Dockerfile").read_text()
+        (listing,) = re.findall(r"in \$\((sed [^)]*\([^)]*\)[^)]*Package.swift)\)", dockerfile)
+        built = run("bash", "-c", listing, cwd=ROOT).split()
+        self.assertEqual(set(built) - {"kv"}, {"kv-api", "kv-worker", "kv-autoscaler"})
+        for name in set(built) - {"kv"}:
+            image = f"FROM runtime AS {name}\nCOPY --from=trees /trees/{name} /\n"
+            self.assertIn(image, dockerfile)
+
     def test_no_secret_is_sent_to_the_build(self):
         ignored = (ROOT / ".dockerignore").read_text().splitlines()
         self.assertIn("*", ignored)
