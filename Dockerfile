@@ -20,10 +20,10 @@ RUN swift package resolve
 COPY Benchmarks Benchmarks
 COPY Tests Tests
 COPY Sources Sources
-# All executables, in one list.
-ARG PRODUCTS="kv-api kv-worker kv-autoscaler"
-# The same flags as in scripts/lib.sh. Without a debugger, symbols are useless.
-RUN mkdir /products && for product in ${PRODUCTS}; do \
+# All executables of the package, with the flags of scripts/lib.sh. Without a debugger, symbols
+# are useless.
+RUN mkdir /products && \
+  for product in $(sed -n 's/.*\.executable(name: "\([^"]*\)".*/\1/p' Package.swift); do \
   swift build -c release --static-swift-stdlib --product "${product}" \
   --explicit-target-dependency-import-check error \
   && strip -o "/products/${product}" ".build/release/${product}" || exit 1; done
@@ -35,8 +35,11 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
   && rm -rf /var/lib/apt/lists/*
 COPY scripts/containers/collect scripts/containers/ready-http /usr/local/bin/
 COPY --from=build /products /products
-RUN for product in /products/*; do \
-  collect "/trees/${product##*/}" "${product}" /usr/local/bin/ready-http || exit 1; done
+# kv, the command line, comes with kv-api.
+RUN for product in /products/kv-*; do \
+  set -- "${product}" /usr/local/bin/ready-http; \
+  if [ "${product##*/}" = kv-api ] && [ -e /products/kv ]; then set -- "$@" /products/kv; fi; \
+  collect "/trees/${product##*/}" "$@" || exit 1; done
 
 FROM scratch AS runtime
 ENV PATH=/usr/local/bin:/bin KV_LISTEN=0.0.0.0:8080 KV_DATA_DIR=/data

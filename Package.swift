@@ -97,7 +97,7 @@ let package = Package(
       name: "KeyValueAPI",
       dependencies: [
         "Basics", "COpenSSL", "Cluster", "Embedded", "EventLoop", "HTTP", "KeyValueStore",
-        "Observability", "Postgres", "Service", arguments, lifecycle, log, signals,
+        "Observability", "Postgres", "Service", arguments, collections, lifecycle, log, signals,
       ],
       resources: [
         .embedInCode("OpenAPI/openapi.json"), .embedInCode("Console"), .embedInCode("Docs"),

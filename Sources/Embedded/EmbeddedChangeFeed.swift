@@ -17,15 +17,16 @@ public final class EmbeddedChangeFeed: ChangeFeed, Sendable {
 
   /// A feed that keeps at most `eventsMax` changes of at most `bytesMax` bytes.
   ///
-  /// Its first offset is the time of its start, `now`, in µs. Offsets grow by one per message, and
-  /// there is never a message per µs: a position from before a restart is less than all positions
-  /// of this feed, and so known to be lost. Only after a clock was set back between two starts
-  /// could it be taken for a position of this feed.
-  public init(eventsMax: Int = 65_536, bytesMax: Int = 16 << 20, now: Timestamp = .systemTime()) {
+  /// Its first offset is random. A position from before a restart is therefore none of this feed,
+  /// and known to be lost, whatever the clock did meanwhile: the few offsets that a process uses
+  /// lie among 2⁶² others.
+  public init(
+    eventsMax: Int = 65_536, bytesMax: Int = 16 << 20,
+    firstOffset: Int64 = .random(in: 1..<(1 << 62))
+  ) {
     state = Mutex(
       State(
-        buffer: FeedBuffer(
-          firstOffset: now.microseconds, eventsMax: eventsMax, bytesMax: bytesMax)))
+        buffer: FeedBuffer(firstOffset: firstOffset, eventsMax: eventsMax, bytesMax: bytesMax)))
   }
 
   /// Returns at once: what was published is in the buffer.
@@ -73,22 +74,29 @@ public final class EmbeddedChangeFeed: ChangeFeed, Sendable {
     state.withLock { $0.buffer.events(after: position, max: max) }
   }
 
-  /// Returns once there are events after `position`, or the task is cancelled.
-  fileprivate func wait(_ watcher: UInt64, for position: FeedPosition) async {
+  /// Returns once there are events for a subscription, it has ended or its task is cancelled.
+  fileprivate func wait(for subscription: EmbeddedChangeSubscription) async {
+    let (watcher, position) = (subscription.watcher, subscription.position)
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
+        // Asked here, where nothing can come between the answer and the wait.
+        let isEnded = subscription.isEnded
         let mustWait = state.withLock { state in
           // Checked under the lock: the flag is set before `onCancel` runs. Either `onCancel` finds
           // the continuation, or the flag is found here.
-          if Task.isCancelled || state.buffer.end > position { return false }
+          if Task.isCancelled || isEnded || state.buffer.end > position { return false }
           state.waiting[watcher] = continuation
           return true
         }
         if !mustWait { continuation.resume() }
       }
     } onCancel: {
-      state.withLock { $0.waiting.removeValue(forKey: watcher) }?.resume()
+      stopWaiting(watcher)
     }
+  }
+
+  fileprivate func stopWaiting(_ watcher: UInt64) {
+    state.withLock { $0.waiting.removeValue(forKey: watcher) }?.resume()
   }
 }
 
@@ -98,8 +106,9 @@ public final class EmbeddedChangeFeed: ChangeFeed, Sendable {
 /// Not Sendable: it belongs to its watcher's event loop.
 private final class EmbeddedChangeSubscription: ChangeSubscription {
   private let feed: EmbeddedChangeFeed
-  private let watcher: UInt64
-  private var position: FeedPosition
+  let watcher: UInt64
+  private(set) var position: FeedPosition
+  private(set) var isEnded = false
 
   /// Most events returned at a time, to bound the memory that one watcher's backlog takes.
   private static let eventsMax = 256
@@ -111,16 +120,25 @@ private final class EmbeddedChangeSubscription: ChangeSubscription {
   }
 
   func next() async throws(StoreError) -> [FeedEvent]? {
-    while !Task.isCancelled {
-      guard let events = feed.events(after: position, max: EmbeddedChangeSubscription.eventsMax)
-      else { return nil }
-      if let last = events.last {
-        position = last.position
-        return events
-      }
-      await feed.wait(watcher, for: position)
+    while !Task.isCancelled, !isEnded {
+      guard let events = try await replay() else { return nil }
+      if !events.isEmpty { return events }
+      await feed.wait(for: self)
     }
     return []
+  }
+
+  /// What is in the buffer.
+  func replay() async throws(StoreError) -> [FeedEvent]? {
+    guard let events = feed.events(after: position, max: EmbeddedChangeSubscription.eventsMax)
+    else { return nil }
+    if let last = events.last { position = last.position }
+    return events
+  }
+
+  func end() {
+    isEnded = true
+    feed.stopWaiting(watcher)
   }
 }
 
@@ -136,7 +154,6 @@ private struct FeedBuffer {
   private var firstOffset: Int64
   /// The place of the last change that was dropped, or the one before the first change.
   private var lastDropped: FeedPosition
-  private var hasDropped = false
   private var events = 0
   private var bytes = 0
   private let eventsMax: Int
@@ -170,13 +187,12 @@ private struct FeedBuffer {
       bytes -= first.bytes
       lastDropped = FeedPosition(offset: firstOffset, index: first.changes.count - 1)
       firstOffset += 1
-      hasDropped = true
     }
   }
 
   /// Whether a watcher can resume after `position` without missing anything.
   func contains(_ position: FeedPosition) -> Bool {
-    if position == lastDropped { return hasDropped }
+    if position == lastDropped { return true }
     let distance = position.offset.subtractingReportingOverflow(firstOffset)
     guard !distance.overflow, messages.indices.contains(Int(distance.partialValue)) else {
       return false

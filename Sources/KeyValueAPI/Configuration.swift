@@ -128,6 +128,7 @@ struct Configuration: ProgramConfiguration {
   private static func limits(_ reader: inout SettingsReader) -> APILimits {
     var limits = APILimits()
     limits.valueBytesMax = reader.value(of: Settings.valueBytesMax)
+    limits.watchersMax = reader.value(of: Settings.watchersMax)
     return limits
   }
 

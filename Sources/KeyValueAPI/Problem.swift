@@ -169,6 +169,11 @@ extension Problem {
     .with(field: "ETag", "\"\(current.number)\"")
   }
 
+  static let positionGone = Problem(
+    .positionGone,
+    "Changes after this position are lost, or there has never been such a position: read the keys "
+      + "again, and watch from now on.")
+
   static let keyNotFound = Problem(.keyNotFound, "Key not found")
 
   static let idempotencyMismatch = Problem(

@@ -5,7 +5,7 @@ enum ProblemType: CaseIterable, Sendable {
   case malformedRequest, invalidKey, invalidParameter, invalidHeader, invalidJSON, invalidDocument
   case unauthorized, forbidden, crossSite, foreignHost, unknownPath, keyNotFound
   case operationNotFound, methodNotAllowed, requestTimeout, idempotencyInFlight
-  case notAnInteger, integerOverflow
+  case notAnInteger, integerOverflow, positionGone
   case preconditionFailed, contentTooLarge, unsupportedEncoding, unsupportedMediaType, uriTooLong
   case keyTooLong
   case expectationFailed, idempotencyMismatch, tooManyRequests, headerTooLarge, internalError
@@ -128,6 +128,14 @@ enum ProblemType: CaseIterable, Sendable {
       Row(
         "integer-overflow", .conflict, "The sum does not fit",
         "A number has 64 bits, with its sign. Nothing was written.")
+    case .positionGone:
+      Row(
+        "position-gone", .gone, "The changes after this position are no longer kept",
+        """
+        Read the keys again, and watch from now on: without after and Last-Event-ID. Changes are \
+        kept for 24 hours in a cluster; a server with its own store keeps the last 65,536 until it \
+        ends.
+        """)
     case .preconditionFailed:
       Row(
         "precondition-failed", .preconditionFailed, "The condition does not hold",

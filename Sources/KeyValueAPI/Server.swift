@@ -14,6 +14,7 @@ struct Server: Sendable {
   private let registry: MetricsRegistry
   private let state = HTTPServerState()
   private let inFlight = IdempotencyRegistry()
+  private let watchPlaces: WatchPlaces
   private let authenticator: TokenAuthenticator?
   private let backend: any Backend
   private let loops: [EventLoop]
@@ -29,6 +30,7 @@ struct Server: Sendable {
     self.registry = registry
     self.logger = logger
     warnings = RepeatedWarnings(logger: logger)
+    watchPlaces = WatchPlaces(countMax: configuration.limits.watchersMax)
     authenticator =
       if case .tokens(let file, _) = configuration.access { TokenAuthenticator(file) } else { nil }
     ServerMetrics.register(
@@ -105,7 +107,11 @@ extension Server {
           state.takeAnswerRoom(bytes, max: http.answerBytesMax / 2)
         },
         returnRoom: { [state] bytes in state.returnAnswerRoom(bytes) },
-        pause: { duration in try? await Task.sleep(for: duration) }))
+        pause: { duration in try? await Task.sleep(for: duration) },
+        after: { [loop = loops[number]] duration, body in
+          LoopTimer(on: loop, fire: body).set(after: duration)
+        },
+        watchPlaces: watchPlaces, watchMetrics: WatchMetrics(registry: registry)))
   }
 }
 

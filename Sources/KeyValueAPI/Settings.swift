@@ -60,6 +60,10 @@ enum Settings {
     "KV_MAX_CONNECTIONS", .limits, 16_384, 1...1_000_000,
     "Connections at a time; one more is answered 503. Each needs a file descriptor.")
 
+  static let watchersMax = Setting.count(
+    "KV_MAX_WATCHERS", .limits, 10_000, 1...1_000_000,
+    "Clients that watch changes at a time; one more is answered 503.")
+
   static let valueBytesMax = Setting.bytes(
     "KV_MAX_VALUE_BYTES", .limits, 1 << 20, 1...(8 << 20),
     "The largest value.")
@@ -102,6 +106,7 @@ enum Settings {
       dataFolder.description, cacheBytes.description,
       tokensFile.description, isAuthenticationDisabled.description, corsOrigins.description,
       connectionsMax.description,
+      watchersMax.description,
       valueBytesMax.description, bodyBytesMax.description, answerBytesMax.description,
       headTimeout.description,
       bodyTimeout.description, writeTimeout.description, idleTimeout.description,

@@ -51,13 +51,11 @@ public struct RabbitMQChangeFeed: ChangeFeed, Sendable {
     let end = try await watcher.mark(by: publisher)
     let generation = watcher.state.withLock { $0.generation }
     isHandedOver = true
-    guard let position else {
-      return StreamSubscription(
-        reader: watcher, watcher: number, generation: generation, cursor: WatchCursor(past: end))
-    }
+    // The marker is a position too: see `ChangeMessage.positionsCount`.
+    let last = FeedPosition(offset: end, index: 0)
     let subscription = StreamSubscription(
-      reader: watcher, watcher: number, generation: generation, cursor: WatchCursor(after: position)
-    )
+      reader: watcher, watcher: number, generation: generation, after: position ?? last, last: last)
+    guard let position else { return subscription }
     if position.offset >= end { return nil }
     if let isKept = watcher.state.withLock({ $0.isKept(position) }) {
       return isKept ? subscription : nil
@@ -73,27 +71,41 @@ private final class StreamSubscription: ChangeSubscription {
   private let reader: RabbitMQWatcher
   private let watcher: UInt64
   private let generation: Int
+  private(set) var position: FeedPosition
+  /// The end of the stream when the subscription began: the position of a marker.
+  private let last: FeedPosition
   private var cursor: WatchCursor
   private var isFallen = false
+  private var isEnded = false
   /// Events that were read to see whether the watcher's position is kept, and not handed out yet.
   private var early: [FeedEvent] = []
 
   /// Takes over `watcher`, which has entered, and lets it leave in the end.
-  init(reader: RabbitMQWatcher, watcher: UInt64, generation: Int, cursor: WatchCursor) {
+  init(
+    reader: RabbitMQWatcher, watcher: UInt64, generation: Int, after position: FeedPosition,
+    last: FeedPosition
+  ) {
     self.reader = reader
     self.watcher = watcher
     self.generation = generation
-    self.cursor = cursor
+    self.position = position
+    self.last = last
+    cursor = WatchCursor(after: position)
   }
 
   deinit { reader.leave(watcher) }
 
-  func next() async throws(StoreError) -> [FeedEvent]? {
-    if !early.isEmpty, !Task.isCancelled {
-      defer { early = [] }
-      return early
-    }
-    return try await readNext()
+  func next() async throws(StoreError) -> [FeedEvent]? { try await take(while: { true }) }
+
+  func replay() async throws(StoreError) -> [FeedEvent]? {
+    let events = try await take(while: { cursor.offset <= last.offset })
+    if events?.isEmpty == true, !Task.isCancelled, !isEnded { position = max(position, last) }
+    return events
+  }
+
+  func end() {
+    isEnded = true
+    reader.leave(watcher)
   }
 
   /// Reads the message that holds the watcher's position. False: it is no longer kept, or was never
@@ -113,10 +125,20 @@ private final class StreamSubscription: ChangeSubscription {
     return true
   }
 
-  private func readNext() async throws(StoreError) -> [FeedEvent]? {
-    while !Task.isCancelled {
-      guard let events = try read() else { return nil }
-      if !events.isEmpty { return events }
+  /// The next events; none once `goesOn` says so and there are none at hand.
+  private func take(while goesOn: () -> Bool) async throws(StoreError) -> [FeedEvent]? {
+    while !Task.isCancelled, !isEnded {
+      var events: [FeedEvent] = []
+      swap(&events, &early)
+      if events.isEmpty, goesOn() {
+        guard let read = try read() else { return nil }
+        events = read
+      }
+      if let last = events.last {
+        position = last.position
+        return events
+      }
+      guard goesOn() else { return [] }
       await reader.wait(watcher, for: cursor, generation: generation)
     }
     return []

@@ -20,7 +20,7 @@ package struct StatusSet<Element: Sendable>: Sendable {
     [
       .ok, .created, .accepted, .noContent, .found, .notModified, .badRequest,
       .unauthorized, .forbidden, .notFound, .methodNotAllowed, .requestTimeout, .conflict,
-      .preconditionFailed, .contentTooLarge, .uriTooLong, .unsupportedMediaType,
+      .gone, .preconditionFailed, .contentTooLarge, .uriTooLong, .unsupportedMediaType,
       .expectationFailed, .unprocessableContent, .tooManyRequests, .internalServerError,
       .notImplemented, .serviceUnavailable,
     ]

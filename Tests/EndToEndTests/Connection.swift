@@ -91,6 +91,33 @@ final class Connection {
       status: status, fields: fields, body: String(decoding: received[..<length], as: UTF8.self))
   }
 
+  /// Waits for the next chunk of a streamed answer, whose head has been read; nil: that was all.
+  func chunk() throws -> String? {
+    let size = try line()
+    guard let count = Int(size, radix: 16) else { throw TestFailure("not a chunk: \(size)") }
+    while received.count < count + 2 { try receive() }
+    defer { received.removeFirst(count + 2) }
+    return count == 0 ? nil : String(decoding: received[..<count], as: UTF8.self)
+  }
+
+  private func line() throws -> String {
+    let end = Array("\r\n".utf8)
+    while true {
+      if let index = received.indices.first(where: { received[$0...].starts(with: end) }) {
+        defer { received.removeFirst(index + 2) }
+        return String(decoding: received[..<index], as: UTF8.self)
+      }
+      try receive()
+    }
+  }
+
+  /// Has the connection reset when it is closed.
+  func reset() {
+    var linger = Foundation.linger(l_onoff: 1, l_linger: 0)
+    setsockopt(
+      socket, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Foundation.linger>.size))
+  }
+
   /// Waits for an answer and the end of the connection. Returns only the status.
   func status() throws -> Int {
     var head: [UInt8] = []

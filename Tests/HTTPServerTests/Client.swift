@@ -55,6 +55,14 @@ struct Client {
 
   func close() { _ = Foundation.close(descriptor) }
 
+  /// Closes the connection with a reset.
+  func reset() {
+    var linger = Foundation.linger(l_onoff: 1, l_linger: 0)
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Foundation.linger>.size))
+    close()
+  }
+
   /// Makes the kernel's receive buffer small, so that the client is a slow reader.
   func shrinkReceiveBuffer() {
     var size: Int32 = 65_536
@@ -81,8 +89,43 @@ struct Client {
       let value = line[line.index(after: colon)...].drop { $0 == " " }
       answer.fields[line[..<colon].lowercased()] = String(value)
     }
-    if !isHead { answer.body = try read(Int(answer.fields["content-length"] ?? "0")!) }
+    if isHead { return answer }
+    if answer.fields["transfer-encoding"] == "chunked" {
+      while case let chunk = try readChunk(), !chunk.isEmpty { answer.body += chunk }
+    } else {
+      answer.body = try read(Int(answer.fields["content-length"] ?? "0")!)
+    }
     return answer
+  }
+
+  /// Reads a head, if one comes first, and a chunk; empty: the last one.
+  func receiveChunk() throws -> String {
+    String(decoding: try readChunk(), as: UTF8.self)
+  }
+
+  /// Reads to the end of the connection.
+  func receiveRest() throws -> String {
+    String(decoding: try read(.max), as: UTF8.self)
+  }
+
+  private func readChunk() throws -> [UInt8] {
+    var line = try readLine()
+    while line.contains(":") || line.hasPrefix("HTTP/") || line.isEmpty { line = try readLine() }
+    guard let count = Int(line, radix: 16) else { throw Failed(description: "no chunk: \(line)") }
+    let chunk = try read(count)
+    guard try readLine().isEmpty else { throw Failed(description: "a chunk of another length") }
+    return chunk
+  }
+
+  private func readLine() throws -> String {
+    var line: [UInt8] = []
+    while !line.ends(with: Array("\r\n".utf8)) {
+      guard let byte = try read(1).first else {
+        throw Failed(description: "the connection ended inside a line")
+      }
+      line.append(byte)
+    }
+    return String(decoding: line.dropLast(2), as: UTF8.self)
   }
 
   /// Whether the server has closed the connection.
@@ -103,17 +146,15 @@ struct Client {
   }
 
   private func read(_ count: Int) throws -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    var filled = 0
-    while filled < count {
-      let got = bytes.withUnsafeMutableBytes {
-        recv(descriptor, $0.baseAddress! + filled, count - filled, 0)
-      }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: min(count, 64 << 10))
+    while bytes.count < count {
+      let got = recv(descriptor, &buffer, min(count - bytes.count, buffer.count), 0)
       if got < 0 { throw Failed(description: "recv: \(errno)") }
       if got == 0 { break }
-      filled += got
+      bytes += buffer[..<got]
     }
-    return Array(bytes.prefix(filled))
+    return bytes
   }
 
   private var noSignal: Int32 {

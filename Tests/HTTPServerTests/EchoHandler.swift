@@ -1,10 +1,17 @@
 import HTTP
+import Synchronization
+import Testing
 
-/// Answers with the body of the request. `/wait` is answered only once the gate is open.
+/// Answers with the body of the request. `/wait` is answered only once the gate is open. Three
+/// paths have a stream: `/pieces` ends, `/stream` goes on, `/flood` is larger than any buffer.
 final class EchoHandler: HTTPHandler {
   private let gate: Gate
+  private let streams: Streams
 
-  init(gate: Gate) { self.gate = gate }
+  init(gate: Gate, streams: Streams) {
+    self.gate = gate
+    self.streams = streams
+  }
 
   func admit(_ head: RequestHead, id: RequestID) throws(Refusal) -> (RequestHead, bodyBytesMax: Int)
   {
@@ -20,7 +27,36 @@ final class EchoHandler: HTTPHandler {
     fields.append("X-Method", head.method.name)
     let path = String(decoding: head.path, as: UTF8.self)
     if path == "/wait" { await gate.pass() }
-    return Response(.ok, fields: fields, body: body.isEmpty ? Array(path.utf8) : body)
+    var response = Response(.ok, fields: fields, body: body.isEmpty ? Array(path.utf8) : body)
+    response.isStreamed = ["/pieces", "/stream", "/flood"].contains(path)
+    return response
+  }
+
+  func stream(_ head: RequestHead, to body: BodyStream) async {
+    switch String(decoding: head.path, as: UTF8.self) {
+    case "/pieces":
+      for piece in ["one ", "", "two ", "three "] {
+        body.wake()
+        #expect(await body.wait(for: .seconds(60)) == .woken)
+        #expect(await body.send { $0.append(contentsOf: piece.utf8) })
+      }
+      #expect(await body.wait(for: .zero) == .timedOut)
+    case "/flood": while await body.send({ $0 += Array(repeating: 7, count: 100_000) }) {}
+    default:
+      _ = await body.send { $0.append(contentsOf: "hello".utf8) }
+      while await body.wait(for: .seconds(60)) != .ended {}
+      #expect(await !body.send { $0.append(1) })
+    }
+    streams.ended(body.ending)
+  }
+
+  func run() async {
+    streams.running.store(true, ordering: .relaxed)
+    defer { streams.running.store(false, ordering: .relaxed) }
+    let (never, continuation) = AsyncStream<Void>.makeStream()
+    // Ends when the task is cancelled.
+    for await _ in never {}
+    continuation.finish()
   }
 
   func respond(to problem: HTTPProblem, origin: [UInt8]?, id: RequestID) -> Response {

@@ -8,6 +8,7 @@ struct ServerFixture: Sendable {
   let server: HTTPServer
   let state: HTTPServerState
   let gate: Gate
+  let streams: Streams
   let port: UInt16
 
   func connect() throws -> Client { try Client(port: port) }
@@ -18,6 +19,7 @@ struct ServerFixture: Sendable {
   /// and shared.
   static func with(
     _ backend: PollerBackend, _ configuration: HTTPConfiguration = HTTPConfiguration(),
+    streams: Streams = Streams(),
     _ body: @escaping @Sendable (ServerFixture) async throws -> Void
   ) async throws {
     let loop = try EventLoop(name: "server under test", backend: backend)
@@ -29,9 +31,9 @@ struct ServerFixture: Sendable {
     let gate = Gate()
     let server = HTTPServer(
       loop: loop, configuration: configuration, state: state, logger: Logger(label: "test"),
-      handler: EchoHandler(gate: gate), observer: SilentObserver())
+      handler: EchoHandler(gate: gate, streams: streams), observer: SilentObserver())
     let fixture = ServerFixture(
-      server: server, state: state, gate: gate, port: listener.address.port)
+      server: server, state: state, gate: gate, streams: streams, port: listener.address.port)
     try await withThrowingTaskGroup { group in
       group.addTask(executorPreference: loop.executor) { await server.run(listener) }
       group.addTask(executorPreference: clients.executor) { @concurrent in

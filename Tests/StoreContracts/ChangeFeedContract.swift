@@ -90,6 +90,40 @@ public enum ChangeFeedContract {
       try await harness.publish(3...3)
       #expect(try await resumed.take(1).map(\.change) == changes(3...3))
     },
+    Case("A watcher that has seen nothing can resume from where it began") { harness in
+      let first = try #require(try await harness.feed.subscribe(after: nil))
+      let start = first.position
+      #expect(FeedPosition(start.text) == start)
+      let same = try #require(try await harness.feed.subscribe(after: start))
+      #expect(same.position == start)
+      try await harness.publish(1...3)
+      let later = try #require(try await harness.feed.subscribe(after: start))
+      for watcher in [first, same, later] {
+        #expect(try await watcher.take(3).map(\.change) == changes(1...3))
+        #expect(watcher.position > start)
+      }
+      let second = try #require(try await harness.feed.subscribe(after: nil))
+      #expect(second.position >= first.position)
+      try await harness.publish(4...4)
+      let resumed = try #require(try await harness.feed.subscribe(after: second.position))
+      #expect(try await resumed.take(1).map(\.change) == changes(4...4))
+    },
+    Case("A watcher that resumes is told when it has all that there was") { harness in
+      let watcher = try #require(try await harness.feed.subscribe(after: nil))
+      try await harness.publish(1...600)
+      let resumed = try #require(try await harness.feed.subscribe(after: watcher.position))
+      var events: [FeedEvent] = []
+      while let next = try await resumed.replay(), !next.isEmpty {
+        events += next
+        #expect(resumed.position == next.last?.position)
+      }
+      #expect(events.map(\.change) == changes(1...600))
+      #expect(resumed.position >= events[599].position)
+      try await harness.publish(601...601)
+      #expect(try await resumed.take(1).map(\.change) == changes(601...601))
+      let again = try #require(try await harness.feed.subscribe(after: events[598].position))
+      #expect(try await again.take(2).map(\.change) == changes(600...601))
+    },
     Case("A position that was never handed out is refused") { harness in
       #expect(try await harness.feed.subscribe(after: FeedPosition(offset: 0, index: 0)) == nil)
       let watcher = try #require(try await harness.feed.subscribe(after: nil))
@@ -98,7 +132,7 @@ public enum ChangeFeedContract {
       for position in [
         FeedPosition(offset: last.offset, index: 2),
         FeedPosition(offset: last.offset, index: -1),
-        FeedPosition(offset: last.offset + 1, index: 0),
+        FeedPosition(offset: last.offset + 1_000, index: 0),
         FeedPosition(offset: .max, index: 0), FeedPosition(offset: .min, index: 0),
       ] {
         let refused = try await harness.feed.subscribe(after: position)
@@ -163,6 +197,15 @@ public enum ChangeFeedContract {
       #expect(try await cancelled.value == [])
       try await harness.publish(1...1)
       #expect(try await other.value?.map(\.change) == changes(1...1))
+    },
+    Case("A subscription that is ended waits no longer, now or later") { harness in
+      let watcher = try #require(try await harness.feed.subscribe(after: nil))
+      let other = try #require(try await harness.feed.subscribe(after: nil))
+      watcher.end()
+      #expect(try await watcher.next() == [])
+      try await harness.publish(1...1)
+      #expect(try await watcher.next() == [])
+      #expect(try await other.take(1).map(\.change) == changes(1...1))
     },
     Case("A task that is cancelled already does not wait") { harness in
       let feed = harness.feed

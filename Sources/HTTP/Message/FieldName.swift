@@ -14,6 +14,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
   case ifMatch
   case ifNoneMatch
   case ifUnmodifiedSince
+  case lastEventID
   case origin
   case prefer
   case secFetchSite
@@ -43,6 +44,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
       let isCache = input[range.lowerBound + 1] | 0x20 == UInt8(ascii: "a")
       candidate = isCache ? .cacheControl : .contentRange
     case (13, UInt8(ascii: "i")): candidate = .ifNoneMatch
+    case (13, UInt8(ascii: "l")): candidate = .lastEventID
     case (14, UInt8(ascii: "c")): candidate = .contentLength
     case (14, UInt8(ascii: "s")): candidate = .secFetchSite
     case (15, UInt8(ascii: "i")): candidate = .idempotencyKey
@@ -74,6 +76,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     case .ifMatch: "if-match"
     case .ifNoneMatch: "if-none-match"
     case .ifUnmodifiedSince: "if-unmodified-since"
+    case .lastEventID: "last-event-id"
     case .origin: "origin"
     case .prefer: "prefer"
     case .secFetchSite: "sec-fetch-site"

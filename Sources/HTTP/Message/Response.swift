@@ -9,6 +9,9 @@ public struct Response: Sendable {
   public var body: [UInt8]
   /// Whether the server closes the connection after this answer.
   public var closesConnection = false
+  /// Whether the body is sent by `HTTPHandler.stream`; `body` is then left out. The answer to HEAD
+  /// has none.
+  public var isStreamed = false
   /// The bytes that `HTTPServerState.takeAnswerRoom` took for this answer. The server returns them
   /// once the answer has been sent.
   public var roomTaken = 0

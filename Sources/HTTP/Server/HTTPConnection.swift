@@ -19,6 +19,8 @@ final class HTTPConnection {
   private var bodyBytesHeld = 0
   /// The bytes counted for the current answer.
   private var answerBytesHeld = 0
+  /// The body of the current answer, if it is streamed.
+  private var streamed: BodyStream?
 
   private static let readBytes = 16 << 10
   /// When the collected answers exceed this, they are sent in any case.
@@ -42,9 +44,7 @@ final class HTTPConnection {
   /// Serves until either side ends the connection. The socket is still open then.
   func run() async {
     do throws(Ending) {
-      while let head = try await nextHead() {
-        if try await serve(head, by: context.handler) { break }
-      }
+      while let head = try await nextHead(), try await !serve(head, by: context.handler) {}
       try await flush()
       try await linger(for: context.configuration.lingerTimeout)
     } catch {
@@ -61,9 +61,10 @@ final class HTTPConnection {
       lingering: context.configuration.lingerTimeout)
   }
 
-  /// Ends the connection if it waits for a request. While the server drains, the other connections
-  /// end after their answers.
+  /// Ends the connection if it waits for a request or streams an answer. While the server drains,
+  /// the other connections end after their answers.
   func endIfIdle() {
+    streamed?.drain()
     guard isIdle else { return }
     // The interrupt alone would have no effect if an event has just ended the wait.
     mustEnd = true
@@ -94,7 +95,34 @@ final class HTTPConnection {
     }
     let response = await handler.respond(to: accepted, body: body)
     returnBodyBytes()
+    if response.isStreamed, head.method != .head {
+      return try await stream(response, for: head, id: id) {
+        await handler.stream(accepted, to: $0)
+      }
+    }
     return try await queue(response, for: head, id: id)
+  }
+
+  /// Sends an answer whose body `send` makes. True if it was the last answer.
+  private func stream(
+    _ response: Response, for head: RequestHead, id: RequestID,
+    send: (BodyStream) async -> Void
+  ) async throws(Ending) -> Bool {
+    // HTTP/1.0 knows no chunks: the end of the connection is that of the body.
+    let isChunked = head.minorVersion > 0
+    let isLast = response.closesConnection || !head.keepsAlive || !isChunked
+    if output.capacity == 0 { output = context.takeBuffer() }
+    _ = HTTPSerializer.append(
+      response, to: &output, isHead: false, minorVersion: head.minorVersion,
+      closes: isLast || context.state.isDraining, date: context.date, id: id)
+    let body = BodyStream(
+      to: socket, context: context, isChunked: isChunked, output: &output, input: &input)
+    streamed = body
+    await send(body)
+    streamed = nil
+    body.finish(&output, &input)
+    if body.ending == .gone || body.ending == .slow { throw .gone }
+    return isLast || context.state.isDraining
   }
 
   private func queue(
@@ -217,7 +245,7 @@ extension HTTPConnection {
     body.reserveCapacity(min(length, 64 << 10))
     input.move(upTo: length, to: &body)
     try hold(body.count, id: id)
-    var pace = makePace(over: context.configuration.bodyTimeout)
+    var pace = context.makePace(over: context.configuration.bodyTimeout)
     while body.count < length {
       let room = min(length - body.count, max(64 << 10, min(body.count, 256 << 10)))
       switch socket.read(appendingTo: &body, upTo: room) {
@@ -237,7 +265,7 @@ extension HTTPConnection {
   private func readChunks(bytesMax: Int, id: RequestID) async throws(Ending) -> [UInt8] {
     var body: [UInt8] = []
     var decoder = ChunkedDecoder(bodyBytesMax: bytesMax, limits: context.configuration.limits)
-    var pace = makePace(over: context.configuration.bodyTimeout)
+    var pace = context.makePace(over: context.configuration.bodyTimeout)
     while true {
       let before = body.count
       let isWhole = try decode(with: &decoder, into: &body, id: id)
@@ -268,10 +296,6 @@ extension HTTPConnection {
     } catch {
       throw .refused(error, id)
     }
-  }
-
-  private func makePace(over window: Duration) -> Pace {
-    Pace(bytesPerSecond: context.configuration.bytesPerSecondMin, over: window)
   }
 
   /// Counts bytes of the body that have arrived against the limit of all bodies.
@@ -331,28 +355,13 @@ extension HTTPConnection {
 
   /// Sends bytes. `isHeld` says whether they have been counted.
   private func send(_ bytes: [UInt8], isHeld: Bool = false) async throws(Ending) {
-    var start = 0
-    try write(bytes, from: &start)
-    if start == bytes.count { return }
-    // The client reads too slowly. If all answers together exceed their limit, it is disconnected.
-    let counted = isHeld ? 0 : bytes.count
-    let answerBytesMax = context.configuration.answerBytesMax
-    guard context.state.takeAnswerBytes(counted, max: answerBytesMax) else { throw .gone }
-    defer { context.state.returnAnswerBytes(counted) }
-    var pace = makePace(over: context.configuration.writeTimeout)
-    while start < bytes.count {
-      if pace.begins() { socket.setDeadline(after: context.configuration.writeTimeout) }
-      if await socket.writable() == .timedOut { throw .gone }
-      let before = start
-      try write(bytes, from: &start)
-      pace.moved(start - before)
-    }
-  }
-
-  private func write(_ bytes: [UInt8], from start: inout Int) throws(Ending) {
-    guard case .bytes(let count) = socket.write(bytes, from: start) else { throw .gone }
+    guard case .bytes(let count) = socket.write(bytes) else { throw .gone }
     context.observer.sent(bytes: count)
-    start += count
+    if count == bytes.count { return }
+    // The client reads too slowly. If all answers together exceed their limit, it is disconnected.
+    guard await context.send(bytes, from: count, isHeld: isHeld, to: socket) == .sent else {
+      throw .gone
+    }
   }
 
   /// Sends the last answer of a connection that ends before its request was complete.

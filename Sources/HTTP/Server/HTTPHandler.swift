@@ -15,9 +15,25 @@ public protocol HTTPHandler {
   /// empty if there was none.
   func respond(to accepted: Accepted, body: [UInt8]) async -> Response
 
+  /// Sends the body of an answer that `isStreamed`. Called once for each such answer, in the same
+  /// turn, even if its client has left meanwhile; the answer ends when this returns.
+  func stream(_ accepted: Accepted, to body: BodyStream) async
+
   /// The answer to a request that HTTP itself refuses, before or instead of `respond(to:body:)`.
   /// `origin` is its field `Origin`, if that has been read.
   func respond(to problem: HTTPProblem, origin: [UInt8]?, id: RequestID) -> Response
+
+  /// Works beside the requests, on their loop, until its task is cancelled: that is after the last
+  /// connection has ended.
+  func run() async
+}
+
+extension HTTPHandler {
+  /// Sends nothing: no answer is streamed.
+  public func stream(_ accepted: Accepted, to body: BodyStream) async {}
+
+  /// Does nothing.
+  public func run() async {}
 }
 
 /// A handler does not accept a request: what to answer.

@@ -41,12 +41,22 @@ public actor HTTPServer {
   public func run(_ listener: Listener) async {
     let socket = Socket(adopting: listener, on: loop)
     self.listener = socket
+    await withTaskGroup { group in
+      group.addTask { await self.runHandler() }
+      await serveConnections(of: socket)
+      group.cancelAll()
+    }
+  }
+
+  private func serveConnections(of socket: Socket) async {
     await withDiscardingTaskGroup { group in
       await accept(from: socket, into: &group)
       socket.close()
       self.listener = nil
     }
   }
+
+  private func runHandler() async { await context.handler.run() }
 
   /// Begins to drain: every connection is closed after its next answer. New connections are still
   /// accepted, so that a readiness probe is answered with 503 and not refused.
@@ -55,8 +65,9 @@ public actor HTTPServer {
     drainingConnections = Set(connections.keys)
   }
 
-  /// Ends the connections that wait for a request. Call it a moment after `drain()`: a client that
-  /// is just sending a request could not know whether the server has read it (RFC 9112 §9.5).
+  /// Ends streamed answers, and the connections that wait for a request. Call it a moment after
+  /// `drain()`: a client that is just sending a request could not know whether the server has read
+  /// it (RFC 9112 §9.5).
   public func endIdleConnections() {
     for (connection, _) in connections.values { connection.endIfIdle() }
   }

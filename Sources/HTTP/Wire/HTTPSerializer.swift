@@ -32,7 +32,8 @@ struct HTTPSerializer {
   ) -> Rest {
     let allowsContent = Self.allowsContent(response.status)
     // RFC 9110 §9.3.2: an answer to HEAD has no content.
-    let sendsBody = allowsContent && !isHead && !response.body.isEmpty
+    let sendsBody =
+      allowsContent && !isHead && !response.body.isEmpty && !response.isStreamed
     let copiesBody = sendsBody && response.body.count <= copiedBodyBytesMax
     output.reserveCapacityGeometrically(
       256 + response.fields.bytes.count + (copiesBody ? response.body.count : 0))
@@ -53,7 +54,10 @@ struct HTTPSerializer {
       // RFC 9112 §9.3: an HTTP/1.0 connection persists only if both sides say so.
       output.append("\r\nConnection: keep-alive")
     }
-    if allowsContent {
+    if response.isStreamed {
+      // RFC 9112 §6.1: not to HTTP/1.0 clients, for which the connection ends the body.
+      if minorVersion > 0 { output.append("\r\nTransfer-Encoding: chunked") }
+    } else if allowsContent {
       output.append("\r\nContent-Length: ")
       output.append(decimal: Int64(response.body.count))
     }

@@ -39,6 +39,9 @@ protocol Authenticating: Sendable {
 
   /// The key prefixes of all tokens.
   var keyPrefixes: [[UInt8]] { get }
+
+  /// How often the tokens have changed.
+  var changes: Int { get }
 }
 
 /// Lets every client do everything: for a server that only its own machine can reach, or that is
@@ -47,4 +50,5 @@ struct OpenAccess: Authenticating {
   let isRequired = false
   func principal(authorization: ArraySlice<UInt8>) -> Principal? { .anybody }
   let keyPrefixes: [[UInt8]] = []
+  let changes = 0
 }

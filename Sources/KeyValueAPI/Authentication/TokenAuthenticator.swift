@@ -11,6 +11,7 @@ internal import UnixSignals
 final class TokenAuthenticator: Authenticating {
   let isRequired = true
   private let file: Mutex<TokensFile>
+  private let replaced = Atomic<Int>(0)
 
   /// A longer token is unknown without a digest of it being made.
   private static let tokenBytesMax = 4_096
@@ -21,7 +22,11 @@ final class TokenAuthenticator: Authenticating {
   /// From now on only the tokens of `file` are known.
   func replace(with file: TokensFile) {
     self.file.withLock { $0 = file }
+    // Who sees the number also sees the file.
+    replaced.add(1, ordering: .releasing)
   }
+
+  var changes: Int { replaced.load(ordering: .acquiring) }
 
   var keyPrefixes: [[UInt8]] { file.withLock { $0.keyPrefixes } }
 

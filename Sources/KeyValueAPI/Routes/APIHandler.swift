@@ -9,6 +9,7 @@ final class APIHandler: HTTPHandler {
   let surroundings: APISurroundings
   let room: AnswerRoom
   let authentication: any Authenticating
+  let hub: WatchHub
   private let observer: any APIObserver
   private let crossOrigin: CrossOrigin?
 
@@ -24,6 +25,10 @@ final class APIHandler: HTTPHandler {
     self.crossOrigin = crossOrigin
     self.surroundings = surroundings
     room = AnswerRoom(limits: limits, surroundings: surroundings)
+    hub = WatchHub(
+      store: store, authentication: authentication, metrics: surroundings.watchMetrics,
+      surroundings: WatchSurroundings(
+        places: surroundings.watchPlaces, pause: surroundings.pause, after: surroundings.after))
   }
 
   // MARK: HTTPHandler

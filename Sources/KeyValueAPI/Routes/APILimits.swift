@@ -36,6 +36,8 @@ struct APILimits: Sendable {
   var missingKeyPollMilliseconds = 100
   /// How long it then waits for the writes that are queued before it, in seconds. Default 2.
   var missingKeyWaitSeconds = 2
+  /// The most watchers of the process. Default 10,000.
+  var watchersMax = 10_000
   /// The longest content type, in bytes. Default 255.
   var contentTypeBytesMax = 255
   /// The longest idempotency key, in characters. Default 255.
@@ -72,4 +74,10 @@ struct APISurroundings {
   var returnRoom: (Int) -> Void
   /// Waits on the loop, between two polls.
   var pause: (Duration) async -> Void
+  /// Calls a closure on the loop after a time.
+  var after: (Duration, @escaping () -> Void) -> Void
+  /// The places for watchers of the process.
+  var watchPlaces: WatchPlaces
+  /// Counts the watchers of the loop.
+  var watchMetrics: WatchMetrics
 }

@@ -18,6 +18,8 @@ final class AcceptedRequest {
   var start: ContinuousClock.Instant
   /// What the head says of a write, if the route table has it read before the body.
   var write: WriteRequest?
+  /// Whom the answer is streamed to.
+  var watcher: Watcher?
   /// Empty until the whole request has arrived.
   var body: [UInt8] = []
 

@@ -43,6 +43,11 @@ extension Route {
       Endpoint(
         .post, .anyToken, .writes, body: .document, answers: [.ok], handler: APIHandler.runBatch)
     ],
+    "/watch": [
+      Endpoint(
+        .get, .scope(.read), .returnsValues, parameters: ["prefix", "values", "after"],
+        answers: [.ok, .gone], handler: APIHandler.getWatch)
+    ],
     "/operations/{id}": [
       Endpoint(
         .get, .scope(.read), answers: [.ok, .notFound], handler: APIHandler.getOperation)

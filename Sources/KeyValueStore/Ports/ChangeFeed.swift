@@ -27,9 +27,21 @@ extension ChangeFeed {
 
 /// One watcher's place in the feed. The subscription ends when its last reference goes.
 public protocol ChangeSubscription: AnyObject {
+  /// Where the watcher is: it has all changes up to here, and can resume after it.
+  var position: FeedPosition { get }
+
   /// Waits for the next changes and returns them, at least one. Nil: the watcher fell so far behind
-  /// that its next change is no longer kept. Returns an empty array when its task is cancelled.
+  /// that its next change is no longer kept. Returns an empty array when its task is cancelled or
+  /// the subscription ended.
   func next() async throws(StoreError) -> [FeedEvent]?
+
+  /// As `next`, as long as there are changes that were published before `subscribe`: once all of
+  /// them have been returned, it does not wait for others but returns an empty array.
+  func replay() async throws(StoreError) -> [FeedEvent]?
+
+  /// Ends the subscription: a `next` that waits returns an empty array, and so does every later
+  /// one. Call it on the watcher's event loop.
+  func end()
 }
 
 /// A change and its place in the feed.

@@ -108,6 +108,17 @@ public final class Store {
     try await database.count(prefix: prefix, within: limits.countTime)
   }
 
+  /// Follows the committed changes after `position`, or from now on (nil): see `ChangeFeed`.
+  /// Errors: `unavailable`, `overloaded`.
+  public func follow(
+    after position: FeedPosition?
+  ) async throws(StoreError) -> (any ChangeSubscription)? {
+    try await publisher.feed.subscribe(after: position)
+  }
+
+  /// Whether what carries the feed is there. Throws `unavailable`.
+  public func checkFeed() async throws(StoreError) { try await queue.checkHealth() }
+
   // MARK: Writing
 
   /// Writes in one commit with other writes of this loop, and returns when the write is durable, in

@@ -121,9 +121,6 @@ struct WatchCursor: Equatable, Sendable {
   /// How many changes of the message the watcher has seen.
   private(set) var skipped = 0
 
-  /// After a whole message.
-  init(past offset: Int64) { self.offset = offset + 1 }
-
   /// After one change.
   init(after position: FeedPosition) {
     offset = position.offset

@@ -85,11 +85,12 @@ public final class RabbitMQWatcher: Sendable {
     }
   }
 
+  /// Ends a watcher, and its wait.
   func leave(_ watcher: UInt64) {
-    let hasCommands = state.withLock { state in
-      state.leave(watcher, at: .now)
-      return state.hasCommands
+    let (caller, hasCommands) = state.withLock { state in
+      (state.leave(watcher, at: .now), state.hasCommands)
     }
+    caller?.resume()
     if hasCommands { thread.wake() }
   }
 }

@@ -69,10 +69,14 @@ struct WatchState {
     return lastWatcher
   }
 
-  mutating func leave(_ watcher: UInt64, at now: ContinuousClock.Instant) {
-    watchers.remove(watcher)
+  /// Also ends the wait of the watcher. A watcher may leave twice.
+  mutating func leave(
+    _ watcher: UInt64, at now: ContinuousClock.Instant
+  ) -> CheckedContinuation<Void, Never>? {
+    guard watchers.remove(watcher) != nil else { return nil }
     endReplay(of: watcher)
     if watchers.isEmpty { idleSince = now }
+    return cancelWaiting(watcher)
   }
 
   /// Answers `caller` once every message that is published from then on will be seen.
@@ -106,11 +110,11 @@ struct WatchState {
     markers.removeValue(forKey: marker)?.caller
   }
 
-  /// Whether the stream still has the change at `position`; nil: only a replay can tell.
+  /// Whether the stream still has the position; nil: only a replay can tell.
   func isKept(_ position: FeedPosition) -> Bool? {
     guard ring.covers(position.offset) else { return nil }
     guard let message = ring[position.offset] else { return false }
-    return position.index < message.content.changes.count
+    return position.index < message.content.positionsCount
   }
 
   /// What there is for a watcher. May start a replay.
@@ -152,7 +156,7 @@ struct WatchState {
       }
       // One missing offset is RabbitMQ's own: see `FeedRing`.
       let isNext = message.offset - cursor.offset <= (cursor.skipped == 0 ? 1 : 0)
-      let isWrong = !isNext || cursor.skipped > message.content.changes.count
+      let isWrong = !isNext || cursor.skipped > message.content.positionsCount
       if isWrong {
         if !events.isEmpty { break }
         endReplay(of: watcher)
@@ -177,7 +181,7 @@ struct WatchState {
     _ watcher: UInt64, for cursor: WatchCursor, generation: Int,
     _ caller: CheckedContinuation<Void, Never>
   ) -> Bool {
-    if generation != self.generation || isEnding { return false }
+    if generation != self.generation || isEnding || !watchers.contains(watcher) { return false }
     if let replay = replays[watcher], !ring.covers(cursor.offset) {
       if replay.next != nil || replay.isLost { return false }
     } else if !ring.covers(cursor.offset) || ring[cursor.offset] != nil {

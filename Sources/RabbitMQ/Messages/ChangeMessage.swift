@@ -12,9 +12,18 @@ enum ChangeMessage: Equatable, Sendable {
   /// A message ends before a change that would make it longer than this.
   static let bytesMax = 64 << 10
 
-  /// Each takes a position of the feed.
   var changes: [Change] {
     if case .changes(let changes) = self { changes } else { [] }
+  }
+
+  /// How many positions of the feed it takes: one for each change. A marker has one too, for the
+  /// watchers that begin there and have seen no change yet.
+  var positionsCount: Int {
+    switch self {
+    case .changes(let changes): changes.count
+    case .marker: 1
+    case .unreadable: 0
+    }
   }
 
   /// The body of a message without changes.

@@ -80,10 +80,9 @@ final class EmbeddedCacheHarness: CacheHarness {
 
 /// An embedded feed that keeps 4,000 changes.
 final class EmbeddedChangeFeedHarness: ChangeFeedHarness {
-  private let clock = TestClock()
   private var embedded: EmbeddedChangeFeed
 
-  init() { embedded = EmbeddedChangeFeed(eventsMax: 4_000, now: clock.now) }
+  init() { embedded = EmbeddedChangeFeed(eventsMax: 4_000) }
 
   var feed: any ChangeFeed & Sendable { embedded }
 
@@ -99,7 +98,6 @@ final class EmbeddedChangeFeedHarness: ChangeFeedHarness {
   }
 
   func restart() {
-    clock.advance(seconds: 1)
-    embedded = EmbeddedChangeFeed(eventsMax: 4_000, now: clock.now)
+    embedded = EmbeddedChangeFeed(eventsMax: 4_000)
   }
 }

@@ -9,6 +9,7 @@ struct AuthenticationTests {
   /// Takes `Bearer name` as the token of the principal of that name.
   private struct Tokens: Authenticating {
     let isRequired = true
+    let changes = 0
     let keyPrefixes = [[], Array("team/".utf8), Array("team/a/".utf8)]
 
     func principal(authorization: ArraySlice<UInt8>) -> Principal? {

@@ -32,7 +32,9 @@ struct MetricsTests {
 
   @Test("Names are Prometheus' own: a prefix, a base unit, _total for counters only")
   func conventions() {
-    let all = MetricsCatalogue.server + MetricsCatalogue.store + EmbeddedMetrics.catalogue
+    let all =
+      MetricsCatalogue.server + MetricsCatalogue.store + MetricsCatalogue.watching
+      + EmbeddedMetrics.catalogue
     #expect(Set(all.map(\.name)).count == all.count)
     for metric in all {
       #expect(metric.name.hasPrefix("kv_"), "\(metric.name)")
@@ -195,13 +197,16 @@ struct MetricsTests {
       store: "embedded")
     _ = ConnectionMetrics(registry: registry)
     _ = StoreMetrics(registry: registry)
+    _ = WatchMetrics(registry: registry)
     RequestMetrics(registry: registry).count(try answered("GET", .all[0], .ok))
     let cache = CacheStatistics(
       keys: 1, keysMax: nil, bytes: 2, bytesMax: 3, hits: 4, misses: 5, evictions: 6)
     state.startDraining()
     let samples = ServerMetrics.samples(of: cache)
     let text = String(decoding: registry.text(adding: samples), as: UTF8.self)
-    let catalogue = MetricsCatalogue.server + MetricsCatalogue.store + EmbeddedMetrics.catalogue
+    let catalogue =
+      MetricsCatalogue.server + MetricsCatalogue.store + MetricsCatalogue.watching
+      + EmbeddedMetrics.catalogue
     for metric in catalogue + ProcessMetrics.catalogue {
       #expect(text.contains("# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name)"))
     }

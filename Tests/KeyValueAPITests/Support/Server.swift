@@ -1,5 +1,6 @@
 import Embedded
 import KeyValueStore
+import Observability
 import Synchronization
 import Testing
 
@@ -34,7 +35,9 @@ actor Server {
         isDraining: { isDraining }, isCrowded: { isCrowded },
         takeRoom: { room.takeAnswerRoom($0, max: 32 << 20) },
         returnRoom: { room.returnAnswerRoom($0) },
-        pause: { await backing.pauses.make($0) }))
+        pause: { await backing.pauses.make($0) }, after: { _, _ in },
+        watchPlaces: WatchPlaces(countMax: limits.watchersMax),
+        watchMetrics: WatchMetrics(registry: MetricsRegistry())))
   }
 
   /// Sends `METHOD target` with header fields and a body.

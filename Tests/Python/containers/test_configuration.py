@@ -53,7 +53,7 @@ class InTemporaryFolder(unittest.TestCase):
 class ComposeFiles(InTemporaryFolder):
     """The files as docker-compose reads them, with the settings of scripts/env."""
 
-    def config(self, *files):
+    def config(self, *files, more=None):
         environment = self.folder / "env"
         run("scripts/env", environment, cwd=ROOT)
         profiles = {"COMPOSE_PROFILES": "autoscaler", "PWD": str(ROOT)}
@@ -61,7 +61,7 @@ class ComposeFiles(InTemporaryFolder):
         text = run(
             *["docker-compose", "--env-file", environment, *files, "config"],
             cwd=ROOT,
-            env=clean | profiles,
+            env=clean | profiles | (more or {}),
         )
         return yaml.safe_load(text)
 
@@ -88,6 +88,14 @@ class ComposeFiles(InTemporaryFolder):
         dockerfile = (ROOT / "Dockerfile").read_text()
         for image in re.findall(r"^ARG \w+_IMAGE=(\S+)$", dockerfile, re.MULTILINE):
             self.assertRegex(image, r":\d+\.\d+")
+
+    def test_settings_of_env_reach_kv_api(self):
+        """And every replica that scaler starts."""
+        chosen = {"KV_CORS_ORIGINS": "https://shop.example", "KV_MAX_WATCHERS": "50"}
+        services = self.config(more=chosen)["services"]
+        for name in ("kv-api", "scaler"):
+            given = services[name]["environment"]
+            self.assertEqual({key: given[key] for key in chosen}, chosen, name)
 
     def test_only_the_loopback_address_is_published_by_default(self):
         published = {}
@@ -148,6 +156,16 @@ class ComposeFiles(InTemporaryFolder):
                 shutil.rmtree(seen)
                 (self.folder / "env").unlink()
 
+    def test_every_program_of_the_package_is_built(self):
+        """The Dockerfile takes their names from Package.swift."""
+        dockerfile = (ROOT / "Dockerfile").read_text()
+        (listing,) = re.findall(r"in \$\((sed [^)]*\([^)]*\)[^)]*Package.swift)\)", dockerfile)
+        built = run("bash", "-c", listing, cwd=ROOT).split()
+        self.assertEqual(set(built) - {"kv"}, {"kv-api", "kv-worker", "kv-autoscaler"})
+        for name in set(built) - {"kv"}:
+            image = f"FROM runtime AS {name}\nCOPY --from=trees /trees/{name} /\n"
+            self.assertIn(image, dockerfile)
+
     def test_no_secret_is_sent_to_the_build(self):
         ignored = (ROOT / ".dockerignore").read_text().splitlines()
         self.assertIn("*", ignored)
@@ -169,8 +187,6 @@ class Configurations(InTemporaryFolder):
             text = file.read_text()
             # Debian's Nginx has no `resolve`, and there is no kv-api here.
             text = text.replace("server kv-api:8080 resolve", "server 127.0.0.1:8080")
-            # It also has the older spelling of HTTP/2.
-            text = re.sub(r"listen 8443 ssl(.*)\n  http2 on;", r"listen 8443 ssl http2\1", text)
             text = re.sub(r"listen 8\d+", f"listen 127.0.0.1:{free_port()}", text)
             text = re.sub("/(tmp|run/kv)/", f"{self.folder}/", text.replace("/kv/*", "/kv/added/*"))
             (self.folder / file.name).write_text(text)

@@ -68,6 +68,8 @@ class Load:
         self.asynchronous = asynchronous
         # The operations of answers 202.
         self.operations = []
+        # (key, revision) of the answers 200 and 201.
+        self.changes = []
         self.statuses = collections.Counter()
         self.violations = []
         self.errors = []
@@ -127,6 +129,7 @@ class Load:
         self.count("PUT", answer, start)
         if answer.status in (200, 201):
             history.committed = number
+            self.changes.append((history.key, answer.revision))
         elif answer.status == 202:
             history.queued.add(number)
             self.operations.append(answer.operation)
