@@ -70,6 +70,39 @@ class Browser(unittest.TestCase):
         )
         self.assertTrue(are_same)
 
+    def test_event_source(self):
+        """EventSource follows changes, and goes on where it was when it connects again."""
+        self.chromium.open(server.URL + "/health/live")
+        seen = self.chromium.run(
+            """
+            const path = '/kv/chromium/events/';
+            const put = (name) => fetch(path + name, { method: 'PUT', body: name });
+            const follow = (url) => new Promise((resolve, reject) => {
+              const source = new EventSource(url);
+              source.onerror = () => reject(new Error('state ' + source.readyState));
+              source.onopen = () => resolve(source);
+            });
+            const next = (source, kind) => new Promise((resolve) => {
+              source.addEventListener(kind, resolve, { once: true });
+            });
+            const url = '/watch?prefix=chromium/events/&values=true';
+            const first = await follow(url);
+            const added = next(first, 'put');
+            await put('a');
+            const event = await added;
+            first.close();
+            await put('b');
+            const second = await follow(url + '&after=' + event.lastEventId);
+            const later = JSON.parse((await next(second, 'put')).data);
+            const gone = next(second, 'delete');
+            await fetch(path + 'a', { method: 'DELETE' });
+            const deleted = JSON.parse((await gone).data);
+            second.close();
+            return [JSON.parse(event.data).value, later.value, deleted.key];
+            """
+        )
+        self.assertEqual(seen, ["a", "b", "chromium/events/a"])
+
     def test_docs(self):
         """The reference page shows every path and loads nothing from elsewhere."""
         requests = self.chromium.open(server.URL + "/docs")

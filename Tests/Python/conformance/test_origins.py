@@ -5,6 +5,7 @@ import os
 import tempfile
 
 from conformance.calls import PATCH_TYPE, Case, call
+from conformance.stream import Watch
 from support.server import Server
 
 SHOP = "https://shop.example"
@@ -46,7 +47,7 @@ class Origins(Case):
         """A preflight needs no token, and says what a page may send."""
         for target, method in (("/kv/k", "PUT"), ("/kv/k", "PATCH"), ("/kv/k", "DELETE"),
                                ("/kv", "GET"), ("/kv", "DELETE"), ("/batch", "POST"),
-                               ("/whoami", "GET"), ("/operations/x", "GET")):
+                               ("/watch", "GET"), ("/whoami", "GET"), ("/operations/x", "GET")):
             for origin in (SHOP, LOCAL):
                 with self.subTest(target=target, method=method, origin=origin):
                     wanted = ("authorization,content-type,if-match,if-none-match,prefer,"
@@ -93,6 +94,14 @@ class Origins(Case):
         answer = self.call("GET", "/kv/a", token=None)
         self.assert_problem(answer, 401)
         self.assertEqual(answer.headers["Access-Control-Allow-Origin"], SHOP)
+
+    def test_watch(self):
+        """A page may follow a stream."""
+        watch = Watch(
+            "/watch", {"Origin": SHOP, "Authorization": "Bearer secret"}, port=self.server.port)
+        self.addCleanup(watch.close)
+        self.assertEqual(watch.status, 200)
+        self.assertEqual(watch.headers["Access-Control-Allow-Origin"], SHOP)
 
     def test_without_origin(self):
         """A program that sends no Origin is told nothing of this."""

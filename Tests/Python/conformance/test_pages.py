@@ -9,6 +9,7 @@ ALLOWED = {
     "/kv": {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"},
     "/batch": {"POST", "OPTIONS"},
     "/operations/x": {"GET", "HEAD", "OPTIONS"},
+    "/watch": {"GET", "HEAD", "OPTIONS"},
     "/whoami": {"GET", "HEAD", "OPTIONS"},
     "/health": {"GET", "HEAD", "OPTIONS"},
     "/health/live": {"GET", "HEAD", "OPTIONS"},
@@ -65,7 +66,7 @@ class Pages(Case):
         self.check_policy(answer)
         self.check_outside(answer)
         text = answer.body.decode()
-        for kind in ("not-an-integer", "integer-overflow", "whoami"):
+        for kind in ("not-an-integer", "integer-overflow", "watch", "whoami"):
             self.assertIn(kind, text)
 
     def check_policy(self, answer):
@@ -115,6 +116,9 @@ class Problems(Case):
             ("DELETE", "/kv?prefix=", None, {}, 400, "invalid-parameter"),
             ("DELETE", "/kv?prefix=a", None, {"If-Match": "*"}, 400, "invalid-header"),
             ("GET", "/whoami?x=1", None, {}, 400, "invalid-parameter"),
+            ("GET", "/watch?after=x", None, {}, 400, "invalid-parameter"),
+            ("GET", "/watch", None, {"Last-Event-ID": "x"}, 400, "invalid-header"),
+            ("GET", "/watch?after=9000000000000000.0", None, {}, 410, None),
             ("GET", "/whoami/x", None, {}, 404, "unknown-path"),
             ("POST", "/whoami", "x", {}, 405, "method-not-allowed"),
         ):

@@ -2,10 +2,14 @@
 
 import hashlib
 import os
+import signal
 import tempfile
+import threading
+import time
 import unittest
 
 from conformance.calls import PATCH_TYPE, Case, call, query
+from conformance.stream import Watch
 from support.server import Server
 
 TOKENS = {
@@ -29,16 +33,27 @@ class Tokens(Case):
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory(prefix="kv-tokens-")
         cls.addClassCleanup(folder.cleanup)
-        path = os.path.join(folder.name, "tokens")
-        with open(path, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(lines(TOKENS))
-        cls.server = Server(KV_TOKENS_FILE=path)
+        cls.path = os.path.join(folder.name, "tokens")
+        cls.write(TOKENS)
+        cls.server = Server(KV_TOKENS_FILE=cls.path)
         cls.addClassCleanup(cls.server.stop)
+
+    @classmethod
+    def write(cls, names):
+        with open(cls.path + ".new", "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(lines(names))
+        os.rename(cls.path + ".new", cls.path)
 
     def as_(self, token, method, target, body=None, headers=None):
         fields = {"Authorization": f"Bearer {token}"} if token else {}
         return call(method, target, body, fields | (headers or {}), port=self.server.port)
+
+    def watch(self, token, target):
+        fields = {"Authorization": f"Bearer {token}"} if token else {}
+        watch = Watch(target, fields, port=self.server.port)
+        self.addCleanup(watch.close)
+        return watch
 
     def test_scopes(self):
         """Each route wants its scope: 403 without it."""
@@ -76,10 +91,14 @@ class Tokens(Case):
             ("GET", "/kv?prefix=team&delimiter=/", None, None),
             ("GET", "/kv?count=true", None, None), ("GET", "/kv?count=true&prefix=", None, None),
             ("DELETE", "/kv?prefix=team", None, None), ("DELETE", "/kv?prefix=o", None, None),
+            ("GET", "/watch", None, None), ("GET", "/watch?prefix=team", None, None),
+            ("GET", "/watch?prefix=other/", None, None), ("HEAD", "/watch", None, None),
         ):
             with self.subTest(method=method, target=target):
                 answer = self.as_("team", method, target, body, fields)
-                self.assert_problem(answer, 403, "forbidden")
+                self.assertEqual(answer.status, 403, answer)
+                if method != "HEAD":
+                    self.assert_problem(answer, 403, "forbidden")
         answer = self.as_("all", "GET", "/kv/other/s")
         self.assertEqual(answer.body, b"1")
         batch = {"operations": [{"op": "add", "key": "other/s", "amount": 1}]}
@@ -105,7 +124,7 @@ class Tokens(Case):
     def test_no_token(self):
         """Without a token, or with a wrong one: 401 with a challenge."""
         for method, target in (
-            ("GET", "/whoami"), ("PATCH", "/kv/k"), ("GET", "/kv?count=true"),
+            ("GET", "/watch"), ("GET", "/whoami"), ("PATCH", "/kv/k"), ("GET", "/kv?count=true"),
             ("DELETE", "/kv?prefix=a"), ("GET", "/docs"), ("GET", "/openapi.json"),
         ):
             for token in (None, "wrong", ""):
@@ -126,6 +145,58 @@ class Tokens(Case):
             self.assertEqual(answer.json, {"name": name, "scopes": scopes, "prefix": prefix})
             self.assertEqual(answer.headers["Cache-Control"], "no-store")
         self.assert_problem(self.as_("all", "GET", "/whoami?x=1"), 400, naming="x")
+
+    def test_watch(self):
+        """A watcher sees its prefix, and nothing else."""
+        watch = self.watch("team", "/watch?prefix=team/")
+        odd = self.watch("odd", query("/watch", prefix="t ü/x"))
+        self.assertEqual((watch.status, odd.status), (200, 200))
+        watch.begin()
+        odd.begin()
+        for key in ("other/a", "team", "team/a", "t%20%C3%BC/x1", "team/b"):
+            self.as_("all", "PUT", f"/kv/{key}", "1")
+        self.assertEqual([e.key for e in watch.take(2)], ["team/a", "team/b"])
+        self.assertEqual(odd.next().key, "t ü/x1")
+        # A position does not say whose it is, and opens nothing.
+        stranger = self.watch("team", query("/watch", prefix="team/b", after=odd.last_id))
+        self.assertEqual(stranger.next().key, "team/b")
+
+    def test_revoked(self):
+        """A watcher whose token is taken away is ended; others go on."""
+        watch = self.watch("team", "/watch?prefix=team/")
+        other = self.watch("reader", "/watch")
+        watch.begin()
+        other.begin()
+        self.addCleanup(self.reload, TOKENS)
+        self.reload([name for name in TOKENS if name != "team"])
+        self.assertEqual(watch.wait_for_end(10), "clean")
+        self.as_("all", "PUT", "/kv/team/after", "1")
+        other.until(lambda e: e.key == "team/after")
+        self.assert_problem(self.as_("team", "GET", "/whoami"), 401)
+        self.assert_problem(self.as_("team", "GET", "/watch?prefix=team/"), 401)
+
+    def test_narrowed(self):
+        """A watcher whose token loses its scope or prefix is ended as well."""
+        watch = self.watch("odd", query("/watch", prefix="t ü/"))
+        watch.begin()
+        saved = TOKENS["odd"]
+        self.addCleanup(self.reload, TOKENS)
+        self.addCleanup(TOKENS.__setitem__, "odd", saved)
+        TOKENS["odd"] = "write t%20%C3%BC/"
+        self.reload(TOKENS)
+        self.assertEqual(watch.wait_for_end(10), "clean")
+
+    def reload(self, names):
+        """Changes the tokens; returns when the server knows them."""
+        self.write(names)
+        self.server.process.send_signal(signal.SIGHUP)
+        probe = [n for n in TOKENS if n not in names] or ["team"]
+        expected = 401 if probe[0] not in names else 200
+        end = time.monotonic() + 10
+        while self.as_(probe[0], "GET", "/whoami").status != expected:
+            if time.monotonic() > end:
+                raise AssertionError("the tokens are not read again")
+            threading.Event().wait(0.02)
 
     def test_open_pages(self):
         """The console is served to everybody; it holds no data."""

@@ -2,7 +2,9 @@
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -10,7 +12,7 @@ import threading
 import time
 import unittest
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from documents.markdown import Document
 from support import ROOT
@@ -45,11 +47,18 @@ class Recipes(unittest.TestCase):
             name, = block.marks
             (cls.folder / name).write_text("\n".join(block.lines) + "\n", encoding="utf-8")
         (cls.folder / "resource.py").write_text(RESOURCE)
-        cls.server = Server()
-        cls.addClassCleanup(cls.server.stop)
-        cls.port = cls.server.port
+        # A port of its own, at which it can be started again.
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            cls.port = listener.getsockname()[1]
+        cls.start()
+        cls.addClassCleanup(lambda: cls.server.stop())
         cls.client = Client([cls.port])
         cls.addClassCleanup(cls.client.close)
+
+    @classmethod
+    def start(cls):
+        data = cls.folder / "data"
+        cls.server = Server(KV_LISTEN=f"127.0.0.1:{cls.port}", KV_DATA_DIR=str(data))
 
     def run_in(self, *words, **settings):
         """Starts a program of the recipes, which ends with the test at the latest."""
@@ -200,6 +209,65 @@ class Recipes(unittest.TestCase):
     def keys(self, prefix):
         answer = self.client.request("GET", f"/kv?prefix={prefix}&limit=1000")
         return [item["key"] for item in json.loads(answer.body)["items"]]
+
+    def test_copy(self):
+        """A copy equals the list, after a storm of writes and restarts of the server."""
+        folder = self.folder / "copy"
+        for number in range(250):
+            self.client.put(f"c/{number}", f"before {number}")
+        self.client.put("d/other", "x")
+        follower = self.run_in("follow.py", "c/", folder)
+        stop = threading.Event()
+        writers = [threading.Thread(target=self.storm, args=(n, stop)) for n in range(4)]
+        for writer in writers:
+            writer.start()
+        for _ in range(3):
+            threading.Event().wait(2)
+            if random.random() < 0.5:
+                self.server.process.kill()
+            type(self).server.stop()
+            self.start()
+        threading.Event().wait(2)
+        follower.kill()
+        follower = self.run_in("follow.py", "c/", folder)
+        threading.Event().wait(2)
+        stop.set()
+        for writer in writers:
+            writer.join()
+        # Its connection was to a server of before.
+        self.client.close()
+        self.eventually(lambda: self.copied(folder) == self.stored(), "the copy is equal", 60)
+        self.assertIsNone(follower.poll())
+        self.client.put("c/new", b"\xff\x00 bytes")
+        self.client.delete("c/0")
+        self.eventually(lambda: self.copied(folder) == self.stored(), "it stays equal")
+
+    def storm(self, number, stop):
+        client = Client([self.port])
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            key = f"c/{(turn * 13 + number) % 300}"
+            try:
+                if turn % 5 == 0:
+                    client.delete(key)
+                else:
+                    client.put(key, f"{number} {turn} ü%")
+            except Exception:  # noqa: BLE001
+                # The server is starting again.
+                threading.Event().wait(0.05)
+        client.close()
+
+    def copied(self, folder):
+        """The files by key; None if one went away meanwhile."""
+        try:
+            return {unquote(path.name): path.read_bytes()
+                    for path in folder.iterdir() if not path.name.endswith(".new")}
+        except FileNotFoundError:
+            return None
+
+    def stored(self):
+        return {key: self.client.get(quote(key)).body for key in self.keys("c/")}
 
 
 def end(process):

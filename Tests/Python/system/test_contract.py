@@ -3,7 +3,8 @@
 import unittest
 
 from conformance import (
-    server, test_adding, test_deletion, test_lists, test_pages, test_patch,
+    server, test_adding, test_deletion, test_lists, test_pages, test_patch, test_watch,
+    test_watchers,
 )
 from system import running
 
@@ -28,6 +29,12 @@ class Contract(running.Case):
 
     def test_lists(self):
         self.hold(test_lists)
+
+    def test_watch(self):
+        self.hold(test_watch)
+
+    def test_watchers(self):
+        self.hold(test_watchers)
 
     def test_pages(self):
         self.hold(test_pages)
