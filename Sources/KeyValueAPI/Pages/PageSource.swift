@@ -39,13 +39,45 @@ extension PageSource {
   static let console = PageSource(
     template: PackageResources.console_html, style: PackageResources.console_css,
     modules: [
+      "preact.js": PackageResources.preact_js,
+      "store.js": PackageResources.store_js,
+      "session.js": PackageResources.session_js,
+      "api.js": PackageResources.api_js,
+      "connection.js": PackageResources.connection_js,
+      "keys.js": PackageResources.keys_js,
+      "entries.js": PackageResources.entries_js,
+      "format.js": PackageResources.format_js,
+      "parts.js": PackageResources.parts_js,
+      "expiry.js": PackageResources.expiry_js,
+      "operations.js": PackageResources.operations_js,
+      "folders.js": PackageResources.folders_js,
+      "tree.js": PackageResources.tree_js,
+      "edit.js": PackageResources.edit_js,
+      "remove.js": PackageResources.remove_js,
+      "touch.js": PackageResources.touch_js,
+      "json.js": PackageResources.json_js,
+      "value.js": PackageResources.value_js,
+      "watch.js": PackageResources.watch_js,
+      "entry.js": PackageResources.entry_js,
+      "folder.js": PackageResources.folder_js,
+      "metrics.js": PackageResources.metrics_js,
+      "charts.js": PackageResources.charts_js,
+      "health.js": PackageResources.health_js,
+      "live.js": PackageResources.live_js,
       "reference.js": PackageResources.reference_js,
+      "token.js": PackageResources.token_js,
+      "ndjson.js": PackageResources.ndjson_js,
+      "transfer.js": PackageResources.transfer_js,
       "console.js": PackageResources.console_js,
     ])
 
   /// The reference page, whose template is made from openapi.json.
   static let docs = PageSource(
-    template: DocsPage.render(), style: PackageResources.docs_css, modules: [:])
+    template: DocsPage.render(), style: PackageResources.docs_css,
+    modules: [
+      "docs-request.js": PackageResources.docs_request_js,
+      "docs.js": PackageResources.docs_js,
+    ])
 }
 
 extension WebPage {
