@@ -1,7 +1,7 @@
 # Each target calls one script; the scripts can also be called directly.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster demo test test-compose check conformance sanitize fuzz load bench settings \
-  packages install uninstall clean
+.PHONY: help run cluster demo test test-compose check conformance sanitize fuzz load bench \
+  settings packages install uninstall clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
