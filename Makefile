@@ -1,6 +1,6 @@
 # Each target calls one script; the scripts can also be called directly.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test test-compose check conformance sanitize fuzz load bench settings \
+.PHONY: help run cluster demo test test-compose check conformance sanitize fuzz load bench settings \
   packages clean
 
 help: ## List these targets
@@ -11,6 +11,9 @@ run: ## Build a release and serve keys on 127.0.0.1:8080, data in ./data
 
 cluster: ## Run the whole system on this machine: scripts/cluster up (see --help)
 	@scripts/cluster up
+
+demo: ## Show what happens when parts of a cluster fail (DEMO="--step"; --help)
+	@scripts/demo $(DEMO)
 
 test: ## Run every test: unit, contract, end to end, conformance
 	@scripts/test

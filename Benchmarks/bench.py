@@ -35,7 +35,10 @@ def arguments():
     parser.add_argument("--soak", type=int, help="seconds of mixed load (60; quick: 20)")
     parser.add_argument("--profile", action="store_true", help="profile all loads")
     parser.add_argument("--base", type=int, default=27000, help="the cluster's first port (27000)")
-    parser.add_argument("--only", help=f"of the cluster's: {', '.join(MEASURES)}")
+    parser.add_argument(
+        "--only",
+        help=f"of the cluster's: {', '.join(MEASURES)}; of a single node: {embedded.WATCHERS}",
+    )
     parser.add_argument(
         "--database",
         choices=["postgres", "cockroach"],
@@ -66,7 +69,9 @@ def main():
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         if options.all or options.cluster:
             places.append(database_named(options, folder))
-        if options.all or not options.cluster:
+        if options.only == embedded.WATCHERS and not options.cluster:
+            rows = embedded.bench_watchers(options, folder)
+        elif options.all or not options.cluster:
             rows, samples = embedded.bench(options, folder)
         if options.all or options.cluster:
             cluster_rows, profiles = bench_cluster(options, folder)

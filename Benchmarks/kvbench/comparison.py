@@ -5,7 +5,7 @@ import functools
 import os
 import subprocess
 
-from . import queued, reads, writes
+from . import queued, reads, watchers, writes
 from .broker import Broker
 from .contenders import Nginx, Webdis
 from .measures import Measures
@@ -32,7 +32,10 @@ MEASURES = {
     "conditional": writes.conditional,
     "queued": queued.accepted,
     "drained": queued.drained,
+    "watchers": watchers.beside_the_cluster,
 }
+# These are compared with nothing else.
+ALONE = {"watchers"}
 
 
 def bench_cluster(options, folder):
@@ -48,15 +51,17 @@ def bench_cluster(options, folder):
 
 def compare(cluster, options, folder):
     """A measurement that fails becomes a row with the reason; the others still run."""
+    chosen = options.only.split(",") if options.only else MEASURES
     with contextlib.ExitStack() as stack:
-        services = peers(cluster, options, folder, stack)
-        measures = Measures(cluster, services, options.seconds, options.rounds)
-        steps = {"rows": services["pgbench"].prepare} | {
-            name: functools.partial(measure, measures) for name, measure in MEASURES.items()
+        services = peers(cluster, options, folder, stack) if set(chosen) - ALONE else {}
+        measures = Measures(cluster, services, options.seconds, options.rounds, options.binaries)
+        steps = {"rows": services["pgbench"].prepare} if services else {}
+        steps |= {
+            name: functools.partial(measure, measures)
+            for name, measure in MEASURES.items()
+            if name in chosen
         }
         for name, step in steps.items():
-            if options.only and name not in ["rows", *options.only.split(",")]:
-                continue
             try:
                 step()
             except Exception as error:

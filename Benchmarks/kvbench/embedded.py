@@ -5,13 +5,15 @@ import os
 import shutil
 import time
 
-from . import memory
+from . import memory, watchers
 from .contenders import KeyValueAPI, Nginx, Redis, Webdis
 from .load import KEYS_WRITTEN, redis_benchmark, requests, sqlite_rows, wrk
 from .report import Row, judged
 from .turns import say, take_turns
 
 MEBIBYTE = 2**20
+# In --only.
+WATCHERS = "watchers"
 
 
 def bench(options, folder):
@@ -45,6 +47,7 @@ def bench(options, folder):
         ]
         for server in servers.values():
             server.stop()
+        rows += [None, *bench_watchers(options, folder)]
         memory_rows, samples = bench_memory(binary, folder, options.soak)
         return [*rows, None, *memory_rows], samples
 
@@ -94,6 +97,13 @@ def bench_writes(servers, program, database, seconds, rounds):
     rows = [one.row() for one in series.values()]
     judged(rows[0], "≥ 10 × SQLite", f"{ratio:.1f} ×", ratio >= 10)
     return rows
+
+
+def bench_watchers(options, folder):
+    binary = os.path.join(options.binaries, "kv-api")
+    program = os.path.join(options.binaries, "watchers")
+    with stopped_afterwards(KeyValueAPI(binary, folder)) as server:
+        return watchers.bench(program, server, server.port, options.seconds, options.rounds)
 
 
 def bench_memory(binary, folder, soak_seconds):

@@ -42,17 +42,18 @@ GOALS = {
 class Measures:
     """The measurements of one cluster; they add to `rows` and `missed`."""
 
-    def __init__(self, cluster, services, seconds, rounds):
+    def __init__(self, cluster, services, seconds, rounds, binaries):
         self.cluster = cluster
         self.goals = GOALS[cluster.database_kind]
         self.webdis = services.get("webdis")
         self.peer = services.get("peer")
         self.peer_proxy = services.get("peer_proxy")
         self.peer_workers = services.get("peer_workers", ())
-        self.pgbench = services["pgbench"]
-        self.broker = services["broker"]
+        self.pgbench = services.get("pgbench")
+        self.broker = services.get("broker")
         self.seconds = seconds
         self.rounds = rounds
+        self.binaries = binaries
         self.rows = []
         # The loads to profile: all, and those of missed goals.
         self.loads = {}

@@ -24,6 +24,7 @@ package struct ClusterBackend: Backend {
   private let watcher: RabbitMQWatcher?
   private let evidence = RepairEvidence()
   private let loops: [EventLoop]
+  private let logger: Logger
 
   /// Connects to nothing yet: `services` do. Throws for a malformed address, which reading the
   /// settings has excluded.
@@ -34,6 +35,7 @@ package struct ClusterBackend: Backend {
     registry: MetricsRegistry, logger: Logger
   ) throws {
     self.loops = loops
+    self.logger = logger
     let published = PublishedChanges()
     databases = try loops.map {
       try PostgresDatabase(
@@ -73,25 +75,39 @@ package struct ClusterBackend: Backend {
 
   package func warmUp() async {
     let end = ContinuousClock.now + ClusterBackend.warmUpTime
-    while ContinuousClock.now < end, await !isConnected {
+    var silent = await silentServices
+    while !silent.isEmpty, ContinuousClock.now < end {
       guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { return }
+      silent = await silentServices
     }
+    if silent.isEmpty { return }
+    // A process that starts while a service is down has to work as soon as that is back.
+    logger.warning(
+      "not all services answer: start them, or correct the settings; connecting goes on",
+      metadata: ["services": .array(silent.map { .string($0) })])
   }
 
   /// How long to wait for services that may be down: as long as a Redis failover takes.
   private static let warmUpTime = Duration.seconds(3)
 
-  /// Whether every loop reaches all services.
-  private var isConnected: Bool {
+  /// The services that not every loop reaches, each with its setting and why.
+  private var silentServices: [String] {
     get async {
+      var silent: [String] = []
       do throws(StoreError) {
-        try publisher.checkHealth()
         for database in databases { try await database.checkHealth() }
-        for cache in caches { try await cache.checkHealth() }
-        return true
       } catch {
-        return false
+        silent.append("KV_DATABASE_URL: \(error.cause)")
       }
+      do throws(StoreError) {
+        for cache in caches { try await cache.checkHealth() }
+      } catch {
+        silent.append("KV_REDIS_SENTINELS or KV_REDIS_URL: \(error.cause)")
+      }
+      do throws(StoreError) { try publisher.checkHealth() } catch {
+        silent.append("KV_AMQP_URLS: \(error.cause)")
+      }
+      return silent
     }
   }
 

@@ -18,9 +18,11 @@ package struct ClusterConfiguration: Sendable {
     let url = reader.value(of: ClusterSettings.databaseURL)
     let amqp = reader.value(of: ClusterSettings.amqpURLs)
     let cache = Self.cache(&reader)
+    // One that is wrong was meant to be given.
+    let isCacheGiven = cache != nil || reader.hasProblem(with: ClusterSettings.redisURL.description)
     let isGiven = [
       (ClusterSettings.databaseURL.description, !url.isEmpty),
-      (ClusterSettings.redisSentinels.description, cache != nil),
+      (ClusterSettings.redisSentinels.description, isCacheGiven),
       (ClusterSettings.amqpURLs.description, !amqp.isEmpty),
     ]
     guard isGiven.contains(where: { $0.1 }) else { return nil }

@@ -44,7 +44,8 @@ public struct Listener: Sendable {
     let host = address.host.isEmpty ? nil : address.host
     let code = getaddrinfo(host, String(address.port), &hints, &list)
     guard code == 0, let first = list else {
-      throw ListenError(address: address, cause: String(cString: gai_strerror(code)))
+      throw ListenError(
+        address: address, reason: .notHere, cause: String(cString: gai_strerror(code)))
     }
     defer { freeaddrinfo(list) }
 
@@ -86,13 +87,36 @@ public struct Listener: Sendable {
 
 /// A server can't listen at the address that it was given.
 public struct ListenError: Error, CustomStringConvertible, Sendable {
+  /// What is in the way, as far as an operator can do something about it.
+  public enum Reason: Sendable {
+    /// Something else listens there.
+    case taken
+    /// This process may not use the port.
+    case forbidden
+    /// The address is not one of this machine, or the system has another objection.
+    case notHere
+  }
+
   public let address: SocketAddress
+  public let reason: Reason
   /// The system's message.
   public let cause: String
 
-  init(address: SocketAddress, cause: String = String(cString: strerror(errno))) {
+  init(address: SocketAddress, reason: Reason, cause: String) {
     self.address = address
+    self.reason = reason
     self.cause = cause
+  }
+
+  /// From the code of a call that has failed.
+  init(address: SocketAddress, code: Int32 = errno) {
+    let reason: Reason =
+      switch code {
+      case EADDRINUSE: .taken
+      case EACCES: .forbidden
+      default: .notHere
+      }
+    self.init(address: address, reason: reason, cause: String(cString: strerror(code)))
   }
 
   public var description: String { "can't listen on \(address): \(cause)" }

@@ -47,7 +47,8 @@ struct Worker: Sendable {
     loop.start()
     logger.notice("working", metadata: ["address": "\(listeners[0].address)"])
     let http = HTTPService(
-      servers: [makeHTTPServer()], listeners: listeners, drainTime: configuration.drain)
+      servers: [makeHTTPServer()], listeners: listeners, drainTime: configuration.drain,
+      warmUp: { [backend] in await backend.warmUp() })
     // The last is shut down first: no more messages are taken before what they need ends.
     try await Lifecycle.run(
       backend.services + [

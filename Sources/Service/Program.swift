@@ -57,6 +57,18 @@ package enum ExitStatus {
   package static let configuration = ExitCode(78)
 }
 
+extension ListenError.Reason {
+  /// What the operator can do.
+  fileprivate var advice: String {
+    switch self {
+    case .taken: "Stop what uses the address, or set KV_LISTEN to another one."
+    case .forbidden: "Ports below 1024 are for root: set KV_LISTEN to a higher one."
+    case .notHere:
+      "Set KV_LISTEN to an address of this machine, or leave the address out (:PORT) for all."
+    }
+  }
+}
+
 extension Program {
   package var logsWarnings: Bool { true }
 
@@ -78,7 +90,7 @@ extension Program {
     do {
       try await run(configuration, logger: logger, log: log)
     } catch let error as ListenError {
-      tell("\(error). Stop what uses the address, or set KV_LISTEN to another one.")
+      tell("\(error). \(error.reason.advice)")
       throw ExitStatus.unavailable
     }
   }

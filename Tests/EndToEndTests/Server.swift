@@ -13,11 +13,13 @@ final class Server {
   ///   - data: the data folder; nil: a new temporary folder.
   ///   - settings: environment variables besides the address and the folder.
   ///   - prefix: words in front of the command, such as a command that runs the server.
+  ///   - readiness: the status of `/health/ready` that is waited for.
   static func running(
-    data: URL? = nil, settings: [String: String] = [:], prefix: [String] = []
+    data: URL? = nil, settings: [String: String] = [:], prefix: [String] = [],
+    readiness: Int = 200
   ) throws -> Server {
     let server = try Server(data: data, settings: settings, prefix: prefix)
-    try server.waitUntilReady()
+    try server.waitUntilReady(readiness)
     return server
   }
 
@@ -83,7 +85,7 @@ final class Server {
 
   var isRunning: Bool { process.isRunning }
 
-  private func waitUntilReady() throws {
+  private func waitUntilReady(_ readiness: Int) throws {
     // The log says which port the system picked.
     let address = /127\.0\.0\.1:(\d+)/
     guard let line = try output.line(where: { $0.contains(address) }),
@@ -91,7 +93,7 @@ final class Server {
     else { throw TestFailure("the server ended:\n\(output.text)") }
     port = number
     let status = try connect().request("GET", "/health/ready").status
-    guard status == 200 else { throw TestFailure("/health/ready answered \(status)") }
+    guard status == readiness else { throw TestFailure("/health/ready answered \(status)") }
   }
 
   func connect() throws -> Connection { try Connection(port: port) }

@@ -8,9 +8,10 @@ extension EndToEndTests {
     func sameFolder() throws {
       let first = try Server.running()
       let second = try Server.refusing(data: first.data)
-      #expect(second.code > 0)
+      #expect(second.code == 73)
       #expect(second.output.contains(first.data.lastPathComponent))
-      #expect(second.output.contains("another"))
+      #expect(second.output.contains("is in use by process \(first.processID)"))
+      #expect(second.output.contains("Stop that process or choose another folder."))
       #expect(try first.request("PUT", "/kv/a", body: "1").status == 201)
     }
 
@@ -19,8 +20,53 @@ extension EndToEndTests {
       let first = try Server.running()
       let address = "127.0.0.1:\(first.port)"
       let second = try Server.refusing(settings: ["KV_LISTEN": address])
-      #expect(second.code > 0)
-      #expect(second.output.contains(address))
+      #expect(second.code == 69)
+      #expect(
+        second.output.contains(
+          "can't listen on \(address): Address already in use. Stop what uses the address, or set "
+            + "KV_LISTEN to another one."))
+    }
+
+    @Test("An address of another machine is named")
+    func foreignAddress() throws {
+      let server = try Server.refusing(
+        settings: ["KV_LISTEN": "192.0.2.1:8080", "KV_AUTH": "disabled"])
+      #expect(server.code == 69)
+      #expect(server.output.contains("Set KV_LISTEN to an address of this machine"))
+    }
+
+    @Test("Services that do not answer are named with their settings, and waited for")
+    func missingServices() throws {
+      let server = try Server.running(
+        settings: [
+          "KV_DATABASE_URL": "postgresql://kv:swordfish@127.0.0.1:1/kv",
+          "KV_REDIS_URL": "redis://:swordfish@127.0.0.1:1",
+          "KV_AMQP_URLS": "amqp://kv:swordfish@127.0.0.1:1",
+        ], readiness: 503)
+      let line = try #require(
+        try server.output.line { $0.contains("not all services answer: start them") })
+      for name in ["KV_DATABASE_URL: ", "KV_REDIS_URL: ", "KV_AMQP_URLS: "] {
+        #expect(line.contains(name), "\(line)")
+      }
+      #expect(!server.output.text.contains("swordfish"))
+      server.terminate()
+      #expect(server.waitForExit() == 0)
+    }
+
+    @Test("A tokens file that can't be read, or is wrong, is named with what is wrong")
+    func tokensFile() throws {
+      let folder = try TemporaryFolder.make()
+      let file = folder.appending(path: "tokens")
+      try Data("shop secret read *\n".utf8).write(to: file)
+      for (path, reason) in [
+        (file.path, "line 1: "), (folder.path + "/none", "No such file or directory"),
+        (folder.path, "it is not a file"),
+      ] {
+        let server = try Server.refusing(settings: ["KV_TOKENS_FILE": path])
+        #expect(server.code == 78)
+        #expect(server.output.contains("KV_TOKENS_FILE="))
+        #expect(server.output.contains(reason), "\(server.output)")
+      }
     }
 
     @Test("A file where the data folder should be is named")

@@ -34,6 +34,25 @@ struct ListenerTests {
     for listener in listeners { listener.close() }
   }
 
+  @Test("A refusal says whether the port is taken or the address is another machine's")
+  func reasons() throws {
+    let listeners = try Listener.open(SocketAddress(host: "127.0.0.1", port: 0), count: 1)
+    defer { for listener in listeners { listener.close() } }
+    func reason(_ address: SocketAddress) -> ListenError.Reason? {
+      do throws(ListenError) {
+        for listener in try Listener.open(address, count: 1) { listener.close() }
+        return nil
+      } catch {
+        return error.reason
+      }
+    }
+    #expect(reason(listeners[0].address) == .taken)
+    // TEST-NET-1 (RFC 5737), and a name that never exists (RFC 2606).
+    #expect(reason(SocketAddress(host: "192.0.2.1", port: 0)) == .notHere)
+    #expect(reason(SocketAddress(host: "nowhere.invalid", port: 80)) == .notHere)
+    #expect(ListenError(address: listeners[0].address, code: EACCES).reason == .forbidden)
+  }
+
   @Test("A port that is in use is refused, although listeners share theirs")
   func takenPort() throws {
     let listeners = try Listener.open(SocketAddress(host: "127.0.0.1", port: 0), count: 2)

@@ -95,6 +95,105 @@ extension OnAnyDatabase {
   }
 }
 
+extension OnPostgres {
+  @Suite("Lists and counts that take too long", .serialized)
+  struct LongListTests {
+    /// A table of 3,000 rows, of which the one in place 2,500 takes longer to read than any
+    /// deadline, and the one in place 2,450 when its value is asked for.
+    private func withSlowRow(_ body: (PostgresDatabase) async throws -> Void) async throws {
+      let target = try TestDatabase(on: try #require(SharedPostgres.current))
+      let node = try Node(target.url) { $0.deadline = .milliseconds(500) }
+      _ = try await node.database.write((0..<3_000).map { .put("k\(10_000 + $0)") })
+      // Without statistics the planner would sort all rows of a range, also those past the limit.
+      try target.admin.run("ANALYZE entries")
+      try target.admin.run("ALTER TABLE entries RENAME TO stored")
+      // Declared stable: a view of what is volatile is read as a whole.
+      try target.admin.run(
+        """
+        CREATE FUNCTION slowly(key BYTEA, value BYTEA) RETURNS BYTEA LANGUAGE plpgsql STABLE AS '
+          BEGIN
+            IF key = ''k12500'' OR key = ''k12450'' AND current_query() LIKE ''%sized%'' THEN
+              PERFORM pg_sleep(60);
+            END IF;
+            RETURN value;
+          END'
+        """)
+      try target.admin.run(
+        """
+        CREATE VIEW entries AS SELECT key, slowly(key, value) AS value, content_type, revision,
+          version, created_at, updated_at, expires_at
+        FROM stored
+        """)
+      try await body(node.database)
+      await node.close()
+      try target.drop()
+    }
+
+    @Test("A page ends before what can't be read in time, and fails only if it would be empty")
+    func pages() async throws {
+      try await withSlowRow { database in
+        var request = PageRequest(
+          prefix: Array("k12".utf8), after: .after(Key("k12459")), entriesMax: 1_000)
+        var listed: [String] = []
+        var last: StoreError?
+        while last == nil {
+          do throws(StoreError) {
+            let page = try await database.list(request)
+            listed += page.items.map(\.metadata.key.text)
+            guard let next = page.next else { break }
+            request.after = next
+          } catch {
+            last = error
+          }
+        }
+        #expect(!listed.isEmpty && listed.count <= 40)
+        #expect(listed == (460..<460 + listed.count).map { "k12\($0)" })
+        guard case .tooSlow = last else {
+          Issue.record("\(String(describing: last))")
+          return
+        }
+      }
+    }
+
+    @Test("A page ends before values that can't be read in time")
+    func values() async throws {
+      try await withSlowRow { database in
+        let page = try await database.list(
+          PageRequest(
+            after: .after(Key("k12429")), entriesMax: 50, includesValues: true))
+        #expect(page.items.map(\.metadata.key.text) == ["k12430", "k12431"])
+        #expect(page.items.allSatisfy { $0.value == Array("value".utf8) })
+        #expect(page.next == .after(Key("k12431")))
+      }
+    }
+
+    @Test("A count that is cancelled returns the number before it")
+    func counts() async throws {
+      try await withSlowRow { database in
+        let count = try await database.count(prefix: [], within: .seconds(1))
+        #expect(count == LiveCount(PostgresDatabase.countedFirst, isAtLeast: true))
+        let cancellations = database.metrics.cancellations.value
+        #expect(cancellations == 1)
+      }
+    }
+
+    @Test("A first count that takes too long fails, and the next one is not held up by it")
+    func firstCount() async throws {
+      try await withSlowRow { database in
+        let error = await failure { () async throws(StoreError) in
+          _ = try await database.count(prefix: Array("k125".utf8), within: .seconds(1))
+        }
+        guard case .tooSlow = error else {
+          Issue.record("\(String(describing: error))")
+          return
+        }
+        let next = try await database.count(prefix: Array("k11".utf8), within: .seconds(1))
+        #expect(next == LiveCount(1_000, isAtLeast: false))
+      }
+    }
+  }
+}
+
 @Suite("The chunks of a list grow and shrink")
 struct ListChunkTests {
   @Test("The first is a page and one entry; more where rows are dead, up to a bound")

@@ -104,13 +104,21 @@ extension TokensFile {
     do {
       data = try Data(contentsOf: URL(filePath: path))
     } catch {
-      throw TokensFileError(reason: .unreadable(error.localizedDescription))
+      throw TokensFileError(reason: .unreadable(obstacle(at: path)))
     }
     guard data.count <= bytesMax else { throw TokensFileError(reason: .tooLarge) }
     guard let text = String(validating: data, as: UTF8.self) else {
       throw TokensFileError(reason: .notUTF8)
     }
     return try TokensFile(text: text)
+  }
+
+  /// Why a file can't be read, in the system's words: Foundation's leave it open.
+  private static func obstacle(at path: String) -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return String(cString: strerror(errno)) }
+    close(descriptor)
+    return "it is not a file"
   }
 
   /// A warning if others than the owner may read or write the file.

@@ -44,6 +44,17 @@ struct TokensFileTests {
     #expect(ops.keyPrefix.isEmpty)
   }
 
+  @Test("A file that can't be read is refused with the system's reason")
+  func unreadable() {
+    for (path, reason) in [
+      ("/nowhere/tokens", "No such file or directory"), ("/dev/null/x", "Not a directory"),
+      ("/", "it is not a file"),
+    ] {
+      let error = #expect(throws: TokensFileError.self) { try TokensFile.read(path: path) }
+      #expect(error?.description == "can't read the file: \(reason)")
+    }
+  }
+
   @Test("A prefix is percent-decoded and may hold spaces; white space behind it does not count")
   func prefixes() throws {
     let prefixes = [

@@ -199,6 +199,15 @@ struct ConfigurationTests {
     #expect(!"\(found)".contains("swordfish"))
   }
 
+  @Test("Of a cluster, only the URL that is wrong is named")
+  func wrongURL() {
+    let found = problems([
+      "KV_DATABASE_URL": "postgresql://127.0.0.1:26257/kv", "KV_REDIS_URL": "http://127.0.0.1",
+      "KV_AMQP_URLS": "amqp://127.0.0.1:5672",
+    ])
+    #expect(found.keys.sorted() == ["KV_REDIS_URL"])
+  }
+
   /// What is warned of in a cluster with this database and these brokers, by the setting.
   private func warnings(database: String, brokers: String) throws -> [String] {
     let warnings = try configuration([

@@ -51,3 +51,4 @@ class NginxCase(unittest.TestCase):
         self.assertEqual(document["type"], f"/docs#{name}")
         self.assertEqual(document["status"], status)
         self.assertRegex(response.headers["X-Request-Id"], r"^[0-9a-f]{32}$")
+        self.assertEqual(response.headers.get_all("Access-Control-Allow-Origin"), ["*"])

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -61,6 +62,85 @@ class Commands(unittest.TestCase):
                 with self.assertRaises(ClusterError) as taken:
                     second.up(["epmd"])
                 self.assert_complete(str(taken.exception), Path(beside))
+
+
+@pytest.mark.once
+class Refusals(unittest.TestCase):
+    """`up` says what is wrong, and starts nothing."""
+
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="kv-refusals-")))
+        self.base = clusters.free_base()
+
+    def up(self, place, *words):
+        """Asks for a cluster that can't be; returns the error."""
+        code, _, errors = clusters.script(
+            "up", "--base", self.base, "--dir", place, "--database", "postgres", *words
+        )
+        self.assertEqual(code, 1, errors)
+        self.assertNotIn("Traceback", errors)
+        self.assertFalse(listeners.is_taken(self.base + 2), "nothing has started")
+        return errors
+
+    def test_programs_that_are_missing_are_named(self):
+        errors = self.up(self.folder / "cluster", "--binaries", self.folder)
+        self.assertIn(f"there is no kv-api, kv-worker in {self.folder}", errors)
+        self.assertFalse((self.folder / "cluster" / "logs").exists())
+
+    def test_a_file_as_folder_is_named(self):
+        file = self.folder / "file"
+        file.write_text("")
+        for place in (file, file / "cluster"):
+            errors = self.up(place, "--only", "epmd")
+            self.assertIn(f"error: {file}", errors)
+            self.assertIn("choose a folder (--dir), not a file", errors)
+
+    def test_a_full_disk_is_named(self):
+        with mock.patch.dict(command.VERBS, {"up": self.full}):
+            errors = io.StringIO()
+            with contextlib.redirect_stderr(errors):
+                self.assertEqual(command.main(["up", "--dir", str(self.folder)]), 1)
+        self.assertIn("No space left on device: free some space", errors.getvalue())
+
+    @staticmethod
+    def full(_):
+        with open("/dev/full", "w", encoding="ascii") as file:
+            file.write("x")
+
+    def test_other_errors_are_not_hidden(self):
+        with mock.patch.dict(command.VERBS, {"up": lambda _: os.kill(2**22 + 1, 0)}):
+            with self.assertRaises(ProcessLookupError):
+                command.main(["up"])
+
+
+@pytest.mark.once
+class Scripts(unittest.TestCase):
+    """scripts/run and scripts/test say what they need, before they build."""
+
+    def refusal(self, name, **variables):
+        done = subprocess.run(
+            [ROOT / "scripts" / name], env=os.environ | variables, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120, check=False,
+        )
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return done.stderr
+
+    def test_an_old_toolchain_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            swift = Path(folder) / "swift"
+            swift.write_text("#!/bin/sh\necho 'Swift version 5.9.2 (swift-5.9.2-RELEASE)'\n")
+            swift.chmod(0o755)
+            path = f"{folder}:{os.environ['PATH']}"
+            for name in ("run", "test"):
+                errors = self.refusal(name, PATH=path, KV_LISTEN="127.0.0.1:0")
+                self.assertIn("this is Swift 5.9.2, and Swift 6.2 or newer is needed", errors)
+                self.assertIn("https://www.swift.org/install", errors)
+
+    def test_a_port_that_is_taken_is_named(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            errors = self.refusal("run", KV_LISTEN=address)
+        self.assertIn(f"something already listens on {address}: stop it, or choose", errors)
 
 
 @pytest.mark.once

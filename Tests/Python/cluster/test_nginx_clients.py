@@ -1,5 +1,5 @@
-"""Nginx and its clients: rate limits, TLS, fields for browsers, the log, and reloads. Each class has
-the real Nginx with one configuration."""
+"""Nginx and its clients: rate limits, TLS, fields for browsers, the log, and reloads. Each class
+has the real Nginx with one configuration."""
 
 import http.client
 import json

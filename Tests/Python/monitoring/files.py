@@ -9,6 +9,7 @@ from support import ROOT
 RULES = ROOT / "prometheus" / "rules"
 SCRAPED = sorted((ROOT / "prometheus").glob("prometheus*.yml"))
 RUNBOOK = ROOT / "prometheus" / "RUNBOOK.md"
+ENVIRONMENT = ROOT / ".env.example"
 CASES = Path(__file__).parent / "cases"
 GRAFANA = ROOT / "grafana"
 

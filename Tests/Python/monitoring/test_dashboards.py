@@ -8,7 +8,7 @@ from monitoring import files
 from support import ROOT
 
 # The kinds of panels of Grafana 11 that are used.
-KINDS = {"timeseries", "stat", "table"}
+KINDS = {"timeseries", "stat", "table", "text"}
 # The units of Grafana that are used.
 UNITS = {"short", "percentunit", "s", "ns", "bytes", "Bps", "reqps", "ops"}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -31,9 +31,9 @@ class Dashboards(unittest.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_there_are_six_with_a_name_of_their_own(self):
+    def test_there_are_seven_with_a_name_of_their_own(self):
         found = files.dashboards()
-        self.assertEqual(len(found), 6)
+        self.assertEqual(len(found), 7)
         for key in ("uid", "title", "description"):
             values = [dashboard[key] for dashboard in found.values()]
             self.assertEqual(len(set(values)), len(values), key)
@@ -51,13 +51,20 @@ class Dashboards(unittest.TestCase):
             tags = [tag for link in dashboard["links"] for tag in link["tags"]]
             self.assertEqual(tags, dashboard["tags"], name)
             self.assertEqual(tags, ["kv"], name)
+        overview = files.dashboards()["kv-overview.json"]
+        places = {link["title"]: link["url"] for link in overview["links"] if link["title"]}
+        self.assertEqual(places, {"Console": "${console:raw}/", "Runbook": "/d/kv-runbook"})
+        settings = files.ENVIRONMENT.read_text()
+        (published,) = re.findall(r"^KV_PUBLISH=(\S+)$", settings, re.MULTILINE)
+        texts = [one for one in overview["templating"]["list"] if one["type"] == "textbox"]
+        self.assertEqual([text["query"] for text in texts], [f"http://{published}"])
         linked = {
             re.match(r"/d/([\w-]+)", link["url"])[1]
             for _, panel in each_panel()
             for link in panel["links"]
         }
         self.assertLessEqual(linked, uids)
-        self.assertEqual(len(linked), 5, "the overview leads to all others")
+        self.assertEqual(len(linked), 6, "the overview leads to all others")
 
     def test_panels_are_numbered_and_do_not_overlap(self):
         for name, dashboard in files.dashboards().items():
@@ -72,6 +79,16 @@ class Dashboards(unittest.TestCase):
                         other = taken.setdefault((x, y), panel["title"])
                         self.assertEqual(other, panel["title"], name)
 
+    def test_the_runbook_is_complete(self):
+        panels = files.panels(files.dashboards()["kv-runbook.json"])
+        texts = {panel["title"]: panel["options"]["content"] for panel in panels}
+        sections = re.split(r"^## ", files.RUNBOOK.read_text(), flags=re.MULTILINE)[1:]
+        self.assertEqual(list(texts)[1:], [section.split("\n", 1)[0] for section in sections])
+        for text in texts.values():
+            # Grafana can't open files of the repository.
+            self.assertNotIn("](", text)
+        self.assertIn("**Do.**", texts["KVWatchLagHigh"])
+
     def test_every_panel_says_what_it_shows(self):
         for name, panel in each_panel():
             with self.subTest(panel=name):
@@ -79,6 +96,9 @@ class Dashboards(unittest.TestCase):
                 self.assertTrue(panel["title"])
                 self.assertRegex(panel["description"], r"^.{15,}[.]$")
                 self.assertEqual(panel["datasource"], SOURCE)
+                if panel["type"] == "text":
+                    self.assertGreater(len(panel["options"]["content"]), 100)
+                    continue
                 defaults = panel["fieldConfig"]["defaults"]
                 self.assertIn(defaults["unit"], UNITS)
                 steps = defaults["thresholds"]["steps"]
@@ -109,6 +129,9 @@ class Dashboards(unittest.TestCase):
         for name, dashboard in files.dashboards().items():
             source, *others = dashboard["templating"]["list"]
             self.assertEqual((source["name"], source["type"]), ("datasource", "datasource"))
+            if not any(panel["targets"] for panel in files.panels(dashboard)):
+                continue
+            others = files.variables(dashboard)
             self.assertGreaterEqual(len(others), 1, name)
             texts = [
                 target["expr"] for panel in files.panels(dashboard) for target in panel["targets"]

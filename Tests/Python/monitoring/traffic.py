@@ -9,25 +9,29 @@ import time
 
 
 class Traffic:
-    """Requests through Nginx from one thread, during the block."""
+    """Requests through Nginx from one thread, and a watcher in another, during the block."""
 
     PAUSE_SECONDS = 0.1
+    # A watcher leaves after this time and comes back.
+    WATCH_SECONDS = 5
 
     def __init__(self, port, api_port):
         self._port = port
         self._api_port = api_port
-        self._thread = threading.Thread(target=self._run)
+        self._threads = [threading.Thread(target=self._run), threading.Thread(target=self._watch)]
         self._is_ending = threading.Event()
         # The answers to each kind of request, for messages.
         self.statuses = {}
 
     def __enter__(self):
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_):
         self._is_ending.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self):
         number = 0
@@ -37,6 +41,21 @@ class Traffic:
                 self._round(number)
             except (OSError, http.client.HTTPException) as error:
                 self.statuses["broken"] = repr(error)
+
+    def _watch(self):
+        while not self._is_ending.wait(self.PAUSE_SECONDS):
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)
+            try:
+                connection.request("GET", "/watch?prefix=monitoring/")
+                response = connection.getresponse()
+                self.statuses[f"GET /watch {response.status}"] = time.time()
+                end = time.monotonic() + self.WATCH_SECONDS
+                while time.monotonic() < end and response.read1():
+                    pass
+            except (OSError, http.client.HTTPException) as error:
+                self.statuses["broken stream"] = repr(error)
+            finally:
+                connection.close()
 
     def _round(self, number):
         key = f"/kv/monitoring/{number % 50}"

@@ -1,10 +1,12 @@
 """The command line of scripts/cluster."""
 
 import argparse
+import errno
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from .build import build
 from .cluster import DATABASES, SCALABLE, Cluster
@@ -115,6 +117,17 @@ def parser():
     return top
 
 
+# What to do about an error of the system that the user can mend.
+ADVICE = {
+    errno.EACCES: "choose a folder that you may write to (--dir), or change its owner",
+    errno.EROFS: "choose a folder on a file system that is mounted writable (--dir)",
+    errno.ENOSPC: "free some space, or choose another folder (--dir)",
+    errno.EDQUOT: "free some space, or choose another folder (--dir)",
+    errno.ENOTDIR: "choose a folder (--dir), not a file",
+    errno.EEXIST: "choose a folder (--dir), not a file",
+}
+
+
 def main(arguments=None):
     """Runs one command. Returns the exit code."""
     options = parser().parse_args(arguments)
@@ -122,6 +135,12 @@ def main(arguments=None):
         return VERBS[options.verb](options) or 0
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in ADVICE:
+            raise
+        place = error.filename or options.dir
+        print(f"error: {place}: {error.strerror}: {ADVICE[error.errno]}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted: services that were started keep running", file=sys.stderr)
@@ -155,6 +174,8 @@ def _up(options):
     wants_binaries = bool(products)
     if not wants_binaries or options.binaries:
         groups.remove("build")
+    if options.binaries:
+        _check_programs(Path(options.binaries), products)
     if subprocess.run([REPOSITORY / "scripts/packages", *groups], check=False).returncode != 0:
         raise ClusterError("the packages that it needs could not be installed; see above")
     if wants_binaries and not options.binaries:
@@ -164,6 +185,16 @@ def _up(options):
     print("Everything was running already." if not started else "Ready.", file=sys.stderr)
     if not only:
         _invite(cluster)
+
+
+def _check_programs(place, products):
+    """Refuses a folder without the programs, before anything is started."""
+    missing = [name for name in products if not os.access(place / name, os.X_OK)]
+    if missing:
+        raise ClusterError(
+            f"there is no {', '.join(missing)} in {place}: build them there, or leave out "
+            "--binaries to have them built"
+        )
 
 
 def _invite(cluster):

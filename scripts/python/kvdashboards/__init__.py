@@ -4,7 +4,7 @@ A panel has sixty lines of JSON, of which five are specific. Those are here; pan
 dashboard.py have what all panels share.
 """
 
-from . import api, cache, database, overview, queue, resources
+from . import api, cache, database, overview, queue, resources, runbook
 
 DASHBOARDS = [
     overview.DASHBOARD,
@@ -13,4 +13,5 @@ DASHBOARDS = [
     database.DASHBOARD,
     queue.DASHBOARD,
     resources.DASHBOARD,
+    runbook.DASHBOARD,
 ]

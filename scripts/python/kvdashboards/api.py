@@ -116,6 +116,49 @@ LOAD = [
     ),
 ]
 
+WATCHERS = [
+    Lines(
+        "Watchers",
+        "Streams of events that are open. After a restart those of a replica come back to all.",
+        "short",
+        [Query(f"sum by (instance) (kv_watchers{{{REPLICA}}})", "{{instance}}")],
+    ),
+    Lines(
+        "Events by replica",
+        "Events sent to watchers a second; one event counts for each watcher that gets it.",
+        "ops",
+        [Query(rate("kv_watch_events_total", by="instance"), "{{instance}}")],
+    ),
+    Lines(
+        "Lag of events",
+        "From the commit until an event is handed to the socket of its watcher.",
+        "s",
+        [
+            Query(
+                f"histogram_quantile({q}, {rate('kv_watch_lag_seconds_bucket', by='le')})",
+                f"p{q * 100:g}",
+            )
+            for q in (0.5, 0.95, 0.99)
+        ],
+        thresholds=rising(1, 5),
+    ),
+    Lines(
+        "Watchers ended",
+        "Per second, by reason. slow: it did not read what it was sent. fallen: what it missed is "
+        "no longer kept. token: its token was taken away. drain: its replica leaves. feed: the "
+        "changes could not be read.",
+        "ops",
+        [Query(rate("kv_watch_ended_total", by="reason"), "{{reason}}")],
+        is_stacked=True,
+    ),
+    Lines(
+        "Bytes held for watchers",
+        "Events that watchers have not read yet. Past its bound a watcher is ended as slow.",
+        "bytes",
+        [Query(f"sum by (instance) (kv_watch_bytes_held{{{REPLICA}}})", "{{instance}}")],
+    ),
+]
+
 CONNECTIONS = [
     Lines(
         "Connections",
@@ -177,6 +220,7 @@ DASHBOARD = Dashboard(
         Section("Requests", REQUESTS),
         Section("Latencies", LATENCIES),
         Section("Load", LOAD),
+        Section("Watchers", WATCHERS),
         Section("Connections", CONNECTIONS),
     ],
     [

@@ -50,6 +50,51 @@ class Variable:
         }
 
 
+@dataclass(frozen=True)
+class Text:
+    """A text that a viewer can change."""
+
+    name: str
+    title: str
+    text: str
+
+    def json(self):
+        current = {"selected": True, "text": self.text, "value": self.text}
+        return {
+            "current": current,
+            "hide": 0,
+            "label": self.title,
+            "name": self.name,
+            "options": [current],
+            "query": self.text,
+            "skipUrlSync": False,
+            "type": "textbox",
+        }
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link at the top of a dashboard."""
+
+    title: str
+    url: str
+    tooltip: str
+
+    def json(self):
+        return {
+            "asDropdown": False,
+            "icon": "external link",
+            "includeVars": False,
+            "keepTime": False,
+            "tags": [],
+            "targetBlank": True,
+            "title": self.title,
+            "tooltip": self.tooltip,
+            "type": "link",
+            "url": self.url,
+        }
+
+
 def replicas(job, name="instance", title="Replica"):
     """The processes of a job, or of all jobs that match a regular expression."""
     return Variable(name, title, f'up{{job=~"{job}"}}', "instance")
@@ -109,6 +154,7 @@ class Dashboard:
     description: str
     sections: list
     variables: list = field(default_factory=list)
+    links: list = field(default_factory=list)
 
     def json(self):
         return {
@@ -119,7 +165,7 @@ class Dashboard:
             # All panels share the crosshair.
             "graphTooltip": 1,
             "id": None,
-            "links": [self._links()],
+            "links": [self._links(), *[link.json() for link in self.links]],
             "panels": list(self._panels()),
             "refresh": "10s",
             "schemaVersion": 39,

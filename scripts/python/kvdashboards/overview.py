@@ -1,6 +1,6 @@
 """The overview: do clients get answers, and does everything run?"""
 
-from .dashboard import Dashboard, Section, Variable
+from .dashboard import Dashboard, Link, Section, Text, Variable
 from .panels import (
     Lines,
     Number,
@@ -103,6 +103,28 @@ CLIENTS = [
         thresholds=rising(0.001, 0.01),
         link="kv-api",
     ),
+    Lines(
+        "Watchers",
+        "Streams of events that are open.",
+        "short",
+        [Query('job:kv_watchers:sum{job="kv-api"}', "watchers")],
+        link="kv-api",
+    ),
+    Lines(
+        "Events to watchers",
+        "Events sent a second; one event counts for each watcher that gets it.",
+        "ops",
+        [Query('job:kv_watch_events:rate1m{job="kv-api"}', "events")],
+        link="kv-api",
+    ),
+    Lines(
+        "Lag of watchers",
+        "1 of 100 events reaches its watcher later than this after the commit, over 5 minutes.",
+        "s",
+        [Query('job:kv_watch_lag_seconds:p99_rate5m{job="kv-api"}', "p99")],
+        thresholds=rising(1, 5),
+        link="kv-api",
+    ),
 ]
 
 SERVICES = [
@@ -181,8 +203,7 @@ SERVICES = [
 ALERTS = [
     Rows(
         "Alerts now",
-        "Pending alerts are true, but not for long enough yet. prometheus/RUNBOOK.md says what to "
-        "do.",
+        "Pending alerts are true, but not for long enough yet. The runbook says what to do.",
         "short",
         [Query("ALERTS", "{{alertname}}")],
         columns=[
@@ -192,6 +213,7 @@ ALERTS = [
             ("job", "Job"),
             ("instance", "Instance"),
         ],
+        link="kv-runbook",
     )
 ]
 
@@ -205,5 +227,13 @@ DASHBOARD = Dashboard(
         Section("Services", SERVICES),
         Section("Alerts", ALERTS),
     ],
-    [Variable("job", "Job", "up", "job")],
+    [
+        Variable("job", "Job", "up", "job"),
+        # As in .env.example; only the browser follows it.
+        Text("console", "Console", "http://127.0.0.1:8080"),
+    ],
+    links=[
+        Link("Console", "${console:raw}/", "The keys themselves"),
+        Link("Runbook", "/d/kv-runbook", "What each alert means, and what to do"),
+    ],
 )

@@ -226,3 +226,28 @@ class Rows(Panel):
                 },
             },
         ]
+
+
+@dataclass(frozen=True)
+class Prose(Panel):
+    """A text in Markdown."""
+
+    text: str = ""
+    width: int = 12
+
+    kind = "text"
+
+    # About how many characters fit into a line, and the pixels of lines, paragraphs and the grid.
+    LINE_CHARACTERS, LINE, PARAGRAPH, FRAME, GRID = 100, 22, 12, 60, 38
+
+    @property
+    def height(self):
+        paragraphs = self.text.split("\n\n")
+        lines = sum(len(text) // self.LINE_CHARACTERS + 1 for text in paragraphs)
+        return (lines * self.LINE + len(paragraphs) * self.PARAGRAPH + self.FRAME) // self.GRID + 1
+
+    def defaults(self):
+        return {}
+
+    def options(self):
+        return {"content": self.text, "mode": "markdown"}
