@@ -70,13 +70,9 @@ enum PatchDocument {
     return patch
   }
 
-  /// Only digits: `1.0` and `1e3` are refused, because a large number written so may have lost its
-  /// last digits on the way through a program that keeps it as a floating-point number.
   static func amount(_ value: JSONValue, name: String) throws(Problem) -> Int64 {
-    guard value.kind == .number, let number = Int64(String(decoding: value.text, as: UTF8.self))
-    else {
-      throw .document(
-        "\(name) is a whole number from \(Int64.min) to \(Int64.max), in digits only.")
+    guard let number = value.integer else {
+      throw .document("\(name) is a whole number from \(Int64.min) to \(Int64.max).")
     }
     return number
   }

@@ -88,7 +88,25 @@ struct JSONValue: Sendable {
   var integer: Int64? {
     guard kind == .number else { return nil }
     let text = String(decoding: text, as: UTF8.self)
-    return Int64(text) ?? Double(text).flatMap { Int64(exactly: $0) }
+    return Int64(text) ?? Self.integer(written: text)
+  }
+
+  /// Digit by digit: a floating-point number would round a large one.
+  private static func integer(written text: String) -> Int64? {
+    let parts = text.split { $0 == "e" || $0 == "E" }
+    let mantissa = parts[0].split(separator: ".")
+    var digits = mantissa.joined()
+    guard digits.contains(where: { ("1"..."9").contains($0) }) else { return 0 }
+    let exponentMax = text.utf8.count + 18
+    guard let exponent = parts.count > 1 ? Int(parts[1]) : 0,
+      (-exponentMax...exponentMax).contains(exponent)
+    else { return nil }
+    var zeros = exponent - (mantissa.count > 1 ? mantissa[1].count : 0)
+    while zeros < 0, digits.last == "0" {
+      digits.removeLast()
+      zeros += 1
+    }
+    return (0...18).contains(zeros) ? Int64(digits + String(repeating: "0", count: zeros)) : nil
   }
 
   /// The elements of an array, in order; none for any other value.

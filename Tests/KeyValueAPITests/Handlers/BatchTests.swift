@@ -158,7 +158,7 @@ struct BatchTests {
     (#"{"op":"put","key":"a","value":"x","if_none_match":"1"}"#, 400),
     (#"{"op":"put","key":"a","value":"x","if_none_match":true}"#, 400),
     (#"{"op":"add","key":"a"}"#, 400), (#"{"op":"add","key":"a","amount":"1"}"#, 400),
-    (#"{"op":"add","key":"a","amount":1.0}"#, 400), (#"{"op":"add","key":"a","amount":null}"#, 400),
+    (#"{"op":"add","key":"a","amount":1.5}"#, 400), (#"{"op":"add","key":"a","amount":null}"#, 400),
     (#"{"op":"add","key":"a","amount":9223372036854775808}"#, 400),
     (#"{"op":"add","key":"a","amount":1,"value":"1"}"#, 400),
     (#"{"op":"add","key":"a","amount":1,"ttl":0}"#, 400),

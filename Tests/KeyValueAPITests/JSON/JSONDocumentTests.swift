@@ -49,6 +49,20 @@ struct JSONDocumentTests {
     #expect(try parse("-9223372036854775808").integer == .min)
     #expect(try parse("60.0").integer == 60)
     #expect(try parse("6e1").integer == 60)
+    // Exact, where a floating-point number would round.
+    #expect(try parse("9007199254740993.0").integer == 9_007_199_254_740_993)
+    #expect(try parse("9.223372036854775807E+18").integer == .max)
+    #expect(try parse("-92233720368547758080e-1").integer == .min)
+    #expect(try parse("9.223372036854775808e18").integer == nil)
+    for text in ["0e9", "-0.0", "0.00e-9", "0e99999999999999999999"] {
+      #expect(try parse(text).integer == 0)
+    }
+    for text in [
+      "1e19", "1e-1", "1.50", "-0.1e0", "1e9223372036854775807", "1.5e-9223372036854775808",
+      "1e-99999999999999999999",
+    ] {
+      #expect(try parse(text).integer == nil)
+    }
     #expect(try parse("-0").integer == 0)
     #expect(try parse("9223372036854775808").integer == nil)
     #expect(try parse("1e400").integer == nil)

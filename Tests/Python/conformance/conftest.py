@@ -10,7 +10,7 @@ from support.server import Server
 def kv_api():
     """Runs kv-api, which also has to end in an orderly way."""
     running = Server()
-    server.URL = running.url
+    server.use([running.port])
     yield
     code = running.stop()
     assert code == 0, f"kv-api exited with code {code}:\n{''.join(running.log[-20:])}"
