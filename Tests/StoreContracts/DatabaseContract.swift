@@ -9,9 +9,9 @@ public enum DatabaseContract {
 
   /// Each case needs a harness of its own.
   public static let cases: [Case] =
-    writes + revisions + conditions + idempotency + batches + batchIdempotency + listing
-    + folding + counting + queuedWrites + queuedWriteOrder + queuedWriteTimes + purging
-    + concurrency
+    writes + revisions + conditions + patches + additions + idempotency + batches
+    + patchesInBatches + batchIdempotency + listing + folding + counting
+    + queuedWrites + queuedWriteOrder + queuedWriteTimes + purging + concurrency
 }
 
 /// One sentence of a port's contract, with its proof on an instance of its own.

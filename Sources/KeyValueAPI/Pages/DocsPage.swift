@@ -32,6 +32,9 @@ struct DocsPage {
     html.markup("). Problems: <a href=\"#problems\">all types</a>.</p>")
     let operations = operations
     writeContents(operations)
+    html.markup("<p class=\"soft\">The forms on this page send their requests to this server.</p>")
+    html.markup("<p><label>Token for the forms <input id=\"token\" type=\"password\"")
+    html.markup(" autocomplete=\"off\"></label></p>")
     for tag in description["tags"]?.elements ?? [] {
       let name = text(tag, "name")
       html.element("h2", name)
@@ -90,6 +93,7 @@ struct DocsPage {
       writeExample(body)
     }
     writeResponses(operation.value["responses"]?.members ?? [])
+    writeForm(operation)
     html.markup("</article>")
   }
 
@@ -133,13 +137,75 @@ struct DocsPage {
     }
   }
 
+  private mutating func writeJSON(_ value: JSONValue) { html.element("pre", shown(value)) }
+
   /// The example as in openapi.json, without its indentation.
-  private mutating func writeJSON(_ value: JSONValue) {
+  private func shown(_ value: JSONValue) -> String {
     let lines = String(decoding: value.text, as: UTF8.self).split(separator: "\n")
     let indent = lines.last?.prefix { $0 == " " }.count ?? 0
     let shown = lines.enumerated().map { $0 == 0 ? $1 : $1.dropFirst(indent) }
-    html.element("pre", shown.joined(separator: "\n"))
+    return shown.joined(separator: "\n")
   }
+
+  // MARK: Forms
+
+  /// A form that sends the operation. docs.js fills its command and its answer.
+  private mutating func writeForm(_ operation: Operation) {
+    html.markup("<details><summary>Try it</summary><form")
+    html.attribute("data-method", operation.method.uppercased())
+    html.attribute("data-path", operation.path)
+    html.markup(">")
+    for parameter in (operation.value["parameters"]?.elements ?? []).map(resolved) {
+      writeInput(parameter)
+    }
+    if let body = operation.value["requestBody"] { writeBodyInput(body) }
+    html.markup(
+      """
+      <pre class="command"></pre>\
+      <p class="bar"><button>Send</button><button type="button" hidden>Stop</button></p>\
+      <div class="answer" hidden><p class="answer-status" role="status"></p>\
+      <pre class="answer-fields"></pre><pre class="answer-body" tabindex="0"></pre></div>\
+      </form></details>
+      """)
+  }
+
+  private mutating func writeInput(_ parameter: JSONValue) {
+    let example =
+      (parameter["example"] ?? parameter["examples"]?.members.first?.value["value"])
+      .map(plain) ?? ""
+    let isFlag = parameter["schema"]?["type"]?.string == "boolean"
+    html.markup("<label>")
+    html.text(text(parameter, "name"))
+    html.markup(" <span class=\"soft\">\(text(parameter, "in"))</span>")
+    html.markup(isFlag ? "<select" : "<input autocomplete=\"off\" spellcheck=\"false\"")
+    html.attribute("name", text(parameter, "name"))
+    html.attribute("data-in", text(parameter, "in"))
+    if isFlag {
+      html.markup("><option></option><option>true</option><option>false</option></select></label>")
+    } else {
+      // What has to be given is given; other fields only show what could be.
+      html.attribute(text(parameter, "in") == "path" ? "value" : "placeholder", example)
+      html.markup("></label>")
+    }
+  }
+
+  /// The type and the text of a body: an example, if there is one.
+  private mutating func writeBodyInput(_ body: JSONValue) {
+    let media = body["content"]?.members ?? []
+    guard let chosen = media.first(where: { $0.value["example"] != nil }) ?? media.first else {
+      return
+    }
+    html.markup("<label>Content-Type <span class=\"soft\">header</span>")
+    html.markup("<input data-type autocomplete=\"off\" spellcheck=\"false\"")
+    html.attribute("value", chosen.name)
+    html.markup("></label><label>Body<textarea data-body rows=\"5\" spellcheck=\"false\">")
+    // HTML drops a line feed that a text area begins with.
+    html.text("\n" + (chosen.value["example"].map(plain) ?? ""))
+    html.markup("</textarea></label>")
+  }
+
+  /// A string without its quotes, anything else as JSON.
+  private func plain(_ value: JSONValue) -> String { value.string ?? shown(value) }
 
   // MARK: The rest
 
@@ -204,6 +270,11 @@ private struct HTML {
   /// Appends an element that holds text only.
   mutating func element(_ name: String, _ text: String, _ attributes: String = "") {
     markup("<\(name)\(attributes)>\(HTML.escaped(text))</\(name)>")
+  }
+
+  /// Appends an attribute to the tag that is open.
+  mutating func attribute(_ name: String, _ value: String) {
+    markup(" \(name)=\"\(HTML.escaped(value))\"")
   }
 
   private static func escaped(_ text: String) -> String {

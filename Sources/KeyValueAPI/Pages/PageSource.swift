@@ -45,7 +45,11 @@ extension PageSource {
 
   /// The reference page, whose template is made from openapi.json.
   static let docs = PageSource(
-    template: DocsPage.render(), style: PackageResources.docs_css, modules: [:])
+    template: DocsPage.render(), style: PackageResources.docs_css,
+    modules: [
+      "docs-request.js": PackageResources.docs_request_js,
+      "docs.js": PackageResources.docs_js,
+    ])
 }
 
 extension WebPage {

@@ -4,6 +4,8 @@ struct APILimits: Sendable {
   var valueBytesMax = 1_048_576
   /// The largest batch, or document of the JSON form, in bytes. Default 8 MiB.
   var documentBytesMax = 8 << 20
+  /// The largest document of a PATCH, in bytes. Default 64 KiB.
+  var patchBytesMax = 64 << 10
   /// The most operations of a batch. Default 1,000.
   var operationsMax = 1_000
   /// The most bytes of values that the reads of one batch return. Default 8 MiB.
@@ -49,6 +51,7 @@ struct APILimits: Sendable {
     case .none: unexpectedBodyBytesMax
     case .value: valueBytesMax
     case .document: documentBytesMax
+    case .patch: patchBytesMax
     }
   }
 }

@@ -16,6 +16,10 @@ extension Route {
         answers: [.ok, .created, .accepted, .noContent],
         readsHead: APIHandler.writeRequest, handler: APIHandler.putValue),
       Endpoint(
+        .patch, .scope(.write), .writes, body: .patch,
+        answers: [.ok, .created, .noContent, .notFound],
+        readsHead: APIHandler.patchRequest, handler: APIHandler.patchValue),
+      Endpoint(
         .delete, .scope(.write), .writes, answers: [.accepted, .noContent, .notFound],
         readsHead: APIHandler.writeRequest, handler: APIHandler.deleteValue),
     ],

@@ -154,14 +154,16 @@ enum Entries {
     parameters.add(array: keys.map { $0.bytes })
     return Query(
       """
-      SELECT \(columns), coalesce(octet_length(entries.value), 0)::INT8, entries.value IS NULL
+      SELECT \(columns), coalesce(octet_length(entries.value), 0)::INT8, entries.value IS NULL,
+        CASE WHEN octet_length(entries.value) <= \(Int64.textBytesMax) THEN entries.value END
       FROM entries WHERE entries.key = ANY($1) ORDER BY entries.key FOR UPDATE
       """, parameters
     ) { columns in
       let key = columns.key(0)
       return KeyState(
         key: key, revision: columns.revision(1),
-        entry: columns.flag(8) ? nil : Metadata(columns, of: key))
+        entry: columns.flag(8) ? nil : Metadata(columns, of: key),
+        smallValue: columns.isNull(9) ? nil : columns.bytes(9))
     }
   }
 
@@ -219,6 +221,26 @@ enum Entries {
     parameters.add(numbers: entries.map { ($0?.updatedAt ?? now).microseconds })
     parameters.add(numbers: entries.map { $0?.expiresAt?.microseconds })
     return parameters
+  }
+
+  /// Replaces rows that are locked, but for their values.
+  static func patch(_ states: [KeyState]) -> Statement {
+    var parameters = Parameters()
+    let entries = states.map(\.entry)
+    parameters.add(array: states.map { $0.key.bytes })
+    parameters.add(texts: entries.map { $0?.contentType ?? "" })
+    parameters.add(numbers: states.map { $0.revision.number })
+    parameters.add(numbers: entries.map { $0?.version })
+    parameters.add(numbers: entries.map { $0?.updatedAt.microseconds })
+    parameters.add(numbers: entries.map { $0?.expiresAt?.microseconds })
+    return Statement(
+      """
+      UPDATE entries SET content_type = u.content_type, revision = u.revision,
+        version = u.version, updated_at = u.updated_at, expires_at = u.expires_at
+      FROM unnest($1::BYTEA[], $2::TEXT[], $3::INT8[], $4::INT8[], $5::INT8[], $6::INT8[])
+        AS u(key, content_type, revision, version, updated_at, expires_at)
+      WHERE entries.key = u.key
+      """, parameters)
   }
 
   /// Gives locked rows a revision and leaves their other columns alone.

@@ -42,7 +42,8 @@ struct AuthenticationTests {
 
   static let endpoints: [(line: String, body: String, allowed: Set<String>)] = [
     ("GET /kv/a", "", ["reader"]), ("HEAD /kv/a", "", ["reader"]), ("PUT /kv/a", "v", ["writer"]),
-    ("DELETE /kv/a", "", ["writer"]), ("GET /kv", "", ["reader"]),
+    ("PATCH /kv/a", "{}", ["writer"]), ("DELETE /kv/a", "", ["writer"]),
+    ("GET /kv", "", ["reader"]),
     ("GET /kv?count=true", "", ["reader"]), ("DELETE /kv?prefix=a", "", ["writer"]),
     ("GET /kv?key=a", "", ["reader"]),
     ("PUT /kv", document, ["writer"]), ("DELETE /kv?key=a", "", ["writer"]),
@@ -102,7 +103,8 @@ struct AuthenticationTests {
     #expect(try await send("GET /kv/team/a", as: "team").text == "x")
     #expect(try await send("GET /kv/team%2Fa", as: "team").text == "x")
     for line in [
-      "GET /kv/other", "PUT /kv/team", "PUT /kv/teams/a", "DELETE /kv/Team/a", "GET /kv?key=other",
+      "GET /kv/other", "PUT /kv/team", "PUT /kv/teams/a", "PATCH /kv/other", "DELETE /kv/Team/a",
+      "GET /kv?key=other",
       "DELETE /kv?key=other", "GET /kv", "GET /kv?prefix=", "GET /kv?prefix=tea",
       "GET /kv?prefix=other", "GET /kv?count=true", "GET /kv?count=true&prefix=tea",
       "GET /kv?prefix=tea&delimiter=/", "GET /kv?prefix=tea&reverse=true", "DELETE /kv?prefix=tea",

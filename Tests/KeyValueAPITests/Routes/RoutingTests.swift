@@ -22,7 +22,8 @@ struct RoutingTests {
   }
 
   static let table: [(path: String, allow: String)] = [
-    ("/kv/a", "GET, HEAD, PUT, DELETE, OPTIONS"), ("/kv", "GET, HEAD, PUT, DELETE, OPTIONS"),
+    ("/kv/a", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+    ("/kv", "GET, HEAD, PUT, DELETE, OPTIONS"),
     ("/batch", "POST, OPTIONS"), ("/operations/x", "GET, HEAD, OPTIONS"),
     ("/health", "GET, HEAD, OPTIONS"), ("/health/live", "GET, HEAD, OPTIONS"),
     ("/health/ready", "GET, HEAD, OPTIONS"), ("/cache/stats", "GET, HEAD, OPTIONS"),
@@ -58,7 +59,7 @@ struct RoutingTests {
   func asterisk() async throws {
     let answer = try await server.send("OPTIONS *")
     #expect(answer.status == 204)
-    #expect(answer["Allow"] == "GET, HEAD, PUT, POST, DELETE, OPTIONS")
+    #expect(answer["Allow"] == "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS")
   }
 
   @Test(

@@ -160,7 +160,40 @@ struct Tables {
       let entry = Entry(metadata: metadata, value: value)
       rows[write.key] = Row(entry: entry, revision: revision, updatedAt: now)
       return .stored(metadata)
+    case .patch(let patch): return self.patch(patch, write.key, as: revision, at: now)
     }
+  }
+
+  private mutating func patch(
+    _ patch: Patch, _ key: Key, as revision: Revision, at now: Timestamp
+  ) -> WriteOutcome {
+    let live = lookup(key, at: now).entry
+    var value = live?.value ?? Array("0".utf8)
+    var sum: Int64?
+    if let amount = patch.amount {
+      guard let text = String(validating: value, as: UTF8.self),
+        text.wholeMatch(of: /0|-?[1-9][0-9]*/) != nil, let old = Int64(text)
+      else { return .addRefused(.notAnInteger) }
+      let (result, hasOverflown) = old.addingReportingOverflow(amount)
+      if hasOverflown { return .addRefused(.overflow) }
+      sum = result
+      value = Array("\(result)".utf8)
+    } else if live == nil {
+      return .notFound
+    }
+    let expiresAt: Timestamp? =
+      switch patch.expiry {
+      case .kept: live?.metadata.expiresAt
+      case .never: nil
+      case .after(let seconds): now.adding(seconds: seconds)
+      }
+    let metadata = Metadata(
+      key: key, revision: revision, version: (live?.metadata.version ?? 0) + 1, size: value.count,
+      contentType: patch.contentType ?? live?.metadata.contentType ?? "text/plain; charset=utf-8",
+      createdAt: live?.metadata.createdAt ?? now, updatedAt: now, expiresAt: expiresAt)
+    rows[key] = Row(
+      entry: Entry(metadata: metadata, value: value), revision: revision, updatedAt: now)
+    return sum.map { .added(metadata, sum: $0) } ?? .stored(metadata)
   }
 
   /// Makes a write, or returns the stored outcome of the same request.
@@ -201,6 +234,9 @@ struct Tables {
         let outcome = copy.write(write, at: now)
         if batch.isAtomic, case .preconditionFailed(let current) = outcome {
           return .preconditionFailed(index: index, current: current)
+        }
+        if batch.isAtomic, case .addRefused(let reason) = outcome {
+          return .addRefused(index: index, reason)
         }
         outcomes.append(.write(outcome))
       }
@@ -243,12 +279,13 @@ struct Tables {
       let result = write(
         queued.write, at: now, revision: place, livingFrom: isAhead ? now : queued.acceptedAt)
       switch result {
-      case .stored, .deleted: (state, revision, outcome) = (.applied, place, result)
+      case .stored, .added, .deleted: (state, revision, outcome) = (.applied, place, result)
       case .notFound:
         (state, revision, outcome) = (.applied, nil, result)
         leaveTombstone(for: queued.write.key, at: place, now: now)
       case .preconditionFailed(let current):
         (state, revision, outcome) = (.preconditionFailed, current, result)
+      case .addRefused: preconditionFailure("A patch is never queued")
       case .idempotencyMismatch: preconditionFailure("Queued writes have no idempotency key left")
       }
     }

@@ -88,9 +88,13 @@ class Chromium:
         """Opens a page and waits until it has loaded; returns the requests that it made."""
         self.events.clear()
         self.call("Page.navigate", url=url)
+        self.loaded()
+        return self.requests()
+
+    def loaded(self):
+        """Waits until a page has loaded since the events were cleared."""
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
-        return self.requests()
 
     def requests(self):
         return [

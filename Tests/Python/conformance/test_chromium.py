@@ -1,6 +1,7 @@
 """Chromium: fetch from a page, and the server's own pages."""
 
 import json
+import subprocess
 import unittest
 import urllib.request
 
@@ -78,6 +79,90 @@ class Browser(unittest.TestCase):
         self.assertEqual([path for path in paths if path not in text], [])
         outside = [url for url in requests if not url.startswith((server.URL, "data:"))]
         self.assertEqual(outside, [])
+
+    FORM = """
+        const form = document.querySelector('form[data-method=%s][data-path="%s"]');
+        form.closest('details').open = true;
+        const answered = (name) => form.querySelector('.answer-' + name).textContent;
+        const fill = (name, value) => {
+          const input = form.querySelector(name.startsWith('[') ? name : `[name="${name}"]`);
+          input.value = value;
+          input.dispatchEvent(new Event('input', { bubbles: true }));
+        };
+        const send = async () => {
+          form.querySelector('button').click();
+          while (form.querySelector('button').disabled) await new Promise(requestAnimationFrame);
+        };
+        """
+
+    def form(self, method, path, script):
+        """Runs a script in a form of the reference page."""
+        return self.chromium.run(self.FORM % (method, path) + script)
+
+    def test_forms(self):
+        """A form of the reference page sends its request, and shows it as a command that does the
+        same, and the answer as text, whatever it is."""
+        self.chromium.open(server.URL + "/docs")
+        key = json.dumps("chromium/a'b c/ü?&#%")
+        markup = """<img src=x onerror="document.title = 'ran'"> \\ ü"""
+        put = f"""
+            fill('key', {key});
+            fill('ttl', '60');
+            fill('[data-body]', {json.dumps(markup)});
+            await send();
+            return [answered('status'), form.querySelector('.command').textContent];
+            """
+        status, command = self.form("PUT", "/kv/{key}", put)
+        self.assertEqual(status, "201 Created")
+        shell = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True
+        )
+        self.assertIn("HTTP/1.1 200 OK", shell.stdout)
+        get = f"""
+            fill('key', {key});
+            await send();
+            return ['status', 'fields', 'body'].map(answered);
+            """
+        status, fields, body = self.form("GET", "/kv/{key}", get)
+        self.assertEqual((status, body), ("200 OK", markup))
+        self.assertIn("content-type: text/plain", fields)
+        self.assertEqual(self.chromium.run("return document.images.length;"), 0)
+
+    def test_forms_refuse(self):
+        """A form says what is missing, and what a browser can't send; no answer is one too."""
+        self.chromium.open(server.URL + "/docs")
+        path = "GET", "/kv/{key}"
+        command = "return form.querySelector('.command').textContent;"
+        self.assertEqual(
+            self.form(*path, "fill('key', ''); await send();" + command), "Give a value for key."
+        )
+        status = "await send(); return answered('status');"
+        self.assertIn("Use the command", self.form(*path, "fill('key', '..');" + status))
+        self.assertEqual(
+            self.form(*path, "fill('key', 'chromium/../none');" + status), "404 Not Found"
+        )
+        self.assertIn("No answer:", self.form(*path, "fill('If-Match', 'ü→');" + status))
+
+    def test_docs_from_console(self):
+        """Where tokens are needed, the console opens the reference page from a blob; its forms work
+        there too."""
+        self.chromium.open(server.URL + "/")
+        self.chromium.events.clear()
+        self.chromium.run(
+            """
+            sessionStorage.setItem('kv-token', 'secret');
+            const docs = await fetch('/docs');
+            location = URL.createObjectURL(await docs.blob());
+            """
+        )
+        self.chromium.loaded()
+        script = "await send(); return [answered('status'), answered('body')];"
+        status, body = self.form("GET", "/whoami", script)
+        self.assertEqual(status, "200 OK")
+        self.assertEqual(json.loads(body)["scopes"], ["read", "write", "admin"])
+        command = self.form("GET", "/whoami", "return form.querySelector('.command').textContent;")
+        self.assertIn('-H "Authorization: Bearer $KV_TOKEN"', command)
+        self.assertNotIn("secret", command)
 
     def test_stored_page(self):
         """A stored HTML page can't run its script."""

@@ -50,6 +50,7 @@ class Setup(running.Case):
         self.assertIn("The settings are fine.", self.desk.run("check"))
         for _ in range(2):
             self.assertIn("The settings are fine.", self.desk.run("token"))
+        self.assertIn("The settings are fine.", self.desk.run("cors"))
         tokens = self.desk.folder / "tokens"
         self.assertEqual(len(tokens.read_text().splitlines()), 2)
         self.assertEqual(tokens.stat().st_mode & 0o077, 0)
