@@ -32,6 +32,8 @@ public struct EmbeddedConfiguration: Sendable {
   public var feedEventsMax = 65_536
   /// Most bytes of these changes.
   public var feedBytesMax = 16 << 20
+  /// For how long a list reads over deleted and expired entries before its page ends.
+  public var listTime = Duration.seconds(1)
   /// The clock of revisions and expiry.
   public var now: WallClock = { .systemTime() }
   /// Most pages of the database; nil: only the disk bounds it. Set by tests that need a full disk.

@@ -11,10 +11,18 @@ internal import Synchronization
 public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
   private let writes: JobQueue<WriteSession>
   private let reads: JobQueue<ReadSession>
+  private let counts: JobQueue<ReadSession>
   private let folder: DataFolder
   private let readers = DatabaseThreads()
   private let writer = DatabaseThreads()
   private let retentionSeconds: Int64
+  private let listTime: Duration
+
+  /// Most rows that a list reads before it lets other reads of its thread go first: one or two
+  /// milliseconds.
+  private static let listRowsMax = 2_048
+  /// Most counts that wait for their thread.
+  private static let queuedCountsMax = 16
 
   /// Added to the bytes of each key and value, so that empty writes are bounded, too.
   private static let callWeight = 256
@@ -30,17 +38,24 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
       path: folder.path(of: "store.sqlite"), configuration: configuration)
     let connection = try file.openChecked()
     retentionSeconds = configuration.retentionSeconds
+    listTime = configuration.listTime
     writes = JobQueue(
       jobsMax: configuration.queuedWritesMax, weightMax: configuration.queuedWriteBytesMax,
       queued: metrics.queuedWrites)
     reads = JobQueue(
       jobsMax: configuration.queuedReadsMax, weightMax: .max, queued: metrics.queuedReads)
+    counts = JobQueue(
+      jobsMax: EmbeddedDatabase.queuedCountsMax, weightMax: .max, queued: metrics.queuedReads)
     do {
-      for number in 1...max(1, configuration.readers) {
+      var threads = (1...max(1, configuration.readers)).map {
+        (name: "kv-read-\($0)", queue: reads, jobsMax: Reader.sharedJobsMax)
+      }
+      threads.append((name: "kv-count", queue: counts, jobsMax: 1))
+      for (name, queue, jobsMax) in threads {
         let connection = try file.openReader()
-        readers.start("kv-read-\(number)") { [reads, folder] in
+        readers.start(name) { [folder] in
           Reader(
-            file: file, connection: connection, queue: reads, metrics: metrics,
+            file: file, connection: connection, queue: queue, jobsMax: jobsMax, metrics: metrics,
             now: configuration.now
           ).run()
           withExtendedLifetime(folder) {}
@@ -49,6 +64,7 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
     } catch {
       writes.close()
       reads.close()
+      counts.close()
       throw file.startError(SQLiteFailure(error))
     }
     writer.start("kv-write") { [writes, folder] in
@@ -63,12 +79,14 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
 
   deinit {
     reads.close()
+    counts.close()
     writes.close()
   }
 
   /// Refuses further calls, runs those that wait, closes the file and unlocks the folder.
   public func close() async {
     reads.close()
+    counts.close()
     // The writer's connection must be the last one: closing it copies the log into the database,
     // which a reader can't.
     await readers.ended()
@@ -116,8 +134,29 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
   }
 
   public func list(_ request: PageRequest) async throws(StoreError) -> Page {
-    try await reads.call(weight: 0) { session throws(SQLiteFailure) in
-      try session.entries.list(request, at: session.now)
+    let end = ContinuousClock.now + listTime
+    var scan = PageScan(request)
+    repeat {
+      let start = scan
+      scan = try await reads.call(weight: 0) { session throws(SQLiteFailure) in
+        var scan = start
+        try session.entries.advance(
+          &scan, rowsMax: EmbeddedDatabase.listRowsMax, at: session.now)
+        return scan
+      }
+    } while !scan.isComplete && ContinuousClock.now < end
+    return scan.page
+  }
+
+  /// On a thread of its own, so that reads of keys do not wait. A count that has waited for others
+  /// gets an eighth of its time in any case.
+  public func count(
+    prefix: [UInt8], within limit: Duration
+  ) async throws(StoreError) -> LiveCount {
+    let end = ContinuousClock.now + limit
+    return try await counts.call(weight: 0) { session throws(SQLiteFailure) in
+      try session.entries.count(
+        KeyRange(prefix: prefix), at: session.now, until: max(end, .now + limit / 8))
     }
   }
 

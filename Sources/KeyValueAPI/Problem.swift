@@ -144,6 +144,19 @@ extension Problem {
     members = [("offset", .number(Int64(error.offset)))]
   }
 
+  /// Nothing can be added to the value.
+  init(_ refusal: AddRefusal) {
+    switch refusal {
+    case .notAnInteger:
+      self.init(
+        .notAnInteger,
+        "Add to an integer in decimal without leading zeros, or to a key that does not exist.")
+    case .overflow:
+      self.init(
+        .integerOverflow, "The sum would not be between \(Int64.min) and \(Int64.max): add less.")
+    }
+  }
+
   static func preconditionFailed(current: Revision?) -> Problem {
     guard let current else {
       return Problem(.preconditionFailed, "The key does not exist: read it again and decide anew.")

@@ -5,7 +5,9 @@ enum ProblemType: CaseIterable, Sendable {
   case malformedRequest, invalidKey, invalidParameter, invalidHeader, invalidJSON, invalidDocument
   case unauthorized, forbidden, crossSite, foreignHost, unknownPath, keyNotFound
   case operationNotFound, methodNotAllowed, requestTimeout, idempotencyInFlight
-  case preconditionFailed, contentTooLarge, unsupportedEncoding, uriTooLong, keyTooLong
+  case notAnInteger, integerOverflow
+  case preconditionFailed, contentTooLarge, unsupportedEncoding, unsupportedMediaType, uriTooLong
+  case keyTooLong
   case expectationFailed, idempotencyMismatch, tooManyRequests, headerTooLarge, internalError
   case notImplemented, unavailable, overloaded, outcomeUnknown, versionNotSupported
 
@@ -115,6 +117,17 @@ enum ProblemType: CaseIterable, Sendable {
         "idempotency-in-flight", .conflict,
         "The first request with this idempotency key is in progress",
         "Send the same request again later: it gets the first one's result.")
+    case .notAnInteger:
+      Row(
+        "not-an-integer", .conflict, "The value is not an integer",
+        """
+        Something can be added only to an integer of 64 bits in decimal, without a plus, leading \
+        zeros or spaces, as add itself writes it. Nothing was written.
+        """)
+    case .integerOverflow:
+      Row(
+        "integer-overflow", .conflict, "The sum does not fit",
+        "A number has 64 bits, with its sign. Nothing was written.")
     case .preconditionFailed:
       Row(
         "precondition-failed", .preconditionFailed, "The condition does not hold",
@@ -135,6 +148,10 @@ enum ProblemType: CaseIterable, Sendable {
         Values are kept with their content type, not with a coding: send them decoded, or with the \
         coding as part of the type, as in application/gzip.
         """)
+    case .unsupportedMediaType:
+      Row(
+        "unsupported-media-type", .unsupportedMediaType, "The patch format is not supported",
+        "Accept-Patch names the content type that a PATCH has.")
     case .uriTooLong:
       Row(
         "uri-too-long", .uriTooLong, "The request line is too long",

@@ -1,7 +1,7 @@
 internal import EventLoop
 public import KeyValueStore
 
-// Look-ups, lists, records, health. A read that takes too long is cancelled, and made smaller.
+// Look-ups, records, health. A read that takes too long is cancelled, and made smaller.
 extension PostgresDatabase {
   /// See `Database`. Errors: `unavailable`, `overloaded`, `tooSlow`.
   public func read(_ keys: [Key]) async throws(StoreError) -> [Lookup] {
@@ -34,28 +34,6 @@ extension PostgresDatabase {
       }
     }
     return keys.map { found[$0] ?? .absent(.none) }
-  }
-
-  /// See `Database`. A page that takes too long becomes a much shorter one, once: the proxy in
-  /// front of this server waits 5 s for a read, and then takes the server for dead. Errors:
-  /// `unavailable`, `overloaded`, `tooSlow`.
-  public func list(_ request: PageRequest) async throws(StoreError) -> Page {
-    var entriesMax = request.entriesMax
-    let end = ContinuousClock.now + configuration.deadline * 3 / 2
-    while true {
-      do throws(StoreError) {
-        let rows = try await readApart([Entries.page(request, entriesMax: entriesMax)])[0]
-        var items: [Page.Item] = []
-        for item in rows.prefix(entriesMax) {
-          if request.includesValues, item.value == nil { break }
-          items.append(item)
-        }
-        return Page(items: items, hasMore: rows.count > items.count)
-      } catch {
-        guard case .tooSlow = error, entriesMax > 1, ContinuousClock.now < end else { throw error }
-        entriesMax = max(entriesMax / 32, 1)
-      }
-    }
   }
 
   /// See `Database`. Errors: `unavailable`, `overloaded`.
@@ -130,11 +108,14 @@ extension PostgresDatabase {
 
   /// Reads on a connection of the call's own, for queries that may take long; again if the
   /// connection was lost. Returns the rows of each query.
-  func readApart<Row>(_ queries: [Query<Row>]) async throws(StoreError) -> [Rows<Row>] {
+  func readApart<Row>(
+    _ queries: [Query<Row>], within limit: Duration? = nil
+  ) async throws(StoreError) -> [Rows<Row>] {
     try await retryingReads { () async throws(ExchangeError) in
       let loan = try await pool.lendForQuery()
       do throws(ExchangeError) {
-        let results = try await pool.exchange(on: loan.connection, queries.map(\.statement))
+        let results = try await pool.exchange(
+          on: loan.connection, queries.map(\.statement), within: limit)
         await pool.takeBack(loan, isClean: true)
         return zip(queries, results).map { $0.rows(of: $1) }
       } catch {

@@ -124,13 +124,23 @@ extension PostgresDatabase {
         if found >= groups.count || writes[groups[found][0]].key != row.key {
           found = groups.firstIndex { writes[$0[0]].key == row.key }!
         }
+        var rest: Int64 = 0
         for (steps, place) in groups[found].reversed().enumerated() {
-          let outcome = row.outcome(of: writes[place], steps: Int64(steps))
+          let outcome = row.outcome(of: writes[place], steps: Int64(steps), rest: rest)
+          rest += writes[place].amount ?? 0
           results[place] = .success(WriteReceipt(outcome: outcome, outbox: id))
         }
         found += 1
       }
       groups.removeAll { results[$0[0]] != nil }
+      if !groups.isEmpty, kind.isAddition {
+        // To something that is no integer, or too large for the statement.
+        let places = Array(groups.joined())
+        let decided = await decide(
+          each: places.map { writes[$0] }, until: .now + configuration.deadline)
+        for (place, result) in zip(places, decided) { results[place] = result }
+        return
+      }
       if !groups.isEmpty, kind != .puts {
         await explain(groups.map { $0[0] }, of: writes, &results)
         groups.removeAll { results[$0[0]] != nil }
@@ -233,17 +243,21 @@ private struct WriteParts {
   private(set) var all: [Part] = []
 
   /// A write goes into a statement if that can decide it. If the call has several writes of a key,
-  /// a statement decides them only if all of them are puts without a condition.
+  /// a statement decides them only if all of them are puts without a condition, or additions
+  /// without a condition that set the same.
   init(_ writes: [Write]) {
-    var kinds: [Key: BulkWrites.Kind?] = [:]
+    var kinds: [Key: (kind: BulkWrites.Kind?, place: Int)] = [:]
     kinds.reserveCapacity(writes.count)
-    for write in writes {
-      let kind = BulkWrites.Kind(write)
-      let others = kinds.updateValue(kind, forKey: write.key)
-      if let others, others != .puts || kind != .puts { kinds[write.key] = .some(nil) }
+    for (place, write) in writes.enumerated() {
+      let kind = BulkWrites.Kind(write, among: writes.count)
+      guard let other = kinds.updateValue((kind, place), forKey: write.key) else { continue }
+      guard let kind, kind == other.kind, kind.takesBoth(writes[other.place], write) else {
+        kinds[write.key] = (nil, place)
+        continue
+      }
     }
     for (place, write) in writes.enumerated() {
-      let kind = kinds[write.key] ?? nil
+      let kind = kinds[write.key]?.kind
       if let part = all.firstIndex(where: { $0.kind == kind }) {
         all[part].places.append(place)
       } else {

@@ -129,9 +129,36 @@ struct TimeTests {
   func weight() {
     #expect(put("key", "12345").weight == 3 + 10 + 5)
     #expect(delete("key").weight == 3)
+    #expect(patch("key", Patch()).weight == 3)
+    #expect(patch("key", Patch(amount: 1, contentType: "a/b")).weight == 3 + 3 + 20)
     let batch = Batch(
       operations: [.get(key("ab")), .write(put("c", "12")), .write(delete("d"))], isAtomic: true)
     #expect(batch.weight == 2 + 13 + 1)
+  }
+}
+
+@Suite("Integers in values")
+struct ValueTextTests {
+  @Test(
+    "An integer has one text",
+    arguments: [
+      0, 1, -1, 9, 10, -10, 1_000_000, .max, .max - 1, .min, .min + 1, 999_999_999_999_999_999,
+    ] as [Int64])
+  func roundTrip(_ number: Int64) {
+    #expect(Int64(valueText: number.valueText) == number)
+    #expect(number.valueText == Array("\(number)".utf8))
+    #expect(number.valueText.count <= Int64.textBytesMax)
+  }
+
+  @Test(
+    "No other text is an integer",
+    arguments: [
+      "", "-", "+1", "-0", "00", "01", "-01", " 1", "1 ", "1\n", "1.0", "1e3", "a", "1a", "0x1",
+      "9223372036854775808", "-9223372036854775809", "92233720368547758070", "1_000", "\0", "1\0",
+      "18446744073709551616", "18446744073709551617", "١",
+    ])
+  func refused(_ text: String) {
+    #expect(Int64(valueText: Array(text.utf8)) == nil)
   }
 }
 

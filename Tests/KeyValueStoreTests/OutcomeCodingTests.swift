@@ -18,7 +18,8 @@ struct OutcomeCodingTests {
   private static let writes: [WriteOutcome] = [
     .stored(metadata), .stored(eternal), .deleted(Revision(.max)), .notFound,
     .preconditionFailed(current: nil), .preconditionFailed(current: Revision(128)),
-    .idempotencyMismatch,
+    .idempotencyMismatch, .added(metadata, sum: .min), .added(eternal, sum: .max),
+    .addRefused(.notAnInteger), .addRefused(.overflow),
   ]
 
   private static let batches: [BatchOutcome] = [
@@ -31,6 +32,7 @@ struct OutcomeCodingTests {
       ]),
     .preconditionFailed(index: 999, current: Revision(1)),
     .preconditionFailed(index: 0, current: nil),
+    .addRefused(index: 7, .notAnInteger), .addRefused(index: 0, .overflow),
     .idempotencyMismatch,
   ]
 
@@ -98,6 +100,9 @@ struct OutcomeCodingTests {
     #expect(WriteOutcome(encoded: header + [1] + nines + [1]) == .deleted(Revision(.min)))
     #expect(WriteOutcome(encoded: header + [1] + nines + [2]) == nil)
     #expect(WriteOutcome(encoded: header + [1] + nines + [0x81, 0]) == nil)
+    // There are two reasons not to add.
+    #expect(WriteOutcome(encoded: header + [6, 1]) == .addRefused(.overflow))
+    #expect(WriteOutcome(encoded: header + [6, 2]) == nil)
     // The flag of an optional number is 0 or 1.
     #expect(WriteOutcome(encoded: header + [3, 2, 0]) == nil)
     var stored = WriteOutcome.stored(Self.metadata).encoded()
@@ -160,6 +165,57 @@ struct OutcomeCodingTests {
       let failed = BatchOutcome.preconditionFailed(index: index, current: nil)
       #expect(BatchOutcome(encoded: failed.encoded(), of: Self.batch) == nil)
       #expect((BatchOutcome(encoded: failed.encoded(), of: atomic) == nil) == (index != 4))
+    }
+  }
+
+  @Test("The outcome of a patch is decoded only for a patch that can have it")
+  func patches() {
+    let text = Self.metadata(of: "a")
+    let touch = patch("a", Patch(contentType: "text/plain", expiry: .after(seconds: 2)))
+    let add = patch("a", Patch(amount: 1, expiry: .after(seconds: 2)))
+    for (write, outcome) in [
+      (touch, WriteOutcome.stored(text)), (touch, .notFound), (add, .added(text, sum: 42)),
+      (add, .addRefused(.notAnInteger)),
+      (patch("a", Patch()), .stored(Self.metadata(of: "a", size: 9, expires: false))),
+      (patch("a", Patch(expiry: .never)), .stored(Self.metadata(of: "a", expires: false))),
+    ] {
+      #expect(WriteOutcome(encoded: outcome.encoded(), of: write) == outcome, "\(outcome)")
+    }
+    let others: [(Write, [WriteOutcome])] = [
+      (
+        touch,
+        [
+          .stored(Self.metadata(of: "b")), .stored(Self.metadata(of: "a", contentType: "a/b")),
+          .stored(Self.metadata(of: "a", expires: false)), .deleted(Revision(1)),
+          .added(text, sum: 42), .addRefused(.overflow), .preconditionFailed(current: nil),
+          .idempotencyMismatch,
+        ]
+      ),
+      (
+        add,
+        [
+          .stored(text), .notFound, .deleted(Revision(1)), .added(text, sum: 421),
+          .added(Self.metadata(of: "b"), sum: 42),
+          .added(Self.metadata(of: "a", expires: false), sum: 42),
+        ]
+      ),
+      (patch("a", Patch(expiry: .never)), [.stored(text)]),
+      (put("a", "12", timeToLive: 5), [.added(text, sum: 42), .addRefused(.overflow)]),
+      (delete("a"), [.added(text, sum: 42), .addRefused(.overflow)]),
+    ]
+    for (write, outcomes) in others {
+      for outcome in outcomes {
+        #expect(WriteOutcome(encoded: outcome.encoded(), of: write) == nil, "\(outcome)")
+      }
+    }
+    let refused = BatchOutcome.addRefused(index: 1, .overflow)
+    for (operations, isAtomic, isPossible) in [
+      ([.write(put("b")), .write(add)], true, true),
+      ([.write(put("b")), .write(add)], false, false),
+      ([.write(add), .write(touch)], true, false), ([.write(add)], true, false),
+    ] as [([Batch.Operation], Bool, Bool)] {
+      let batch = Batch(operations: operations, isAtomic: isAtomic)
+      #expect((BatchOutcome(encoded: refused.encoded(), of: batch) != nil) == isPossible)
     }
   }
 

@@ -101,6 +101,29 @@ struct WritePublishingTests {
     #expect(published == [["put a"], ["put b"], ["put c"]])
   }
 
+  @Test("Each addition to a key has its event, and the cache gets their last sum")
+  func additions() async throws {
+    let loop = Loop(backing)
+    let tasks = await loop.start(writes: (1...3).map { _ in patch("a", Patch(amount: 2)) })
+    for task in tasks { _ = try await task.value.get() }
+    #expect(published == [["put a", "put a", "put a"]])
+    #expect(backing.cache.memory.kept(key("a"))?.text == "6")
+  }
+
+  @Test("After a patch that adds nothing, the cache serves nothing older")
+  func patches() async throws {
+    let loop = Loop(backing)
+    _ = try await loop.write(put("a"))
+    let receipt = try await loop.write(patch("a", Patch(contentType: "a/b")))
+    #expect(published == [["put a"], ["put a"]])
+    #expect(backing.cache.memory.kept(key("a")) == nil)
+    let reading = try await loop.get(key("a"))
+    #expect(reading.entry?.metadata == receipt.stored && reading.text == "value")
+    _ = try await loop.execute(
+      Batch(operations: [.write(put("a", "2")), .write(patch("a", Patch()))], isAtomic: true))
+    #expect(try await loop.get(key("a")).text == "2")
+  }
+
   @Test("Changes are published once each, in the order of their commits")
   func order() async throws {
     let loop = Loop(backing)

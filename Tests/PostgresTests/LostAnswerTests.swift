@@ -90,6 +90,17 @@ extension OnAnyDatabase {
       }
     }
 
+    @Test("Additions whose answer was lost count once: nothing repeats them")
+    func additions() async throws {
+      try await onLossyDatabase { target, relay, database in
+        _ = try await lose([.add("k", 5), .add("k", 2)], target, relay, database)
+        let entry = try await served { () async throws(StoreError) in
+          try await database.read([Key("k")])[0].entry
+        }
+        #expect(entry?.value == Array("7".utf8) && entry?.metadata.version == 3)
+      }
+    }
+
     @Test("A write whose answer was lost does not undo a later one when it is queued again")
     func notUndone() async throws {
       try await onLossyDatabase { target, relay, database in

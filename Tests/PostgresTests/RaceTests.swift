@@ -27,6 +27,24 @@ extension OnAnyDatabase {
       try target.drop()
     }
 
+    @Test("A counter that 64 clients add to counts every addition once, also repeated ones")
+    func counter() async throws {
+      try await onTwoNodes { _, databases in
+        try await concurrently(64) { number in
+          let database = databases[number % 4]
+          for round in 0..<10 {
+            let isNamed = number % 4 == round % 4
+            let write = Write.add(
+              "k", 1, idempotency: isNamed ? IdempotencyKey("\(number)-\(round)") : nil)
+            _ = try await database.write([write])
+            if isNamed { #expect(try await database.write([write])[0].isReplayed) }
+          }
+        }
+        let entry = try await databases[0].read([Key("k")])[0].entry
+        #expect(entry?.value == Array("640".utf8) && entry?.metadata.version == 640)
+      }
+    }
+
     @Test("Of 50 writers with the same If-Match, exactly one wins each revision")
     func ifMatch() async throws {
       try await onTwoNodes { _, databases in
@@ -105,8 +123,8 @@ extension OnAnyDatabase {
               _ = try await database.write(Array(writes))
             case 7:
               let id = number * 1_000_000 + round * 1_000
-              _ = try await database.apply(
-                writes.enumerated().map { QueuedWrite(id + $0, $1, at: now) })
+              let queued = writes.filter { !$0.isPatch }.enumerated()
+              _ = try await database.apply(queued.map { QueuedWrite(id + $0, $1, at: now) })
             case 8:
               let named = writes.prefix(3).enumerated().map { index, write in
                 var write = write
@@ -193,12 +211,19 @@ extension OnAnyDatabase {
   }
 }
 
+extension Write {
+  /// Whether it can't be queued.
+  fileprivate var isPatch: Bool { if case .patch = mutation { true } else { false } }
+}
+
 /// A write of any kind.
 private func randomWrite(_ key: String, using random: inout SeededGenerator) -> Write {
-  switch Int.random(in: 0..<6, using: &random) {
+  switch Int.random(in: 0..<8, using: &random) {
   case 0: .delete(key)
   case 1: .put(key, condition: Condition(ifNoneMatch: .any))
   case 2: .put(key, condition: Condition(ifMatch: .any))
+  case 3: .add(key, 1)
+  case 4: .patch(key, Patch(expiry: .never))
   default: .put(key, timeToLive: Bool.random(using: &random) ? 1 : nil)
   }
 }

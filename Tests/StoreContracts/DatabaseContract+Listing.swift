@@ -54,14 +54,14 @@ extension DatabaseContract {
       var request = PageRequest(entriesMax: 4)
       let first = try await harness.database.list(request)
       #expect(first.hasMore && first.items.map(\.metadata.key.text) == Array(keys[0..<4]))
-      request.after = first.items.last?.metadata.key
+      request.after = first.next
       try await harness.remove("k3")
       let second = try await harness.database.list(request)
       #expect(second.hasMore && second.items.map(\.metadata.key.text) == Array(keys[4..<8]))
-      request.after = second.items.last?.metadata.key
+      request.after = second.next
       let third = try await harness.database.list(request)
       #expect(!third.hasMore && third.items.map(\.metadata.key.text) == Array(keys[8..<10]))
-      request.after = third.items.last?.metadata.key
+      request.after = .after(Key(keys[9]))
       let fourth = try await harness.database.list(request)
       #expect(!fourth.hasMore && fourth.items.isEmpty)
     },
@@ -102,7 +102,7 @@ extension DatabaseContract {
       while true {
         let page = try await harness.database.list(request)
         pages.append(page.items.map(\.metadata.key.text))
-        request.after = page.items.last?.metadata.key
+        request.after = page.next
         if !page.hasMore { break }
       }
       #expect(pages == [["a"], ["b", "c"], ["d"]])
@@ -122,7 +122,7 @@ extension DatabaseContract {
         while true {
           let page = try await harness.database.list(request)
           listed += page.items.map(\.metadata.key.text)
-          request.after = page.items.last?.metadata.key
+          request.after = page.next
           if !page.hasMore { break }
         }
         #expect(listed == keys.filter { $0.hasPrefix("k11") })
@@ -137,7 +137,7 @@ extension DatabaseHarness {
   }
 
   fileprivate func keys(bytes: [UInt8], after: String? = nil) async throws -> [String] {
-    let request = PageRequest(prefix: bytes, after: after.map { Key($0) })
+    let request = PageRequest(prefix: bytes, after: after.map { .after(Key($0)) })
     return try await database.list(request).items.map(\.metadata.key.text)
   }
 }

@@ -9,7 +9,8 @@ public enum DatabaseContract {
 
   /// Each case needs a harness of its own.
   public static let cases: [Case] =
-    writes + revisions + conditions + idempotency + batches + batchIdempotency + listing
+    writes + revisions + conditions + patches + additions + idempotency + batches
+    + patchesInBatches + batchIdempotency + listing + folding + counting
     + queuedWrites + queuedWriteOrder + queuedWriteTimes + purging + concurrency
 }
 

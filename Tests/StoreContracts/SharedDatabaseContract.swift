@@ -99,6 +99,22 @@ public enum SharedDatabaseContract {
       #expect(changes.count == 3)
       #expect(try await harness.unpublishedChanges() == changes)
     },
+    Case("If one call patches or adds to keys, the outbox has every change, in order") { harness in
+      try await harness.store("text", "x")
+      try await harness.store("limited", "98", contentType: "a/b", timeToLive: 1_000)
+      let writes: [Write] = [
+        .add("k", 9), .add("limited", 1), .add("k", 1), .add("limited", 1), .add("k", -11),
+        .add("limited", 1), .patch("text", Patch(contentType: "c/d", expiry: .never)),
+        .patch("none", Patch()), .add("k", 0),
+      ]
+      let receipts = try await harness.database.write(writes)
+      let made = zip(writes, receipts).compactMap { $1.outcome.change(of: $0.key) }
+      #expect(made.count == 8)
+      let changes = try await harness.unpublishedChanges().suffix(8)
+      for key in ["k", "limited", "text"] {
+        #expect(changes.filter { $0.key == Key(key) } == made.filter { $0.key == Key(key) })
+      }
+    },
     Case("Changes are returned from an age on, the oldest first, up to the limit") { harness in
       for number in 0..<5 {
         try await harness.store("k\(number)")

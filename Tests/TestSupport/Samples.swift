@@ -23,6 +23,19 @@ extension Write {
   ) -> Write {
     Write(key: Key(key), mutation: .delete, condition: condition, idempotency: idempotency)
   }
+
+  package static func patch(
+    _ key: String, _ patch: Patch, condition: Condition = .none, idempotency: IdempotencyKey? = nil
+  ) -> Write {
+    Write(key: Key(key), mutation: .patch(patch), condition: condition, idempotency: idempotency)
+  }
+
+  package static func add(
+    _ key: String, _ amount: Int64, condition: Condition = .none,
+    idempotency: IdempotencyKey? = nil
+  ) -> Write {
+    patch(key, Patch(amount: amount), condition: condition, idempotency: idempotency)
+  }
 }
 
 extension Condition {

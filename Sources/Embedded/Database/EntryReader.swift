@@ -4,8 +4,10 @@ import KeyValueStore
 /// Reads entries. Not Sendable: it belongs to its connection's thread.
 final class EntryReader {
   private let byKey: PreparedStatement
-  private let page: PreparedStatement
-  private let pageWithValues: PreparedStatement
+  private let forwards: PreparedStatement
+  private let backwards: PreparedStatement
+  private let value: PreparedStatement
+  private let liveness: PreparedStatement
 
   init(on database: GRDB.Database) throws(SQLiteFailure) {
     byKey = try PreparedStatement(
@@ -14,17 +16,23 @@ final class EntryReader {
         length(value), value
       FROM entries WHERE key = ?1
       """, on: database)
-    page = try PreparedStatement(EntryReader.pageQuery(value: "NULL"), on: database)
-    pageWithValues = try PreparedStatement(EntryReader.pageQuery(value: "value"), on: database)
+    forwards = try PreparedStatement(EntryReader.scan("ASC"), on: database)
+    backwards = try PreparedStatement(EntryReader.scan("DESC"), on: database)
+    value = try PreparedStatement("SELECT value FROM entries WHERE id = ?1", on: database)
+    liveness = try PreparedStatement(
+      """
+      SELECT version > 0 AND (expires_at IS NULL OR expires_at > ?3)
+      FROM entries WHERE key >= ?1 AND key < ?2
+      """, on: database)
   }
 
-  private static func pageQuery(value: String) -> String {
+  /// Dead rows, too: the caller counts them. The values are read apart, because most rows behind a
+  /// folded prefix are not listed.
+  private static func scan(_ order: String) -> String {
     """
     SELECT key, revision, version, created_at, updated_at, expires_at, content_type,
-      length(value), \(value)
-    FROM entries
-    WHERE key >= ?1 AND key < ?2 AND version > 0 AND (expires_at IS NULL OR expires_at > ?3)
-    ORDER BY key LIMIT ?4
+      length(value), id
+    FROM entries WHERE key >= ?1 AND key < ?2 ORDER BY key \(order)
     """
   }
 
@@ -52,32 +60,67 @@ final class EntryReader {
     return .found(Entry(metadata: metadata, value: byKey.bytes(8)))
   }
 
-  /// A page of the entries that are live at `now`.
-  func list(_ request: PageRequest, at now: Timestamp) throws(SQLiteFailure) -> Page {
-    let bounds = KeyRange(prefix: request.prefix, after: request.after)
-    let query = request.includesValues ? pageWithValues : page
-    query.bind(bounds.first, at: 1)
-    query.bind(bounds.end, at: 2)
-    query.bind(now.microseconds, at: 3)
-    // One more than asked for, to see whether there are more.
-    query.bind(Int64(request.entriesMax) + 1, at: 4)
-    defer { query.reset() }
-    var items: [Page.Item] = []
-    var valueBytes = 0
-    while try query.step() {
-      if items.count == request.entriesMax { return Page(items: items, hasMore: true) }
-      let metadata = metadata(in: query, key: Key(trusted: query.bytes(0)))
-      guard request.includesValues else {
-        items.append(Page.Item(metadata: metadata, value: nil))
-        continue
+  /// Continues a page with the entries that are live at `now`. Reads at most `rowsMax` rows.
+  func advance(_ scan: inout PageScan, rowsMax: Int, at now: Timestamp) throws(SQLiteFailure) {
+    let rows = scan.request.isReversed ? backwards : forwards
+    let includesValues = scan.request.includesValues
+    defer { rows.reset() }
+    var rowsLeft = rowsMax
+    while !scan.isComplete {
+      let rest = scan.rest
+      rows.bind(rest.first, at: 1)
+      rows.bind(rest.end, at: 2)
+      var step = PageScan.Step.next
+      while step == .next {
+        guard try rows.step() else { return scan.finish() }
+        rowsLeft -= 1
+        let isLive = isLive(rows, at: now)
+        if isLive || rowsLeft <= 0 {
+          let key = Key(trusted: rows.bytes(0))
+          if isLive {
+            step = try scan.take(metadata(in: rows, key: key)) { () throws(SQLiteFailure) in
+              includesValues ? try value(inRow: rows.number(8)) : nil
+            }
+          } else {
+            scan.pass(key)
+          }
+        }
+        if rowsLeft <= 0 { return }
       }
-      valueBytes += metadata.size
-      if !items.isEmpty, valueBytes > request.valueBytesMax {
-        return Page(items: items, hasMore: true)
-      }
-      items.append(Page.Item(metadata: metadata, value: query.bytes(8)))
+      rows.reset()
     }
-    return Page(items: items, hasMore: false)
+  }
+
+  /// How many rows in a range are live at `now`, as far as there is time to read them.
+  func count(
+    _ range: KeyRange, at now: Timestamp, until end: ContinuousClock.Instant
+  ) throws(SQLiteFailure) -> LiveCount {
+    liveness.bind(range.first, at: 1)
+    liveness.bind(range.end, at: 2)
+    liveness.bind(now.microseconds, at: 3)
+    defer { liveness.reset() }
+    var (rows, count) = (0, 0)
+    while try liveness.step() {
+      rows += 1
+      count += Int(liveness.number(0))
+      if rows % EntryReader.rowsBetweenClockReadings == 0, ContinuousClock.now >= end {
+        return LiveCount(count, isAtLeast: true)
+      }
+    }
+    return LiveCount(count, isAtLeast: false)
+  }
+
+  /// About half a millisecond.
+  private static let rowsBetweenClockReadings = 1_000
+
+  private func value(inRow id: Int64) throws(SQLiteFailure) -> [UInt8] {
+    value.bind(id, at: 1)
+    defer { value.reset() }
+    return try value.step() ? value.bytes(0) : []
+  }
+
+  private func isLive(_ row: PreparedStatement, at now: Timestamp) -> Bool {
+    row.number(2) > 0 && row.optionalNumber(5).map { $0 > now.microseconds } ?? true
   }
 
   private func metadata(in row: PreparedStatement, key: Key) -> Metadata {
@@ -87,30 +130,5 @@ final class EntryReader {
       createdAt: Timestamp(microseconds: row.number(3)),
       updatedAt: Timestamp(microseconds: row.number(4)),
       expiresAt: row.optionalNumber(5).map { Timestamp(microseconds: $0) })
-  }
-}
-
-/// The keys that start with a prefix and follow a key, as a range of byte strings.
-private struct KeyRange {
-  /// The least byte string of the range.
-  let first: [UInt8]
-  /// The least byte string after the range.
-  let end: [UInt8]
-
-  init(prefix: [UInt8], after: Key?) {
-    // Nothing lies between a key and the key followed by a zero byte.
-    let next = after.map { $0.bytes + [0] } ?? []
-    first = prefix.lexicographicallyPrecedes(next) ? next : prefix
-    // The first byte string after all that start with the prefix: the prefix with its last byte
-    // incremented. 0xFF can't be incremented: "b" follows "a\u{FF}".
-    var end = prefix
-    while end.last == 0xFF { end.removeLast() }
-    if let last = end.popLast() {
-      end.append(last + 1)
-    } else {
-      // No prefix, or only 0xFF bytes: this is longer than any key, and so after all of them.
-      end = [UInt8](repeating: 0xFF, count: Key.bytesMax + 1)
-    }
-    self.end = end
   }
 }

@@ -1,8 +1,8 @@
 import GRDB
 import KeyValueStore
 
-/// Writes entries. The statement of a plain write decides its condition; `KeyState` decides a
-/// queued write, after its row was read and before it is written.
+/// Writes entries. The statement of a plain put or delete decides its condition; `KeyState` decides
+/// a patch and a queued write, after its row was read and before it is written.
 ///
 /// Not Sendable: it belongs to the writer's thread.
 final class EntryWriter {
@@ -15,6 +15,7 @@ final class EntryWriter {
   private let store: PreparedStatement
   private let bury: PreparedStatement
   private let takePlace: PreparedStatement
+  private let change: PreparedStatement
 
   init(on database: GRDB.Database) throws(SQLiteFailure) {
     put = try PreparedStatement(SQL.upsert(condition: nil), on: database)
@@ -29,6 +30,7 @@ final class EntryWriter {
     bury = try PreparedStatement(SQL.burying, on: database)
     takePlace = try PreparedStatement(
       "UPDATE entries SET revision = ?2 WHERE key = ?1", on: database)
+    change = try PreparedStatement(SQL.changing, on: database)
   }
 
   // MARK: Plain writes
@@ -38,6 +40,12 @@ final class EntryWriter {
     switch write.mutation {
     case .delete:
       return try deleteEntry(write, at: now)
+    case .patch:
+      let before = try readState(of: write.key)
+      var after = before
+      let outcome = after.write(write, at: now)
+      if outcome.hasWritten { try save(after, of: write, at: now) }
+      return outcome
     case .put(let value, let contentType, let timeToLive):
       let statement = statement(for: write.condition)
       bind(write, to: statement, at: now)
@@ -102,7 +110,7 @@ final class EntryWriter {
     return write.condition.holds(for: current) ? .notFound : .preconditionFailed(current: current)
   }
 
-  // MARK: Queued writes
+  // MARK: Queued writes and patches
 
   /// Applies a queued write at `now`, with the time of its acceptance as its revision.
   func apply(
@@ -126,10 +134,12 @@ final class EntryWriter {
       contentType: state.text(5), createdAt: Timestamp(microseconds: state.number(2)),
       updatedAt: Timestamp(microseconds: state.number(3)),
       expiresAt: state.optionalNumber(4).map { Timestamp(microseconds: $0) })
-    return KeyState(key: key, revision: revision, entry: entry)
+    return KeyState(
+      key: key, revision: revision, entry: entry,
+      smallValue: entry.size <= Int64.textBytesMax ? state.bytes(7) : nil)
   }
 
-  /// Stores the state of a key after a queued write.
+  /// Stores the state of a key after a queued write or a patch.
   private func save(
     _ state: KeyState, of write: Write, at now: Timestamp
   ) throws(SQLiteFailure) {
@@ -138,17 +148,26 @@ final class EntryWriter {
       bury.bind(now.microseconds, at: 3)
       return try bury.run()
     }
-    guard case .put(let value, _, _) = write.mutation else {
+    if let value = state.value(storedBy: write) {
+      bind(state, to: store)
+      bind(entry, to: store, at: now)
+      store.bind(entry.createdAt.microseconds, at: 8)
+      try store.lending(value, at: 6) { () throws(SQLiteFailure) in try store.run() }
+    } else if case .patch = write.mutation {
+      bind(state, to: change)
+      bind(entry, to: change, at: now)
+      try change.run()
+    } else {
       bind(state, to: takePlace)
-      return try takePlace.run()
+      try takePlace.run()
     }
-    bind(state, to: store)
-    store.bind(now.microseconds, at: 3)
-    store.bind(entry.expiresAt?.microseconds, at: 4)
-    store.bind(entry.contentType, at: 5)
-    store.bind(entry.version, at: 7)
-    store.bind(entry.createdAt.microseconds, at: 8)
-    try store.lending(value, at: 6) { () throws(SQLiteFailure) in try store.run() }
+  }
+
+  private func bind(_ entry: Metadata, to statement: PreparedStatement, at now: Timestamp) {
+    statement.bind(now.microseconds, at: 3)
+    statement.bind(entry.expiresAt?.microseconds, at: 4)
+    statement.bind(entry.contentType, at: 5)
+    statement.bind(entry.version, at: 7)
   }
 
   private func bind(_ state: KeyState, to statement: PreparedStatement) {
@@ -161,8 +180,8 @@ final class EntryWriter {
 ///
 /// Parameters: `?1` key, `?2` revision (the least one of a plain write), `?3` now, `?4` expiry,
 /// `?5` content type, `?6` value; of plain writes `?7` revisions that must not match (NULL: any)
-/// and `?8` revisions that must match (NULL: any); of queued ones `?7` version and `?8` time of
-/// creation.
+/// and `?8` revisions that must match (NULL: any); of what `KeyState` has decided `?7` version and
+/// `?8` time of creation.
 private enum SQL {
   /// True for tombstones and expired entries; never NULL.
   static let isDead = "(version = 0 OR ifnull(expires_at <= ?3, 0))"
@@ -209,9 +228,10 @@ private enum SQL {
   /// The revision of a key's live entry.
   static let liveRevision = "SELECT revision FROM entries WHERE key = ?1 AND NOT \(isDead)"
 
-  /// A key's row without its value.
+  /// A key's row, with its value if that is short.
   static let wholeState = """
-    SELECT revision, version, created_at, updated_at, expires_at, content_type, length(value)
+    SELECT revision, version, created_at, updated_at, expires_at, content_type, length(value),
+      CASE WHEN length(value) <= \(Int64.textBytesMax) THEN value END
     FROM entries WHERE key = ?1
     """
 
@@ -220,6 +240,13 @@ private enum SQL {
     INSERT INTO entries \(columns) VALUES (?1, ?2, ?7, ?8, ?3, ?4, ?5, ?6)
     ON CONFLICT (key) DO UPDATE SET revision = ?2, version = ?7, created_at = ?8, updated_at = ?3,
       expires_at = ?4, content_type = ?5, value = ?6
+    """
+
+  /// Stores an entry as it is given, but for its value and the time of its creation.
+  static let changing = """
+    UPDATE entries SET revision = ?2, version = ?7, updated_at = ?3, expires_at = ?4,
+      content_type = ?5
+    WHERE key = ?1
     """
 
   /// Stores a tombstone as it is given.

@@ -10,17 +10,20 @@ final class Reader {
   private let file: DatabaseFile
   private let queue: JobQueue<ReadSession>
   private let metrics: EmbeddedMetrics
+  private let jobsMax: Int
   private let now: WallClock
   private var connection: ReadConnection?
 
   /// Few, so that calls spread over the readers; more than one, so that under load calls share the
   /// cost of a transaction (measured: 1.5 µs, and 1 µs a row).
-  private static let jobsMax = 16
+  static let sharedJobsMax = 16
 
+  /// A reader that runs at most `jobsMax` calls in one transaction, and then answers them.
   init(
-    file: DatabaseFile, connection: DatabaseQueue, queue: JobQueue<ReadSession>,
+    file: DatabaseFile, connection: DatabaseQueue, queue: JobQueue<ReadSession>, jobsMax: Int,
     metrics: EmbeddedMetrics, now: @escaping WallClock
   ) {
+    self.jobsMax = jobsMax
     self.file = file
     self.queue = queue
     self.metrics = metrics
@@ -34,7 +37,7 @@ final class Reader {
 
   /// Works until the queue is closed and empty, then closes the connection.
   func run() {
-    while let jobs = queue.take(jobsMax: Reader.jobsMax, weightMax: .max) { run(jobs) }
+    while let jobs = queue.take(jobsMax: jobsMax, weightMax: .max) { run(jobs) }
     connection?.close()
   }
 

@@ -125,10 +125,10 @@ final class WriteSession {
         outcomes.append(lookup.map { .read($0) } ?? .readTooLarge)
       case .write(let write):
         let outcome = try writeEntry(write)
-        if batch.isAtomic, case .preconditionFailed(let current) = outcome {
+        if batch.isAtomic, let undone = BatchOutcome(undoneBy: outcome, at: index) {
           try rollback.run()
           try release.run()
-          return .preconditionFailed(index: index, current: current)
+          return undone
         }
         outcomes.append(.write(outcome))
       }

@@ -66,6 +66,7 @@ public enum Method: Equatable, Sendable {
   case head
   case put
   case post
+  case patch
   case delete
   case options
   /// A method that no route knows.
@@ -78,6 +79,7 @@ public enum Method: Equatable, Sendable {
     case .head: "HEAD"
     case .put: "PUT"
     case .post: "POST"
+    case .patch: "PATCH"
     case .delete: "DELETE"
     case .options: "OPTIONS"
     case .other(let name): name
@@ -104,6 +106,7 @@ public enum Method: Equatable, Sendable {
     case 4:
       if input.spells(range, "HEAD") { return .head }
       if input.spells(range, "POST") { return .post }
+    case 5: if input.spells(range, "PATCH") { return .patch }
     case 6: if input.spells(range, "DELETE") { return .delete }
     case 7: if input.spells(range, "OPTIONS") { return .options }
     default: break

@@ -38,6 +38,9 @@ extension APIHandler {
       let problem = Problem.preconditionFailed(current: current)
         .with(index: index)
       throw receipt.isReplayed ? problem.with(field: "Idempotency-Replayed", "true") : problem
+    case .addRefused(let index, let reason):
+      let problem = Problem(reason).with(index: index)
+      throw receipt.isReplayed ? problem.with(field: "Idempotency-Replayed", "true") : problem
     case .idempotencyMismatch: throw .idempotencyMismatch
     }
   }
@@ -135,13 +138,8 @@ private struct BatchResults {
         "The reads of one batch return at most \(readBytesMax) bytes: read this key by itself.")
       append(problem, index)
     case .read(.absent), .write(.notFound): append(.keyNotFound, index)
-    case .write(.stored(let metadata)):
-      begin(status: metadata.version == 1 ? 201 : 200)
-      writer.name("revision")
-      writer.number(metadata.revision.number)
-      writer.name("version")
-      writer.number(metadata.version)
-      writer.endObject()
+    case .write(.stored(let metadata)): append(metadata)
+    case .write(.added(let metadata, let sum)): append(metadata, sum: sum)
     case .write(.deleted(let revision)):
       begin(status: 204)
       writer.name("revision")
@@ -149,6 +147,7 @@ private struct BatchResults {
       writer.endObject()
     case .write(.preconditionFailed(let current)):
       append(.preconditionFailed(current: current), index)
+    case .write(.addRefused(let reason)): append(Problem(reason), index)
     case .write(.idempotencyMismatch): append(.idempotencyMismatch, index)
     }
   }
@@ -157,6 +156,19 @@ private struct BatchResults {
   mutating func append(_ problem: Problem, _ index: Int) {
     writer.beginObject()
     problem.with(index: index).write(to: &writer)
+    writer.endObject()
+  }
+
+  private mutating func append(_ metadata: Metadata, sum: Int64? = nil) {
+    begin(status: metadata.version == 1 ? 201 : 200)
+    writer.name("revision")
+    writer.number(metadata.revision.number)
+    writer.name("version")
+    writer.number(metadata.version)
+    if let sum {
+      writer.name("value")
+      writer.number(sum)
+    }
     writer.endObject()
   }
 

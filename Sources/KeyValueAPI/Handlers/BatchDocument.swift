@@ -74,7 +74,16 @@ struct BatchDocument {
             value: value, contentType: contentType ?? ContentType.guessed(from: value),
             timeToLive: try members.timeToLive()),
           condition: try members.condition()))
-    default: throw .document("op is \"put\", \"get\" or \"delete\".")
+    case "add":
+      try members.allowOnly([
+        "op", "key", "amount", "content_type", "ttl", "if_match", "if_none_match",
+      ])
+      return .write(
+        Write(
+          key: try makeKey(try members.key()),
+          mutation: .patch(try members.addition(contentTypeBytesMax: limits.contentTypeBytesMax)),
+          condition: try members.condition()))
+    default: throw .document("op is \"put\", \"get\", \"delete\" or \"add\".")
     }
   }
 }
@@ -142,6 +151,15 @@ private struct BatchMembers {
       throw .document("ttl is a whole number of seconds from 1 to \(Write.timeToLiveMax).")
     }
     return seconds
+  }
+
+  /// `amount`, and what it sets beside it: as in a PATCH.
+  func addition(contentTypeBytesMax: Int) throws(Problem) -> Patch {
+    guard let amount = self["amount"] else { throw .document("An add has an amount.") }
+    var patch = Patch(amount: try PatchDocument.amount(amount, name: "amount"))
+    patch.contentType = try contentType(bytesMax: contentTypeBytesMax)
+    if let value = self["ttl"] { patch.expiry = try PatchDocument.expiry(value) }
+    return patch
   }
 
   /// `if_match` and `if_none_match`.

@@ -151,8 +151,9 @@ extension APIHandler {
     switch outcome {
     case .notFound: throw .keyNotFound
     case .preconditionFailed(let current): throw .preconditionFailed(current: current)
+    case .addRefused(let reason): throw Problem(reason)
     case .idempotencyMismatch: throw .idempotencyMismatch
-    case .stored, .deleted: break
+    case .stored, .added, .deleted: break
     }
   }
 

@@ -2,11 +2,12 @@ import Basics
 import HTTP
 import KeyValueStore
 
-// GET /kv: a page of keys, or with `key=` one entry in the JSON form.
+// GET /kv: a page of keys, their number, or with `key=` one entry in the JSON form.
 extension APIHandler {
   func getKeys(_ request: AcceptedRequest) async throws(Problem) -> Response {
     // Read in any case: what is malformed is refused, also where it is not used.
     let page = try pageRequest(request.query)
+    if try request.query.boolean("count") ?? false { return try await getCount(request) }
     if request.query["key"] != nil { return try await getDocument(request) }
     try requireList(of: page.prefix, request.principal)
     // Without its value, an entry takes its metadata and a key of up to 1 KiB.
@@ -21,7 +22,7 @@ extension APIHandler {
     } catch {
       throw Problem(error)
     }
-    let (document, cursor) = await document(page)
+    let (document, cursor) = await document(page, of: request)
     var response = Response(.ok, json: document)
     if let cursor {
       response.fields.append("Link") { append(link: request, cursor: cursor, to: &$0) }
@@ -30,23 +31,38 @@ extension APIHandler {
   }
 
   private func pageRequest(_ query: Query) throws(Problem) -> PageRequest {
-    let prefix = query["prefix"] ?? []
-    guard ContentType.isUTF8(prefix) else {
-      throw .parameter("prefix", "prefix is UTF-8, percent-encoded byte by byte.")
-    }
-    var request = PageRequest(prefix: prefix, valueBytesMax: limits.pageBytesMax)
+    var request = PageRequest(prefix: try prefix(query), valueBytesMax: limits.pageBytesMax)
     let entriesMax =
       try query.integer("limit", 1...Int64(limits.pageEntriesMax)) ?? Int64(limits.pageEntries)
     request.entriesMax = Int(entriesMax)
     request.includesValues = try query.boolean("values") ?? false
-    if let cursor = query["cursor"] {
-      guard let key = Key(cursor: cursor) else {
+    request.isReversed = try query.boolean("reverse") ?? false
+    if let delimiter = query["delimiter"] {
+      guard (1...limits.delimiterBytesMax).contains(delimiter.count), ContentType.isUTF8(delimiter)
+      else {
         throw .parameter(
-          "cursor", "Take next_cursor from the page before, or leave cursor out.")
+          "delimiter", "delimiter is 1 to \(limits.delimiterBytesMax) bytes of UTF-8.")
       }
-      request.after = key
+      request.delimiter = delimiter
+    }
+    if let cursor = query["cursor"] {
+      guard let position = PagePosition(cursor: cursor), position.fits(request) else {
+        throw .parameter(
+          "cursor",
+          "Take next_cursor from the page before, with the same parameters, or leave cursor out.")
+      }
+      request.after = position
     }
     return request
+  }
+
+  /// The prefix that a query names; empty: all keys.
+  func prefix(_ query: Query) throws(Problem) -> [UInt8] {
+    let prefix = query["prefix"] ?? []
+    guard ContentType.isUTF8(prefix) else {
+      throw .parameter("prefix", "prefix is UTF-8, percent-encoded byte by byte.")
+    }
+    return prefix
   }
 
   /// A token lists only where it may read.
@@ -57,21 +73,52 @@ extension APIHandler {
     }
   }
 
+  // MARK: Counting
+
+  /// `count=true`: the number of keys under a prefix.
+  private func getCount(_ request: AcceptedRequest) async throws(Problem) -> Response {
+    let used = ["count", "prefix"]
+    for name in request.endpoint.parameters
+    where !used.contains(name) && request.query[name] != nil {
+      throw .parameter(name, "Leave \(name) out: count=true takes only prefix.")
+    }
+    let prefix = try prefix(request.query)
+    try requireList(of: prefix, request.principal)
+    let count: LiveCount
+    do throws(StoreError) {
+      count = try await store.count(prefix: prefix)
+    } catch {
+      throw Problem(error)
+    }
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.name("count")
+    writer.number(Int64(count.count))
+    if count.isAtLeast {
+      writer.name("at_least")
+      writer.bool(true)
+    }
+    writer.endObject()
+    return Response(.ok, json: writer)
+  }
+
+  // MARK: Writing a page
+
   /// The page, and where the next one begins. A page ends early before it becomes too large.
-  private func document(_ page: Page) async -> (JSONWriter, nextCursor: [UInt8]?) {
-    var last: Key?
+  private func document(
+    _ page: Page, of request: PageRequest
+  ) async -> (JSONWriter, nextCursor: [UInt8]?) {
+    var page = page
     var writtenAtOnce = 0
-    var hasMore = page.hasMore
     var writer = JSONWriter(reserving: page.items.reduce(64) { $0 + 320 + ($1.value?.count ?? 0) })
     writer.beginObject()
     writer.name("items")
     writer.beginArray()
-    for item in page.items {
-      if last != nil, writer.bytes.count + (item.value?.count ?? 0) > limits.answerBytesMax {
-        hasMore = true
+    for (index, item) in page.items.enumerated() {
+      if index > 0, writer.bytes.count + (item.value?.count ?? 0) > limits.answerBytesMax {
+        page = page.ending(at: index - 1, of: request)
         break
       }
-      last = item.metadata.key
       writer.beginObject()
       writer.write(membersOf: item.metadata)
       if let value = item.value {
@@ -86,7 +133,13 @@ extension APIHandler {
       }
     }
     writer.endArray()
-    let nextCursor = hasMore ? last.map(\.cursor) : nil
+    if !request.delimiter.isEmpty {
+      writer.name("prefixes")
+      writer.beginArray()
+      for prefix in page.prefixes { writer.string(utf8: prefix.bytes) }
+      writer.endArray()
+    }
+    let nextCursor = page.next?.cursor
     if let nextCursor {
       writer.name("next_cursor")
       writer.string(utf8: nextCursor)
@@ -105,6 +158,12 @@ extension APIHandler {
       field.append(percentEncoding: request.prefix)
       field.append("&")
     }
+    if !request.delimiter.isEmpty {
+      field.append("delimiter=")
+      field.append(percentEncoding: request.delimiter)
+      field.append("&")
+    }
+    if request.isReversed { field.append("reverse=true&") }
     field.append("limit=")
     field.append(decimal: Int64(request.entriesMax))
     if request.includesValues { field.append("&values=true") }
@@ -112,33 +171,4 @@ extension APIHandler {
     field.append(contentsOf: cursor)
     field.append(">; rel=\"next\"")
   }
-}
-
-// MARK: - Cursors
-
-// The end of a page as a text that clients send back: the digit 1, a version, then the last key in
-// hexadecimal. Not Base64: a regular expression in openapi.json can then tell what is a cursor.
-extension Key {
-  /// The cursor of a page that ends with this key.
-  var cursor: [UInt8] {
-    var text = [Self.cursorVersion]
-    text.reserveCapacity(1 + bytes.count * 2)
-    for byte in bytes { text.append(hexadecimal: UInt64(byte), digits: 2) }
-    return text
-  }
-
-  /// Nil if `text` is not exactly as `cursor` writes it.
-  init?(cursor text: [UInt8]) {
-    guard text.first == Self.cursorVersion, text.count % 2 == 1 else { return nil }
-    var bytes: [UInt8] = []
-    for index in stride(from: 1, to: text.count, by: 2) {
-      guard let high = text[index].hexadecimalDigit, let low = text[index + 1].hexadecimalDigit
-      else { return nil }
-      bytes.append(UInt8(high << 4 | low))
-    }
-    guard let key = try? Key(validating: bytes), key.cursor == text else { return nil }
-    self = key
-  }
-
-  private static let cursorVersion = UInt8(ascii: "1")
 }

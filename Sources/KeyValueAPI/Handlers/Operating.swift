@@ -72,6 +72,10 @@ extension APIHandler {
   func getOptions(_ request: AcceptedRequest) -> Response {
     var fields = FieldBlock(reserving: 64)
     fields.append("Allow", request.route.allow)
+    // RFC 5789 §3.1.
+    if request.route.endpoint(for: RouteMethod.patch) != nil {
+      fields.append("Accept-Patch", PatchDocument.mediaType)
+    }
     return Response(.noContent, fields: fields)
   }
 }

@@ -98,6 +98,7 @@ extension APIHandler {
       // A delete that found nothing has no revision.
       return record.revision.map { .deleted($0) } ?? .notFound
     case (.preconditionFailed, _): return .preconditionFailed(current: record.revision)
+    case (.applied, .patch): preconditionFailure("A patch is never queued")
     case (.queued, _), (.superseded, _), (.failed, _): return nil
     }
   }

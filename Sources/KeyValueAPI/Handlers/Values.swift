@@ -88,7 +88,8 @@ extension APIHandler {
     try await write(.delete, wantedWrite(request), request)
   }
 
-  private func wantedWrite(_ request: AcceptedRequest) -> WriteRequest {
+  /// What the head of this write says.
+  func wantedWrite(_ request: AcceptedRequest) -> WriteRequest {
     guard let write = request.write else {
       preconditionFailure("The route table has the head of this write read first")
     }
@@ -109,7 +110,8 @@ extension APIHandler {
     }
   }
 
-  private func answer(
+  /// The answer to a write that was decided.
+  func answer(
     _ receipt: WriteReceipt, _ preferences: Preferences
   ) throws(Problem) -> Response {
     do throws(Problem) {
@@ -127,18 +129,23 @@ extension APIHandler {
   ) throws(Problem) -> Response {
     switch outcome {
     case .stored(let metadata): return storedAnswer(metadata, preferences)
+    case .added(let metadata, let sum): return storedAnswer(metadata, sum: sum, preferences)
     case .deleted:
       var fields = FieldBlock(reserving: 128)
       fields.append("Cache-Control", "no-store")
       preferences.appendApplied(to: &fields, isQueued: false, isMinimal: false)
       return Response(.noContent, fields: fields)
     case .notFound: throw .keyNotFound
+    case .addRefused(let reason): throw Problem(reason)
     case .preconditionFailed(let current): throw .preconditionFailed(current: current)
     case .idempotencyMismatch: throw .idempotencyMismatch
     }
   }
 
-  private func storedAnswer(_ metadata: Metadata, _ preferences: Preferences) -> Response {
+  /// `sum`: the value, if the write was an addition.
+  private func storedAnswer(
+    _ metadata: Metadata, sum: Int64? = nil, _ preferences: Preferences
+  ) -> Response {
     // A replayed answer is the first one again, so it says 201 again.
     let isNew = metadata.version == 1
     if preferences.wantsMinimal {
@@ -151,6 +158,10 @@ extension APIHandler {
     var writer = JSONWriter(reserving: 384)
     writer.beginObject()
     writer.write(membersOf: metadata)
+    if let sum {
+      writer.name("value")
+      writer.number(sum)
+    }
     writer.endObject()
     var response = Response(isNew ? .created : .ok, json: writer)
     response.fields.append(etag: metadata.revision)

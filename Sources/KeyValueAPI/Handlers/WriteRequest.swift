@@ -1,7 +1,7 @@
 import HTTP
 import KeyValueStore
 
-/// What the head of a PUT or DELETE of `/kv/{key}` says.
+/// What the head of a PUT, PATCH or DELETE of `/kv/{key}` says.
 struct WriteRequest {
   let key: Key
   let condition: Condition
@@ -16,7 +16,7 @@ struct WriteRequest {
 }
 
 extension APIHandler {
-  /// Reads the head of a PUT or DELETE of `/kv/{key}`.
+  /// Reads the head of a PUT, PATCH or DELETE of `/kv/{key}`.
   func writeRequest(_ request: AcceptedRequest) throws(Problem) -> WriteRequest {
     let head = request.head
     let unmodifiedSince = try ConditionFields.unmodifiedSince(head, now: store.now())

@@ -4,6 +4,8 @@ struct APILimits: Sendable {
   var valueBytesMax = 1_048_576
   /// The largest batch, or document of the JSON form, in bytes. Default 8 MiB.
   var documentBytesMax = 8 << 20
+  /// The largest document of a PATCH, in bytes. Default 64 KiB.
+  var patchBytesMax = 64 << 10
   /// The most operations of a batch. Default 1,000.
   var operationsMax = 1_000
   /// The most bytes of values that the reads of one batch return. Default 8 MiB.
@@ -12,6 +14,12 @@ struct APILimits: Sendable {
   var pageEntriesMax = 1_000
   /// The page of a list unless a client asks for another, in entries. Default 100.
   var pageEntries = 100
+  /// The longest delimiter of a list, in bytes. Default 16.
+  var delimiterBytesMax = 16
+  /// The most keys that one request deletes by their prefix. Default 10,000.
+  var removalEntriesMax = 10_000
+  /// How many it deletes unless a client asks for another number. Default 1,000.
+  var removalEntries = 1_000
   /// The most bytes of values on a page. Default 8 MiB.
   var pageBytesMax = 8 << 20
   /// The most bytes of a document with values, without its last entry: values can take several
@@ -43,6 +51,7 @@ struct APILimits: Sendable {
     case .none: unexpectedBodyBytesMax
     case .value: valueBytesMax
     case .document: documentBytesMax
+    case .patch: patchBytesMax
     }
   }
 }

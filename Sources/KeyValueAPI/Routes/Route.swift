@@ -108,6 +108,7 @@ final class Endpoint: Sendable {
     case none
     case value
     case document
+    case patch
   }
 
   /// A row of the table. `answers` leaves out what is listed in `statuses`.
@@ -149,7 +150,7 @@ final class Endpoint: Sendable {
 /// The methods that the table can have, and one for all that clients may make up: it is the label
 /// `method` of metrics.
 enum RouteMethod: Int, CaseIterable, Sendable {
-  case get, head, put, post, delete, options, other
+  case get, head, put, post, patch, delete, options, other
 
   init(_ method: Method) {
     self =
@@ -158,6 +159,7 @@ enum RouteMethod: Int, CaseIterable, Sendable {
       case .head: .head
       case .put: .put
       case .post: .post
+      case .patch: .patch
       case .delete: .delete
       case .options: .options
       case .other: .other

@@ -16,20 +16,27 @@ extension Route {
         answers: [.ok, .created, .accepted, .noContent],
         readsHead: APIHandler.writeRequest, handler: APIHandler.putValue),
       Endpoint(
+        .patch, .scope(.write), .writes, body: .patch,
+        answers: [.ok, .created, .noContent, .notFound],
+        readsHead: APIHandler.patchRequest, handler: APIHandler.patchValue),
+      Endpoint(
         .delete, .scope(.write), .writes, answers: [.accepted, .noContent, .notFound],
         readsHead: APIHandler.writeRequest, handler: APIHandler.deleteValue),
     ],
     "/kv": [
       Endpoint(
         .get, .scope(.read), .returnsValues,
-        parameters: ["key", "prefix", "limit", "cursor", "values"], answers: [.ok, .notFound],
+        parameters: [
+          "key", "prefix", "limit", "cursor", "values", "delimiter", "reverse", "count",
+        ],
+        answers: [.ok, .notFound],
         handler: APIHandler.getKeys),
       Endpoint(
         .put, .scope(.write), .writes, body: .document, answers: [.accepted],
         handler: APIHandler.putDocument),
       Endpoint(
-        .delete, .scope(.write), .writes, parameters: ["key"], answers: [.accepted, .notFound],
-        handler: APIHandler.deleteDocument),
+        .delete, .scope(.write), .writes, parameters: ["key", "prefix", "limit"],
+        answers: [.ok, .accepted, .notFound], handler: APIHandler.deleteKeys),
     ],
     // A batch needs the scopes that its operations need.
     "/batch": [

@@ -61,8 +61,23 @@ public enum BatchOutcome: Equatable, Sendable {
   case completed([OperationOutcome])
   /// The batch is atomic and the condition of operation `index` was false. Nothing was written.
   case preconditionFailed(index: Int, current: Revision?)
+  /// The batch is atomic and nothing could be added by operation `index`. Nothing was written.
+  case addRefused(index: Int, AddRefusal)
   /// The idempotency key was used before with another request. Nothing was written.
   case idempotencyMismatch
+}
+
+extension BatchOutcome {
+  /// The outcome of an atomic batch whose operation `index` had this outcome; nil: the batch goes
+  /// on.
+  public init?(undoneBy outcome: WriteOutcome, at index: Int) {
+    switch outcome {
+    case .preconditionFailed(let current):
+      self = .preconditionFailed(index: index, current: current)
+    case .addRefused(let reason): self = .addRefused(index: index, reason)
+    case .stored, .added, .deleted, .notFound, .idempotencyMismatch: return nil
+    }
+  }
 }
 
 /// The result of one operation of a batch.

@@ -1,4 +1,5 @@
-/// What a database holds of one key, without its value, and how writes change it.
+/// What a database holds of one key, and how writes change it. Of the value it knows only which
+/// integer it is.
 ///
 /// These are the rules of revisions, versions, expiry and conditions for every database that reads
 /// a key before it writes it. There is no I/O and no clock here: the caller holds the key's lock
@@ -9,11 +10,17 @@ public struct KeyState: Equatable, Sendable {
   public private(set) var revision: Revision
   /// The entry, live or expired; nil: the key has a tombstone, or nothing at all.
   public private(set) var entry: Metadata?
+  /// The integer whose text is the entry's value; nil: it is none.
+  private var integer: Int64?
 
-  public init(key: Key, revision: Revision = .none, entry: Metadata? = nil) {
+  /// `smallValue`: the entry's value, if it has at most `Int64.textBytesMax` bytes.
+  public init(
+    key: Key, revision: Revision = .none, entry: Metadata? = nil, smallValue: [UInt8]? = nil
+  ) {
     self.key = key
     self.revision = revision
     self.entry = entry
+    integer = smallValue.flatMap { Int64(valueText: $0) }
   }
 
   /// The entry, unless it has expired.
@@ -52,7 +59,7 @@ public struct KeyState: Equatable, Sendable {
     let outcome = write(
       queued.write, as: place, at: now, livingFrom: isAhead ? now : queued.acceptedAt)
     switch outcome {
-    case .stored, .deleted:
+    case .stored, .added, .deleted:
       return AppliedWrite(record: record(queued, .applied, place, now), outcome: outcome)
     case .notFound:
       // An expired entry stays, because its `expire` event has not been published yet.
@@ -61,6 +68,8 @@ public struct KeyState: Equatable, Sendable {
     case .preconditionFailed(let current):
       return AppliedWrite(
         record: record(queued, .preconditionFailed, current, now), outcome: outcome)
+    case .addRefused:
+      preconditionFailure("A patch is never queued")
     case .idempotencyMismatch:
       preconditionFailure("Idempotency keys are not checked here")
     }
@@ -95,15 +104,50 @@ public struct KeyState: Equatable, Sendable {
     switch write.mutation {
     case .delete:
       if live == nil { return .notFound }
-      (revision, entry) = (next, nil)
+      (revision, entry, integer) = (next, nil, nil)
       return .deleted(next)
     case .put(let value, let contentType, let timeToLive):
       let metadata = Metadata(
         key: key, revision: next, version: (live?.version ?? 0) + 1, size: value.count,
         contentType: contentType, createdAt: live?.createdAt ?? now, updatedAt: now,
         expiresAt: timeToLive.map { start.adding(seconds: $0) })
-      (revision, entry) = (next, metadata)
+      (revision, entry, integer) = (next, metadata, Int64(valueText: value))
       return .stored(metadata)
+    case .patch(let patch): return self.patch(patch, live, as: next, at: now)
+    }
+  }
+
+  private mutating func patch(
+    _ patch: Patch, _ live: Metadata?, as next: Revision, at now: Timestamp
+  ) -> WriteOutcome {
+    var sum: Int64?
+    if let amount = patch.amount {
+      guard let base = live == nil ? 0 : integer else { return .addRefused(.notAnInteger) }
+      let (result, hasOverflown) = base.addingReportingOverflow(amount)
+      if hasOverflown { return .addRefused(.overflow) }
+      sum = result
+    } else if live == nil {
+      return .notFound
+    }
+    let metadata = Metadata(
+      key: key, revision: next, version: (live?.version ?? 0) + 1,
+      size: sum?.valueText.count ?? live?.size ?? 0,
+      contentType: patch.contentType ?? live?.contentType ?? Patch.newContentType,
+      createdAt: live?.createdAt ?? now, updatedAt: now,
+      expiresAt: patch.expiresAt(live?.expiresAt, now: now))
+    (revision, entry) = (next, metadata)
+    guard let sum else { return .stored(metadata) }
+    integer = sum
+    return .added(metadata, sum: sum)
+  }
+
+  /// The value that `write` has stored, if it has changed this state; nil: the entry, if there is
+  /// one, has the value that it had.
+  public func value(storedBy write: Write) -> [UInt8]? {
+    switch write.mutation {
+    case .put(let value, _, _): value
+    case .patch(let patch) where patch.amount != nil: integer?.valueText
+    case .patch, .delete: nil
     }
   }
 

@@ -17,12 +17,15 @@ private enum OutcomeCoding {
     static let notFound: UInt8 = 2
     static let preconditionFailed: UInt8 = 3
     static let idempotencyMismatch: UInt8 = 4
+    static let added: UInt8 = 5
+    static let addRefused: UInt8 = 6
   }
 
   enum BatchTag {
     static let completed: UInt8 = 0
     static let preconditionFailed: UInt8 = 1
     static let idempotencyMismatch: UInt8 = 2
+    static let addRefused: UInt8 = 3
   }
 
   enum OperationTag {
@@ -66,9 +69,30 @@ extension WriteOutcome {
       metadata.key == write.key && metadata.size == value.count
         && metadata.contentType == contentType
         && (metadata.expiresAt == nil) == (timeToLive == nil)
+    case (.stored(let metadata), .patch(let patch)):
+      patch.amount == nil && metadata.key == write.key && patch.agrees(with: metadata)
+    case (.added(let metadata, let sum), .patch(let patch)):
+      patch.amount != nil && metadata.key == write.key && patch.agrees(with: metadata)
+        && metadata.size == sum.valueText.count
+    case (.notFound, .patch(let patch)): patch.amount == nil
+    case (.addRefused, .patch(let patch)): patch.amount != nil
     case (.deleted, .delete), (.notFound, .delete): true
     case (.preconditionFailed, _): !write.condition.isEmpty
-    case (.stored, .delete), (.deleted, .put), (.notFound, .put), (.idempotencyMismatch, _): false
+    case (.stored, .delete), (.deleted, _), (.notFound, .put), (.added, _), (.addRefused, _),
+      (.idempotencyMismatch, _):
+      false
+    }
+  }
+}
+
+extension Patch {
+  /// Whether an entry with this metadata can be the result.
+  fileprivate func agrees(with metadata: Metadata) -> Bool {
+    if let contentType, metadata.contentType != contentType { return false }
+    return switch expiry {
+    case .kept: true
+    case .never: metadata.expiresAt == nil
+    case .after: metadata.expiresAt != nil
     }
   }
 }
@@ -107,6 +131,9 @@ extension BatchOutcome {
     case .preconditionFailed(let index, _):
       batch.isAtomic && batch.operations.indices.contains(index)
         && batch.operations[index].isConditional
+    case .addRefused(let index, _):
+      batch.isAtomic && batch.operations.indices.contains(index)
+        && batch.operations[index].isAddition
     case .idempotencyMismatch: false
     }
   }
@@ -128,6 +155,10 @@ extension Batch.Operation {
   fileprivate var isConditional: Bool {
     if case .write(let write) = self { !write.condition.isEmpty } else { false }
   }
+
+  fileprivate var isAddition: Bool {
+    if case .write(let write) = self { write.amount != nil } else { false }
+  }
 }
 
 /// Writes the layout of `OutcomeCoding`.
@@ -141,11 +172,18 @@ private struct OutcomeWriter {
     case .stored(let metadata):
       bytes.append(OutcomeCoding.WriteTag.stored)
       add(metadata)
+    case .added(let metadata, let sum):
+      bytes.append(OutcomeCoding.WriteTag.added)
+      add(metadata)
+      add(sum)
     case .deleted(let revision):
       bytes.append(OutcomeCoding.WriteTag.deleted)
       add(revision.number)
     case .notFound:
       bytes.append(OutcomeCoding.WriteTag.notFound)
+    case .addRefused(let reason):
+      bytes.append(OutcomeCoding.WriteTag.addRefused)
+      bytes.append(reason.rawValue)
     case .preconditionFailed(let current):
       bytes.append(OutcomeCoding.WriteTag.preconditionFailed)
       add(current?.number)
@@ -164,6 +202,10 @@ private struct OutcomeWriter {
       bytes.append(OutcomeCoding.BatchTag.preconditionFailed)
       add(count: index)
       add(current?.number)
+    case .addRefused(let index, let reason):
+      bytes.append(OutcomeCoding.BatchTag.addRefused)
+      add(count: index)
+      bytes.append(reason.rawValue)
     case .idempotencyMismatch:
       bytes.append(OutcomeCoding.BatchTag.idempotencyMismatch)
     }
@@ -244,8 +286,19 @@ private struct OutcomeReader {
     case OutcomeCoding.WriteTag.preconditionFailed:
       readOptionalNumber().map { .preconditionFailed(current: $0.map { Revision($0) }) }
     case OutcomeCoding.WriteTag.idempotencyMismatch: .idempotencyMismatch
+    case OutcomeCoding.WriteTag.added: readAddition()
+    case OutcomeCoding.WriteTag.addRefused: readRefusal().map { .addRefused($0) }
     default: nil
     }
+  }
+
+  private mutating func readAddition() -> WriteOutcome? {
+    guard let metadata = readMetadata(), let sum = readNumber() else { return nil }
+    return .added(metadata, sum: sum)
+  }
+
+  private mutating func readRefusal() -> AddRefusal? {
+    bytes.readByte().flatMap { AddRefusal(rawValue: $0) }
   }
 
   mutating func readBatchOutcome() -> BatchOutcome? {
@@ -262,6 +315,9 @@ private struct OutcomeReader {
     case OutcomeCoding.BatchTag.preconditionFailed:
       guard let index = readCount(), let current = readOptionalNumber() else { return nil }
       return .preconditionFailed(index: index, current: current.map { Revision($0) })
+    case OutcomeCoding.BatchTag.addRefused:
+      guard let index = readCount(), let reason = readRefusal() else { return nil }
+      return .addRefused(index: index, reason)
     case OutcomeCoding.BatchTag.idempotencyMismatch:
       return .idempotencyMismatch
     default:

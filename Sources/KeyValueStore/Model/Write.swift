@@ -13,6 +13,9 @@ public struct Write: Equatable, Sendable {
     case put(value: [UInt8], contentType: String, timeToLive: Int64?)
     /// Removes the entry and leaves a tombstone.
     case delete
+    /// Changes the entry, or adds to its value. It is never queued: what it does depends on what
+    /// the key holds.
+    case patch(Patch)
   }
 
   /// The longest time to live, in seconds: ten years.
@@ -27,12 +30,20 @@ public struct Write: Equatable, Sendable {
     self.idempotency = idempotency
   }
 
+  /// What is added to the value; nil: this is no addition.
+  public var amount: Int64? {
+    if case .patch(let patch) = mutation { patch.amount } else { nil }
+  }
+
   /// What the write counts for against bounds in bytes: its key, content type and value.
   public var weight: Int {
     switch mutation {
     case .put(let value, let contentType, _):
       key.bytes.count + contentType.utf8.count + value.count
     case .delete: key.bytes.count
+    case .patch(let patch):
+      key.bytes.count + (patch.contentType?.utf8.count ?? 0)
+        + (patch.amount == nil ? 0 : Int64.textBytesMax)
     }
   }
 }
@@ -86,10 +97,14 @@ public struct Condition: Equatable, Sendable {
 public enum WriteOutcome: Equatable, Sendable {
   /// Committed. The entry is new when its `version` is 1.
   case stored(Metadata)
+  /// Committed: an addition, whose sum is the value. The entry is new when its `version` is 1.
+  case added(Metadata, sum: Int64)
   /// Committed. The tombstone has this revision.
   case deleted(Revision)
-  /// There was nothing to delete.
+  /// There was nothing to delete, or no entry to patch.
   case notFound
+  /// Nothing could be added to the value.
+  case addRefused(AddRefusal)
   /// The condition was false; `current` is the live entry's revision, nil if there is none.
   case preconditionFailed(current: Revision?)
   /// The idempotency key was used before with another request. Nothing was written.
@@ -98,18 +113,18 @@ public enum WriteOutcome: Equatable, Sendable {
   /// Whether the key has a new revision.
   public var hasWritten: Bool {
     switch self {
-    case .stored, .deleted: true
-    case .notFound, .preconditionFailed, .idempotencyMismatch: false
+    case .stored, .added, .deleted: true
+    case .notFound, .addRefused, .preconditionFailed, .idempotencyMismatch: false
     }
   }
 
   /// The change that a write of `key` with this outcome made; nil: none.
   public func change(of key: Key) -> Change? {
     switch self {
-    case .stored(let metadata):
+    case .stored(let metadata), .added(let metadata, _):
       Change(key: key, revision: metadata.revision, kind: .put(metadata))
     case .deleted(let revision): Change(key: key, revision: revision, kind: .delete)
-    case .notFound, .preconditionFailed, .idempotencyMismatch: nil
+    case .notFound, .addRefused, .preconditionFailed, .idempotencyMismatch: nil
     }
   }
 }

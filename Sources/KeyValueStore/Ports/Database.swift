@@ -28,8 +28,16 @@ public protocol Database {
   /// Executes a batch in order in one serializable transaction.
   func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt
 
-  /// Live entries in byte order of their keys.
+  /// Live entries in the order of their keys, and the prefixes that stand for folded keys. A folded
+  /// prefix costs one search, however many keys it stands for.
+  ///
+  /// A page that would take too long, because of many deleted or expired entries, ends before it is
+  /// full. `tooSlow`: nothing could be read in time.
   func list(_ request: PageRequest) async throws(StoreError) -> Page
+
+  /// How many live entries there are under a prefix, at one moment. Counts for at most `limit`, but
+  /// in any case some of them. Counting takes no resources that reads and writes of keys need.
+  func count(prefix: [UInt8], within limit: Duration) async throws(StoreError) -> LiveCount
 
   /// Applies queued writes, each exactly once however often it is delivered, and records their
   /// results.

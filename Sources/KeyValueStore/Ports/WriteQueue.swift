@@ -17,7 +17,8 @@ public protocol WriteQueue {
 public struct QueuedWrite: Equatable, Sendable {
   /// Names the operation at `/operations/{id}`.
   public var id: OperationID
-  /// Its idempotency key, if any, was checked when the write was accepted.
+  /// Its idempotency key, if any, was checked when the write was accepted. It is no patch, which
+  /// can't be queued: what it does depends on what the key holds.
   public var write: Write
   /// The time of acceptance by the database's clock. It becomes the revision, and the time to live
   /// counts from it.
@@ -28,6 +29,7 @@ public struct QueuedWrite: Equatable, Sendable {
   public init(
     id: OperationID, write: Write, acceptedAt: Timestamp, attempt: OutboxID? = nil
   ) {
+    if case .patch = write.mutation { preconditionFailure("A patch is never queued") }
     self.id = id
     self.write = write
     self.acceptedAt = acceptedAt

@@ -104,7 +104,9 @@ struct CommittedChanges {
       updates.append(CacheUpdate(key: write.key, outdatedBefore: change.revision))
       return
     }
-    updates.append(CacheUpdate(key: write.key, lookup: outcome.lookup(after: write)))
+    // A counter may be added to many times in a commit; only its last sum was ever visible.
+    if case .added = outcome, updates.last?.key == write.key { updates.removeLast() }
+    updates.append(outcome.update(after: write))
     // The writes of a call fall into a few commits.
     if let place = batches.lastIndex(where: { $0.id == outbox }) {
       batches[place].changes.append(change)
@@ -115,18 +117,26 @@ struct CommittedChanges {
 }
 
 extension WriteOutcome {
-  /// What the key holds after a write that has changed it.
-  fileprivate func lookup(after write: Write) -> Lookup {
+  /// What the cache learns from a write that has changed its key.
+  fileprivate func update(after write: Write) -> CacheUpdate {
     switch self {
     case .stored(let metadata):
       guard case .put(let value, _, _) = write.mutation else {
-        preconditionFailure("Only a put stores")
+        // A patch that has added nothing does not know the value.
+        return CacheUpdate(key: write.key, outdatedBefore: metadata.revision)
       }
       // It waited in a queue for longer than its time to live: it is never visible.
-      if metadata.isExpired(at: metadata.updatedAt) { return .absent(metadata.revision) }
-      return .found(Entry(metadata: metadata, value: value))
-    case .deleted(let revision): return .absent(revision)
-    case .notFound, .preconditionFailed, .idempotencyMismatch:
+      let isOver = metadata.isExpired(at: metadata.updatedAt)
+      return CacheUpdate(
+        key: write.key,
+        lookup: isOver
+          ? .absent(metadata.revision) : .found(Entry(metadata: metadata, value: value)))
+    case .added(let metadata, let sum):
+      return CacheUpdate(
+        key: write.key, lookup: .found(Entry(metadata: metadata, value: sum.valueText)))
+    case .deleted(let revision):
+      return CacheUpdate(key: write.key, lookup: .absent(revision))
+    case .notFound, .addRefused, .preconditionFailed, .idempotencyMismatch:
       preconditionFailure("It has changed nothing")
     }
   }

@@ -18,6 +18,7 @@ public final class Store {
   private let patientWrites: WriteBatcher
   private var contended = ContendedKeys()
   private let transactions: TransactionGate
+  let removals: TransactionGate
   private var lastAccepted = Timestamp(microseconds: 0)
 
   /// A store on these ports. All loops of a process share `inFlight`. `repairs` is set where other
@@ -45,6 +46,7 @@ public final class Store {
       observer: observer)
     transactions = TransactionGate(
       countMax: limits.transactionsMax, bytesMax: limits.transactionBytesMax)
+    removals = TransactionGate(countMax: limits.removalsMax, bytesMax: .max)
   }
 
   /// Writes and reads that wait for a batch, for tests that wait for their arrival.
@@ -96,9 +98,14 @@ public final class Store {
     return lookup
   }
 
-  /// Live entries in byte order of their keys. Errors: `unavailable`, `overloaded`.
+  /// A page of live entries. Errors: `unavailable`, `overloaded`, `tooSlow`.
   public func list(_ request: PageRequest) async throws(StoreError) -> Page {
     try await database.list(request)
+  }
+
+  /// The number of live entries under a prefix. Errors: `unavailable`, `overloaded`, `tooSlow`.
+  public func count(prefix: [UInt8]) async throws(StoreError) -> LiveCount {
+    try await database.count(prefix: prefix, within: limits.countTime)
   }
 
   // MARK: Writing

@@ -40,6 +40,17 @@ public struct StoreLimits: Equatable, Sendable {
   /// Most bytes of client batches in flight; one alone may exceed it. Default 64 MiB.
   public var transactionBytesMax = 64 << 20
 
+  /// How long the entries under a prefix are counted. Default 2 s.
+  public var countTime = Duration.seconds(2)
+  /// Most removals of a prefix in flight. Default 4.
+  public var removalsMax = 4
+  /// Most deletes of a removal in one commit. Fewer than other commits have, because single writes
+  /// wait for it. Default 500.
+  public var removalWritesMax = 500
+  /// For how long a removal begins commits. The proxy in front of this server waits 10 s for its
+  /// answer. Default 5 s.
+  public var removalTime = Duration.seconds(5)
+
   /// Most expired entries, and most records older than their retention, that one round of purging
   /// removes. Small, so that purging does not delay writes. Default 500.
   public var purgeMax = 500
@@ -55,7 +66,8 @@ public struct StoreLimits: Equatable, Sendable {
   public init() {}
 }
 
-/// Counts client batches in flight and their bytes. Not `Sendable`: each store has its own.
+/// Counts client batches, or removals, in flight and their bytes. Not `Sendable`: each store has
+/// its own.
 final class TransactionGate {
   private let countMax: Int
   private let bytesMax: Int

@@ -43,6 +43,6 @@ public enum ObservedWork: String, CaseIterable, Sendable {
   case read
   /// A single write.
   case write
-  /// A client's batch.
+  /// A client's batch, or a removal of a prefix.
   case batch
 }

@@ -155,7 +155,12 @@ struct Parameters {
 
   /// A TEXT[].
   mutating func add(texts elements: some Collection<String>) {
-    add(TypeID.textArray, of: TypeID.text, elements.lazy.map { Optional($0) }) { parameters, text in
+    add(optionalTexts: elements.lazy.map { Optional($0) })
+  }
+
+  /// A TEXT[] with NULL for nil.
+  mutating func add(optionalTexts elements: some Collection<String?>) {
+    add(TypeID.textArray, of: TypeID.text, elements) { parameters, text in
       parameters.append(Int32(text.utf8.count))
       parameters.buffer += text.utf8
     }

@@ -16,6 +16,9 @@ actor Pool {
   private let reader = Lane()
   private let transactions: LaneGroup
   private let queries: LaneGroup
+  /// Taken while a call counts: it may take all of its deadline, and the other connections for
+  /// queries are left to the other calls.
+  private let counting = LaneGroup(count: 1, waitingMax: 16)
   /// Taken while a connection brings the tables up to date.
   private let migration = LaneGroup(count: 1, waitingMax: .max)
   private var isMigrated = false
@@ -87,6 +90,7 @@ extension Pool {
       let now = ContinuousClock.now
       transactions.dismissWaiters(since: now - configuration.deadline)
       queries.dismissWaiters(since: now - configuration.deadline)
+      counting.dismissWaiters(since: now - configuration.deadline)
       for place in places {
         let lane = lane(at: place)
         let patience = lane.wasOpened ? .zero : Self.patienceAtStart
@@ -235,6 +239,11 @@ extension Pool {
   func lendForQuery() async throws(ExchangeError) -> Loan {
     try await lend(.queries(try await queries.take()))
   }
+
+  /// Waits until no other call counts. The caller calls `endCount`.
+  func beginCount() async throws(ExchangeError) { _ = try await counting.take() }
+
+  func endCount() { counting.giveBack(0) }
 
   private func lend(_ place: Place) async throws(ExchangeError) -> Loan {
     do throws(ExchangeError) {

@@ -5,23 +5,46 @@ import KeyValueStore
 /// of them.
 enum BulkWrites {
   /// What a statement can decide.
-  enum Kind {
+  enum Kind: Equatable {
     /// Puts without a condition.
     case puts
     /// Puts on condition that there is no entry.
     case creations
     /// Puts and deletes on condition that there is an entry, of any or of one given revision.
     case replacements
+    /// Patches that add nothing, on the same condition.
+    case patches
+    /// Additions without a condition.
+    case additions(BulkPatches.Settings)
 
-    /// The kind of a write; nil: no statement can decide it, and it takes `Decisions`.
-    init?(_ write: Write) {
+    /// The kind of a write of a call with `count` writes; nil: no statement can decide it, and it
+    /// takes `Decisions`.
+    init?(_ write: Write, among count: Int) {
       if write.idempotency != nil { return nil }
+      if case .patch(let patch) = write.mutation {
+        guard let kind = BulkPatches.kind(of: patch, write.condition, among: count) else {
+          return nil
+        }
+        self = kind
+        return
+      }
       switch (write.condition.ifMatch, write.condition.ifNoneMatch, write.stored != nil) {
       case (nil, nil, true): self = .puts
       case (nil, .any, true): self = .creations
       case (nil, nil, false), (.any, nil, _): self = .replacements
       case (.revisions(let revisions), nil, _) where revisions.count == 1: self = .replacements
       default: return nil
+      }
+    }
+
+    var isAddition: Bool { if case .additions = self { true } else { false } }
+
+    /// Whether one statement can make both writes of a key, which are of this kind.
+    func takesBoth(_ first: Write, _ second: Write) -> Bool {
+      switch self {
+      case .puts: true
+      case .additions: BulkPatches.settingsAgree(first, second)
+      case .creations, .replacements, .patches: false
       }
     }
   }
@@ -34,19 +57,30 @@ enum BulkWrites {
     private let revision: Int64
     private let version: Int64
     private let createdAt: Timestamp
+    /// What a patch has left or made; nil after other writes, which know it.
+    private let patched: BulkPatches.Patched?
 
-    fileprivate init(_ columns: Columns) {
+    init(_ columns: Columns, patched: BulkPatches.Patched? = nil) {
       key = columns.key(0)
       revision = columns.number(1)
       version = columns.number(2)
       createdAt = columns.timestamp(3)
       updatedAt = columns.timestamp(4)
+      self.patched = patched
     }
 
     /// The outcome of a write of this key that was followed by `steps` others in the same
-    /// statement.
-    func outcome(of write: Write, steps: Int64) -> WriteOutcome {
+    /// statement, which have added `rest` to the value.
+    func outcome(of write: Write, steps: Int64, rest: Int64) -> WriteOutcome {
       let revision = Revision(revision - steps)
+      if let patched {
+        return patched.outcome(rest: rest) { size in
+          Metadata(
+            key: write.key, revision: revision, version: version - steps, size: size,
+            contentType: patched.contentType, createdAt: createdAt, updatedAt: updatedAt,
+            expiresAt: patched.expiresAt)
+        }
+      }
       guard let stored = write.stored else { return .deleted(revision) }
       return .stored(
         Metadata(
@@ -59,13 +93,36 @@ enum BulkWrites {
 
   /// One statement for writes that are grouped by key: the keys in byte order, so that no two
   /// statements wait for each other in a circle; the writes of a key in their order, several of
-  /// them only for `puts`. A write that begins after `validUntil`, by the database's clock, is not
-  /// made.
+  /// them only for `puts` and `additions`. A write that begins after `validUntil`, by the
+  /// database's clock, is not made.
   ///
   /// Returns a row for each key that was written.
   static func query(
     _ kind: Kind, _ writes: [[Write]], validUntil: Int64, as id: OutboxID
   ) -> Query<Written> {
+    switch kind {
+    case .puts:
+      var parameters = parameters(writes, validUntil, id)
+      parameters.add(numbers: writes.map { Int64($0.count) })
+      Outbox.add(earlier: writes, to: &parameters)
+      return Query(putting, parameters) { Written($0) }
+    case .creations:
+      return Query(creating, parameters(writes, validUntil, id)) { Written($0) }
+    case .replacements:
+      var parameters = parameters(writes, validUntil, id)
+      parameters.add(numbers: writes.map { $0.last?.condition.ifMatch?.revision })
+      return Query(replacing, parameters) { Written($0) }
+    case .patches:
+      return BulkPatches.patches(writes.compactMap(\.last), validUntil: validUntil, as: id)
+    case .additions(let settings):
+      return BulkPatches.additions(settings, writes, validUntil: validUntil, as: id)
+    }
+  }
+
+  /// The parameters that all statements here have: of each key, the last write.
+  private static func parameters(
+    _ writes: [[Write]], _ validUntil: Int64, _ id: OutboxID
+  ) -> Parameters {
     let last = writes.compactMap(\.last)
     var parameters = Parameters(reserving: last.reduce(256) { $0 + $1.weight + 64 })
     parameters.add(array: last.map { $0.key.bytes })
@@ -74,18 +131,7 @@ enum BulkWrites {
     parameters.add(numbers: last.map { $0.stored?.microsecondsToLive })
     parameters.add(timestamp: validUntil)
     Outbox.add(id, to: &parameters)
-    let text: String
-    switch kind {
-    case .puts:
-      text = putting
-      parameters.add(numbers: writes.map { Int64($0.count) })
-      Outbox.add(earlier: writes, to: &parameters)
-    case .creations: text = creating
-    case .replacements:
-      text = replacing
-      parameters.add(numbers: last.map { $0.condition.ifMatch?.revision })
-    }
-    return Query(text, parameters) { Written($0) }
+    return parameters
   }
 
   /// `excluded.version` is the number of puts, and `excluded.revision` is the revision of the last
@@ -158,7 +204,7 @@ enum BulkWrites {
 }
 
 extension Write {
-  /// What a put stores; nil for a delete.
+  /// What a put stores; nil for any other write.
   var stored: (value: [UInt8], contentType: String, microsecondsToLive: Int64?)? {
     guard case .put(let value, let contentType, let seconds) = mutation else { return nil }
     return (value, contentType, seconds.map { $0 * 1_000_000 })
@@ -167,7 +213,7 @@ extension Write {
 
 extension Condition.Match {
   /// The one revision that is required; nil: any.
-  fileprivate var revision: Int64? {
+  var revision: Int64? {
     if case .revisions(let revisions) = self { revisions.first?.number } else { nil }
   }
 }

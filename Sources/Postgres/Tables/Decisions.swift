@@ -121,8 +121,8 @@ struct Decisions {
     var state = states[write.key] ?? KeyState(key: write.key)
     let revision = state.revision
     let result = body(&state)
-    if state.revision != revision, let stored = write.stored, state.entry != nil {
-      values[write.key] = stored.value
+    if state.revision != revision, state.entry != nil, let value = state.value(storedBy: write) {
+      values[write.key] = value
     }
     states[write.key] = state
     return result
@@ -165,9 +165,9 @@ struct Decisions {
         outcomes.append(read(key, &bytesLeft))
       case .write(let write):
         let outcome = decide(write)
-        if batch.isAtomic, case .preconditionFailed(let current) = outcome {
+        if batch.isAtomic, let undone = BatchOutcome(undoneBy: outcome, at: index) {
           self = snapshot
-          return .preconditionFailed(index: index, current: current)
+          return undone
         }
         outcomes.append(.write(outcome))
       }
@@ -207,7 +207,7 @@ struct Decisions {
   /// The statements that write back everything that was decided: a handful, however much it is.
   func statements(outbox id: OutboxID) -> [Statement] {
     var (inserted, updated): ([Entries.NewRow], [Entries.NewRow]) = ([], [])
-    var advanced: [KeyState] = []
+    var (patched, advanced): ([KeyState], [KeyState]) = ([], [])
     for state in states.values.sorted(by: { $0.key < $1.key }) where state != before[state.key] {
       if state.revision == .none { continue }
       let row = (state: state, value: state.entry == nil ? nil : values[state.key])
@@ -215,6 +215,8 @@ struct Decisions {
         inserted.append(row)
       } else if let entry = state.entry, entry == before[state.key]?.entry {
         advanced.append(state)
+      } else if state.entry != nil, row.value == nil {
+        patched.append(state)
       } else {
         updated.append(row)
       }
@@ -222,6 +224,7 @@ struct Decisions {
     var statements: [Statement] = []
     if !inserted.isEmpty { statements.append(Entries.insert(inserted, at: now)) }
     if !updated.isEmpty { statements.append(Entries.update(updated, at: now)) }
+    if !patched.isEmpty { statements.append(Entries.patch(patched)) }
     if !advanced.isEmpty { statements.append(Entries.advance(advanced)) }
     if !newRecords.isEmpty { statements.append(Records.insert(newRecords)) }
     let outdated = outcomes.filter { kept[$0.key.name] != nil }

@@ -48,46 +48,102 @@ enum Entries {
     FROM entries WHERE entries.key = ANY($1)
     """
 
-  // MARK: Pages
+  // MARK: Lists
 
-  /// A page of live entries, and one entry more. A value is nil if it was not asked for, or if it
-  /// does not fit into the page any more.
-  static func page(_ request: PageRequest, entriesMax: Int) -> Query<Page.Item> {
+  /// A row that a list has read.
+  struct ScannedRow {
+    let metadata: Metadata
+    let isLive: Bool
+    /// Whether the statement stopped behind this row, as it had read `rowsMax`.
+    let isLast: Bool
+  }
+
+  /// Reads at most `rowsMax` rows of a range, and returns those that are live, at most `liveMax`,
+  /// and the last one in any case. The first bounds what the statement reads, the second what it
+  /// sends.
+  static func scan(
+    _ range: KeyRange, isReversed: Bool, rowsMax: Int, liveMax: Int
+  ) -> Query<ScannedRow> {
     var parameters = Parameters()
-    parameters.add(request.prefix)
-    parameters.add(end(ofPrefix: request.prefix))
-    parameters.add(request.after?.bytes ?? [])
-    parameters.add(Int64(entriesMax) + 1)
-    parameters.add(request.includesValues ? Int64(request.valueBytesMax) : -1)
-    return Query(listing, parameters) { columns in
+    parameters.add(range.first)
+    parameters.add(range.end)
+    parameters.add(Int64(rowsMax))
+    parameters.add(Int64(liveMax))
+    return Query(isReversed ? scanningBack : scanning, parameters) { columns in
+      ScannedRow(
+        metadata: Metadata(columns, of: columns.key(0)), isLive: !columns.flag(8),
+        isLast: columns.number(9) == Int64(rowsMax))
+    }
+  }
+
+  private static let scanning = scanning(order: "ASC")
+  private static let scanningBack = scanning(order: "DESC")
+
+  private static func scanning(order: String) -> String {
+    """
+    WITH scanned AS (
+      SELECT \(columns), octet_length(entries.value)::INT8 AS size,
+        \(isDead(at: SQL.now)) AS is_dead
+      FROM entries WHERE entries.key >= $1 AND entries.key < $2
+      ORDER BY entries.key \(order) LIMIT $3),
+    placed AS (
+      SELECT scanned.*, (row_number() OVER (ORDER BY scanned.key \(order)))::INT8 AS place
+      FROM scanned)
+    SELECT key, revision, version, content_type, created_at, updated_at, expires_at, size, is_dead,
+      place
+    FROM placed WHERE NOT is_dead OR place = $3 ORDER BY key \(order) LIMIT $4
+    """
+  }
+
+  /// The entries of some keys that are live, in the order of the list. The value is nil where
+  /// it does not fit into `bytesMax` together with those before it; the first one may exceed it.
+  static func valued(_ keys: [Key], isReversed: Bool, bytesMax: Int) -> Query<Page.Item> {
+    var parameters = Parameters()
+    parameters.add(array: keys.map { $0.bytes })
+    parameters.add(Int64(bytesMax))
+    return Query(isReversed ? valuingBack : valuing, parameters) { columns in
       Page.Item(
         metadata: Metadata(columns, of: columns.key(0)),
         value: columns.isNull(8) ? nil : columns.bytes(8))
     }
   }
 
-  private static let listing = """
+  private static let valuing = valuing(order: "ASC")
+  private static let valuingBack = valuing(order: "DESC")
+
+  private static func valuing(order: String) -> String {
+    """
     WITH page AS (
       SELECT \(columns), entries.value, octet_length(entries.value)::INT8 AS size
-      FROM entries
-      WHERE entries.key >= $1 AND ($2::BYTEA IS NULL OR entries.key < $2) AND entries.key > $3
-        AND NOT \(isDead(at: SQL.now))
-      ORDER BY entries.key LIMIT $4),
+      FROM entries WHERE entries.key = ANY($1) AND NOT \(isDead(at: SQL.now))),
     sized AS (
-      SELECT page.*, (sum(page.size) OVER (ORDER BY page.key))::INT8 AS bytes FROM page)
+      SELECT page.*, (sum(page.size) OVER (ORDER BY page.key \(order)))::INT8 AS bytes FROM page)
     SELECT key, revision, version, content_type, created_at, updated_at, expires_at, size,
-      CASE WHEN $5 >= 0 AND (bytes <= $5 OR bytes = size) THEN value END
-    FROM sized ORDER BY key
+      CASE WHEN bytes <= $2 OR bytes = size THEN value END
+    FROM sized ORDER BY key \(order)
     """
-
-  /// The least byte string after all that start with a prefix; nil if there is none.
-  private static func end(ofPrefix prefix: [UInt8]) -> [UInt8]? {
-    // The prefix with its last byte incremented. 0xFF can't be: after "a\u{FF}" comes "b".
-    var end = prefix
-    while end.last == 0xFF { end.removeLast() }
-    guard let last = end.popLast() else { return nil }
-    return end + [last + 1]
   }
+
+  /// Reads at most `rowsMax` rows of a range: how many it has read, and how many of them are live
+  /// by one reading of the clock.
+  static func count(_ range: KeyRange, rowsMax: Int) -> Query<(live: Int, rows: Int)> {
+    var parameters = Parameters()
+    parameters.add(range.first)
+    parameters.add(range.end)
+    parameters.add(Int64(rowsMax))
+    return Query(counting, parameters) { (Int($0.number(0)), Int($0.number(1))) }
+  }
+
+  private static let counting = """
+    WITH \(SQL.clock), scanned AS (
+      SELECT entries.value IS NOT NULL AS is_entry, entries.expires_at
+      FROM entries WHERE entries.key >= $1 AND entries.key < $2
+      ORDER BY entries.key LIMIT $3)
+    SELECT
+      count(*) FILTER (WHERE is_entry AND coalesce(expires_at > clock.now, true))::INT8,
+      count(*)::INT8
+    FROM clock CROSS JOIN scanned
+    """
 
   // MARK: Rows under lock
 
@@ -98,14 +154,16 @@ enum Entries {
     parameters.add(array: keys.map { $0.bytes })
     return Query(
       """
-      SELECT \(columns), coalesce(octet_length(entries.value), 0)::INT8, entries.value IS NULL
+      SELECT \(columns), coalesce(octet_length(entries.value), 0)::INT8, entries.value IS NULL,
+        CASE WHEN octet_length(entries.value) <= \(Int64.textBytesMax) THEN entries.value END
       FROM entries WHERE entries.key = ANY($1) ORDER BY entries.key FOR UPDATE
       """, parameters
     ) { columns in
       let key = columns.key(0)
       return KeyState(
         key: key, revision: columns.revision(1),
-        entry: columns.flag(8) ? nil : Metadata(columns, of: key))
+        entry: columns.flag(8) ? nil : Metadata(columns, of: key),
+        smallValue: columns.isNull(9) ? nil : columns.bytes(9))
     }
   }
 
@@ -163,6 +221,26 @@ enum Entries {
     parameters.add(numbers: entries.map { ($0?.updatedAt ?? now).microseconds })
     parameters.add(numbers: entries.map { $0?.expiresAt?.microseconds })
     return parameters
+  }
+
+  /// Replaces rows that are locked, but for their values.
+  static func patch(_ states: [KeyState]) -> Statement {
+    var parameters = Parameters()
+    let entries = states.map(\.entry)
+    parameters.add(array: states.map { $0.key.bytes })
+    parameters.add(texts: entries.map { $0?.contentType ?? "" })
+    parameters.add(numbers: states.map { $0.revision.number })
+    parameters.add(numbers: entries.map { $0?.version })
+    parameters.add(numbers: entries.map { $0?.updatedAt.microseconds })
+    parameters.add(numbers: entries.map { $0?.expiresAt?.microseconds })
+    return Statement(
+      """
+      UPDATE entries SET content_type = u.content_type, revision = u.revision,
+        version = u.version, updated_at = u.updated_at, expires_at = u.expires_at
+      FROM unnest($1::BYTEA[], $2::TEXT[], $3::INT8[], $4::INT8[], $5::INT8[], $6::INT8[])
+        AS u(key, content_type, revision, version, updated_at, expires_at)
+      WHERE entries.key = u.key
+      """, parameters)
   }
 
   /// Gives locked rows a revision and leaves their other columns alone.

@@ -32,6 +32,48 @@ enum Outbox {
       """
   }
 
+  /// As `boxed`, where `written` also returns `sum`, the value of the row after several additions
+  /// to it. The parameters from `earlier` on hold, for each addition but the last one of its key:
+  /// the key, how many others came after it, and what they added.
+  static func boxedSums(parametersFrom first: Int, earlierFrom earlier: Int) -> String {
+    """
+    latest AS (
+      SELECT array_agg(key) AS keys, array_agg(revision) AS revisions,
+        array_agg(version) AS versions, array_agg(size) AS sizes,
+        array_agg(content_type) AS types, array_agg(created_at) AS created,
+        array_agg(updated_at) AS updated, array_agg(expires_at) AS expiring
+      FROM written HAVING count(*) > 0),
+    earlier AS (
+      SELECT array_agg(u.key) AS keys, array_agg(u.steps) AS steps,
+        array_agg(octet_length((written.sum - u.rest)::TEXT)::INT8) AS sizes,
+        array_agg(written.content_type) AS types,
+        array_agg(written.expires_at - written.updated_at) AS lives
+      FROM unnest($\(earlier)::BYTEA[], $\(earlier + 1)::INT8[], $\(earlier + 2)::INT8[])
+        AS u(key, steps, rest) JOIN written ON written.key = u.key),
+    boxed AS (
+      INSERT INTO outbox_batches \(columnsWithEarlier)
+      SELECT $\(first), $\(first + 1), $\(first + 2), latest.keys, latest.revisions,
+        latest.versions, latest.sizes, latest.types, latest.created, latest.updated,
+        latest.expiring, earlier.keys, earlier.steps, earlier.sizes, earlier.types, earlier.lives
+      FROM latest, earlier RETURNING 1)
+    """
+  }
+
+  /// Adds the additions that others of their key follow in the same statement.
+  static func add(earlierAdditions writes: [[Write]], to parameters: inout Parameters) {
+    var earlier: [(key: Key, steps: Int64, rest: Int64)] = []
+    for ofKey in writes where ofKey.count > 1 {
+      var rest: Int64 = 0
+      for (steps, write) in ofKey.reversed().enumerated() {
+        if steps > 0 { earlier.append((write.key, Int64(steps), rest)) }
+        rest += write.amount ?? 0
+      }
+    }
+    parameters.add(array: earlier.map { $0.key.bytes })
+    parameters.add(numbers: earlier.map { $0.steps })
+    parameters.add(numbers: earlier.map { $0.rest })
+  }
+
   private static let columnsWithEarlier =
     String(columns.dropLast())
     + ", earlier_keys, earlier_steps, earlier_sizes, earlier_types, earlier_lives)"
@@ -159,14 +201,15 @@ enum Outbox {
             updatedAt: Timestamp(microseconds: updated[place] ?? 0),
             expiresAt: expiring[place].map { Timestamp(microseconds: $0) })
         })
-      return (earlier[key] ?? []).compactMap { $0.change(before: last) } + [last]
+      let first = (earlier[key] ?? []).sorted { $0.steps > $1.steps }
+      return first.compactMap { $0.change(before: last) } + [last]
     }
     return OutboxBatch(id: id, changes: changes)
   }
 
-  /// A put that a later put overwrote in the same statement.
+  /// A put or an addition that a later one of its key overwrote in the same statement.
   private struct EarlierPut {
-    /// How many other puts of its key came after it.
+    /// How many others of its key came after it.
     let steps: Int64
     let size: Int64
     let contentType: String
@@ -185,7 +228,7 @@ enum Outbox {
     }
   }
 
-  /// The earlier puts of each key, in their order.
+  /// The earlier puts of each key, in any order.
   private static func earlierPuts(_ columns: Columns) -> [Key: [EarlierPut]] {
     let (keys, steps, sizes) = (columns.array(10), columns.numbers(11), columns.numbers(12))
     let (types, lives) = (columns.array(13), columns.numbers(14))

@@ -33,6 +33,7 @@ enum WriteMessage {
       message.add(.operation, delete)
       finish(&message, queued)
       return message
+    case .patch: preconditionFailure("A patch is never queued")
     }
   }
 

@@ -42,7 +42,9 @@ struct AuthenticationTests {
 
   static let endpoints: [(line: String, body: String, allowed: Set<String>)] = [
     ("GET /kv/a", "", ["reader"]), ("HEAD /kv/a", "", ["reader"]), ("PUT /kv/a", "v", ["writer"]),
-    ("DELETE /kv/a", "", ["writer"]), ("GET /kv", "", ["reader"]),
+    ("PATCH /kv/a", "{}", ["writer"]), ("DELETE /kv/a", "", ["writer"]),
+    ("GET /kv", "", ["reader"]),
+    ("GET /kv?count=true", "", ["reader"]), ("DELETE /kv?prefix=a", "", ["writer"]),
     ("GET /kv?key=a", "", ["reader"]),
     ("PUT /kv", document, ["writer"]), ("DELETE /kv?key=a", "", ["writer"]),
     ("GET /operations/a", "", ["reader"]), ("GET /cache/stats", "", ["admin"]),
@@ -101,15 +103,22 @@ struct AuthenticationTests {
     #expect(try await send("GET /kv/team/a", as: "team").text == "x")
     #expect(try await send("GET /kv/team%2Fa", as: "team").text == "x")
     for line in [
-      "GET /kv/other", "PUT /kv/team", "PUT /kv/teams/a", "DELETE /kv/Team/a", "GET /kv?key=other",
+      "GET /kv/other", "PUT /kv/team", "PUT /kv/teams/a", "PATCH /kv/other", "DELETE /kv/Team/a",
+      "GET /kv?key=other",
       "DELETE /kv?key=other", "GET /kv", "GET /kv?prefix=", "GET /kv?prefix=tea",
-      "GET /kv?prefix=other",
+      "GET /kv?prefix=other", "GET /kv?count=true", "GET /kv?count=true&prefix=tea",
+      "GET /kv?prefix=tea&delimiter=/", "GET /kv?prefix=tea&reverse=true", "DELETE /kv?prefix=tea",
+      "DELETE /kv?prefix=other",
     ] {
       let answer = try await send(line, as: "team")
       #expect(answer.status == 403, "\(line)")
     }
     #expect(try await send("PUT /kv", as: "team", body: Self.document).status == 403)
-    for line in ["GET /kv?prefix=team/", "GET /kv?prefix=team/a", "GET /kv?key=team/a"] {
+    for line in [
+      "GET /kv?prefix=team/", "GET /kv?prefix=team/a", "GET /kv?key=team/a",
+      "GET /kv?prefix=team/&delimiter=/", "GET /kv?prefix=team/&count=true",
+      "DELETE /kv?prefix=team/",
+    ] {
       #expect(try await send(line, as: "team").status == 200, "\(line)")
     }
   }
@@ -117,8 +126,10 @@ struct AuthenticationTests {
   @Test("A cursor does not lead out of the prefix")
   func cursors() async throws {
     _ = try await send("PUT /kv/zebra", as: "writer", body: "x")
-    let answer = try await send("GET /kv?prefix=team/&cursor=161", as: "team")
-    #expect(try answer.json["items"]?.count == 0)
+    for place in ["cursor=161", "cursor=37e&reverse=true"] {
+      let answer = try await send("GET /kv?prefix=team/&\(place)", as: "team")
+      #expect(try answer.json["items"]?.count == 0)
+    }
   }
 
   @Test("Each operation of a batch needs what it would need alone")

@@ -47,6 +47,46 @@ struct BatchTests {
     #expect(try await server.send("GET /kv/b").body == [0xFF, 0])
   }
 
+  @Test("add adds, and its result has the sum", arguments: [nil, false, true])
+  func additions(_ atomic: Bool?) async throws {
+    let answer = try await batch(
+      """
+      {"op":"add","key":"a","amount":9223372036854775806},{"op":"add","key":"a","amount":1},
+      {"op":"get","key":"a"},{"op":"add","key":"b","amount":-2,"ttl":60,"content_type":"x/y"},
+      {"op":"get","key":"b"},{"op":"add","key":"b","amount":0,"ttl":null,"if_match":"*"},
+      {"op":"get","key":"b"},{"op":"add","key":"c","amount":-0,"if_none_match":"*"}
+      """, atomic: atomic)
+    #expect(try statuses(answer) == [201, 200, 200, 201, 200, 200, 200, 201])
+    let results = try results(answer)
+    #expect(results[1].members.map(\.name) == ["status", "revision", "version", "value"])
+    #expect(results[1]["value"]?.integer == .max && results[2]["value"]?.string == "\(Int64.max)")
+    #expect(results[3]["value"]?.integer == -2)
+    #expect(results[4]["expires_at"]?.kind == .string)
+    #expect(results[4]["content_type"]?.string == "x/y")
+    #expect(results[6]["expires_at"]?.kind == .null && results[6]["version"]?.integer == 2)
+    #expect(try await server.send("GET /kv/c").text == "0")
+  }
+
+  @Test("What can't be added to is a 409 that names its index, and undoes an atomic batch")
+  func refusedAdditions() async throws {
+    _ = try await server.send("PUT /kv/text", body: "x")
+    _ = try await server.send("PUT /kv/full", body: "9223372036854775807")
+    for (key, problem) in [("text", "not-an-integer"), ("full", "integer-overflow")] {
+      let operations = """
+        {"op":"put","key":"\(key)-b","value":"1"},{"op":"add","key":"\(key)","amount":1}
+        """
+      let atomic = try await batch(operations, atomic: true)
+      #expect(atomic.status == 409)
+      #expect(atomic.problem == problem)
+      #expect(try atomic.json["index"]?.integer == 1)
+      #expect(try await server.send("GET /kv/\(key)-b").status == 404)
+      let single = try await batch(operations)
+      #expect(try statuses(single) == [201, 409])
+      #expect(try results(single)[1]["type"]?.string == "/docs#\(problem)")
+      #expect(try results(single)[1]["index"]?.integer == 1)
+    }
+  }
+
   @Test("A batch of nothing is fine")
   func empty() async throws {
     let answer = try await batch("")
@@ -117,6 +157,14 @@ struct BatchTests {
     (#"{"op":"put","key":"a","value":"x","if_match":""}"#, 400),
     (#"{"op":"put","key":"a","value":"x","if_none_match":"1"}"#, 400),
     (#"{"op":"put","key":"a","value":"x","if_none_match":true}"#, 400),
+    (#"{"op":"add","key":"a"}"#, 400), (#"{"op":"add","key":"a","amount":"1"}"#, 400),
+    (#"{"op":"add","key":"a","amount":1.0}"#, 400), (#"{"op":"add","key":"a","amount":null}"#, 400),
+    (#"{"op":"add","key":"a","amount":9223372036854775808}"#, 400),
+    (#"{"op":"add","key":"a","amount":1,"value":"1"}"#, 400),
+    (#"{"op":"add","key":"a","amount":1,"ttl":0}"#, 400),
+    (#"{"op":"add","key":"a","amount":1,"content_type":null}"#, 400),
+    (#"{"op":"add","key":"a","amount":1,"if_match":1}"#, 400),
+    (#"{"op":"add","amount":1}"#, 400), (#"{"op":"patch","key":"a"}"#, 400),
     (#"{"op":"get","key":"\#(String(repeating: "k", count: 1_025))"}"#, 414),
   ]
 

@@ -79,7 +79,7 @@ struct MetricsTests {
   @Test("All combinations of route, method and status stay within what a family may have")
   func allCombinations() throws {
     let metrics = RequestMetrics(registry: registry)
-    let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "BREW"]
+    let methods = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "BREW"]
     let statuses = StatusSet<Int>.answers + [.versionNotSupported]
     for route in Route.all {
       for method in methods {

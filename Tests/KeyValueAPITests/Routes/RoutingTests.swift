@@ -22,7 +22,8 @@ struct RoutingTests {
   }
 
   static let table: [(path: String, allow: String)] = [
-    ("/kv/a", "GET, HEAD, PUT, DELETE, OPTIONS"), ("/kv", "GET, HEAD, PUT, DELETE, OPTIONS"),
+    ("/kv/a", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+    ("/kv", "GET, HEAD, PUT, DELETE, OPTIONS"),
     ("/batch", "POST, OPTIONS"), ("/operations/x", "GET, HEAD, OPTIONS"),
     ("/health", "GET, HEAD, OPTIONS"), ("/health/live", "GET, HEAD, OPTIONS"),
     ("/health/ready", "GET, HEAD, OPTIONS"), ("/cache/stats", "GET, HEAD, OPTIONS"),
@@ -58,7 +59,7 @@ struct RoutingTests {
   func asterisk() async throws {
     let answer = try await server.send("OPTIONS *")
     #expect(answer.status == 204)
-    #expect(answer["Allow"] == "GET, HEAD, PUT, POST, DELETE, OPTIONS")
+    #expect(answer["Allow"] == "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS")
   }
 
   @Test(
@@ -81,7 +82,7 @@ struct RoutingTests {
     arguments: [
       ("PUT /kv/a?tll=60", "tll"), ("PUT /kv/a?TTL=60", "TTL"), ("PUT /kv/a?ttl=60&x=1", "x"),
       ("GET /kv/a?ttl=60", "ttl"), ("DELETE /kv/a?key=a", "key"), ("GET /kv?prefx=a", "prefx"),
-      ("DELETE /kv?key=a&prefix=b", "prefix"), ("PUT /kv?key=a", "key"),
+      ("DELETE /kv?key=a&prefix=b", "key"), ("PUT /kv?key=a", "key"),
       ("POST /batch?atomic=1", "atomic"),
       ("GET /health?x=1", "x"), ("GET /operations/a?x=1", "x"), ("GET /metrics?a=1", "a"),
       ("GET /docs?a=1", "a"), ("GET /whoami?a=1", "a"), ("OPTIONS /kv/a?a=1", "a"),

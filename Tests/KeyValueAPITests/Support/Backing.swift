@@ -126,6 +126,13 @@ final class FaultyDatabase: Database, Sendable {
     return try await wrapped.list(request)
   }
 
+  func count(
+    prefix: [UInt8], within limit: Duration
+  ) async throws(StoreError) -> LiveCount {
+    try check()
+    return try await wrapped.count(prefix: prefix, within: limit)
+  }
+
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
     count.withLock { $0 += 1 }
     try check()

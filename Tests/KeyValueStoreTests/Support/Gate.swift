@@ -167,6 +167,13 @@ final class GatedDatabase: Database, Sendable {
     return try await wrapped.list(request)
   }
 
+  func count(
+    prefix: [UInt8], within limit: Duration
+  ) async throws(StoreError) -> LiveCount {
+    try check()
+    return try await wrapped.count(prefix: prefix, within: limit)
+  }
+
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
     try check()
     return try await wrapped.apply(queued)

@@ -25,22 +25,26 @@ final class InMemoryDatabase: Database, Sendable {
     let entries = tables.withLock { tables in
       tables.rows.values.compactMap(\.entry).filter { !$0.metadata.isExpired(at: time) }
     }
-    let matching = entries.filter { entry in
-      let key = entry.metadata.key
-      return key.bytes.starts(with: request.prefix) && request.after.map { $0 < key } ?? true
+    var scan = PageScan(request)
+    let rest = scan.rest
+    let ascending = entries.filter { entry in
+      let key = entry.metadata.key.bytes
+      return !key.lexicographicallyPrecedes(rest.first) && key.lexicographicallyPrecedes(rest.end)
     }.sorted { $0.metadata.key < $1.metadata.key }
-    var items: [Page.Item] = []
-    var bytes = 0
-    for entry in matching.prefix(request.entriesMax) {
-      if request.includesValues {
-        bytes += entry.value.count
-        if !items.isEmpty, bytes > request.valueBytesMax { break }
-      }
-      items.append(
-        Page.Item(
-          metadata: entry.metadata, value: request.includesValues ? entry.value : nil))
+    for entry in request.isReversed ? ascending.reversed() : ascending where !scan.isComplete {
+      _ = scan.take(entry.metadata) { request.includesValues ? entry.value : nil }
     }
-    return Page(items: items, hasMore: items.count < matching.count)
+    scan.finish()
+    return scan.page
+  }
+
+  /// Has time for 1,000 entries, whatever the limit is, unless there is enough for all.
+  func count(
+    prefix: [UInt8], within limit: Duration
+  ) async throws(StoreError) -> LiveCount {
+    let page = try await list(PageRequest(prefix: prefix, entriesMax: .max))
+    let isShort = page.items.count > 1_000 && limit == .zero
+    return LiveCount(isShort ? 1_000 : page.items.count, isAtLeast: isShort)
   }
 
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
@@ -156,7 +160,40 @@ struct Tables {
       let entry = Entry(metadata: metadata, value: value)
       rows[write.key] = Row(entry: entry, revision: revision, updatedAt: now)
       return .stored(metadata)
+    case .patch(let patch): return self.patch(patch, write.key, as: revision, at: now)
     }
+  }
+
+  private mutating func patch(
+    _ patch: Patch, _ key: Key, as revision: Revision, at now: Timestamp
+  ) -> WriteOutcome {
+    let live = lookup(key, at: now).entry
+    var value = live?.value ?? Array("0".utf8)
+    var sum: Int64?
+    if let amount = patch.amount {
+      guard let text = String(validating: value, as: UTF8.self),
+        text.wholeMatch(of: /0|-?[1-9][0-9]*/) != nil, let old = Int64(text)
+      else { return .addRefused(.notAnInteger) }
+      let (result, hasOverflown) = old.addingReportingOverflow(amount)
+      if hasOverflown { return .addRefused(.overflow) }
+      sum = result
+      value = Array("\(result)".utf8)
+    } else if live == nil {
+      return .notFound
+    }
+    let expiresAt: Timestamp? =
+      switch patch.expiry {
+      case .kept: live?.metadata.expiresAt
+      case .never: nil
+      case .after(let seconds): now.adding(seconds: seconds)
+      }
+    let metadata = Metadata(
+      key: key, revision: revision, version: (live?.metadata.version ?? 0) + 1, size: value.count,
+      contentType: patch.contentType ?? live?.metadata.contentType ?? "text/plain; charset=utf-8",
+      createdAt: live?.metadata.createdAt ?? now, updatedAt: now, expiresAt: expiresAt)
+    rows[key] = Row(
+      entry: Entry(metadata: metadata, value: value), revision: revision, updatedAt: now)
+    return sum.map { .added(metadata, sum: $0) } ?? .stored(metadata)
   }
 
   /// Makes a write, or returns the stored outcome of the same request.
@@ -197,6 +234,9 @@ struct Tables {
         let outcome = copy.write(write, at: now)
         if batch.isAtomic, case .preconditionFailed(let current) = outcome {
           return .preconditionFailed(index: index, current: current)
+        }
+        if batch.isAtomic, case .addRefused(let reason) = outcome {
+          return .addRefused(index: index, reason)
         }
         outcomes.append(.write(outcome))
       }
@@ -239,12 +279,13 @@ struct Tables {
       let result = write(
         queued.write, at: now, revision: place, livingFrom: isAhead ? now : queued.acceptedAt)
       switch result {
-      case .stored, .deleted: (state, revision, outcome) = (.applied, place, result)
+      case .stored, .added, .deleted: (state, revision, outcome) = (.applied, place, result)
       case .notFound:
         (state, revision, outcome) = (.applied, nil, result)
         leaveTombstone(for: queued.write.key, at: place, now: now)
       case .preconditionFailed(let current):
         (state, revision, outcome) = (.preconditionFailed, current, result)
+      case .addRefused: preconditionFailure("A patch is never queued")
       case .idempotencyMismatch: preconditionFailure("Queued writes have no idempotency key left")
       }
     }

@@ -20,6 +20,13 @@ func delete(
   Write(key: key(name), mutation: .delete, condition: condition, idempotency: idempotency)
 }
 
+func patch(
+  _ name: String, _ patch: Patch, condition: Condition = .none,
+  idempotency: IdempotencyKey? = nil
+) -> Write {
+  Write(key: key(name), mutation: .patch(patch), condition: condition, idempotency: idempotency)
+}
+
 extension WriteReceipt {
   var stored: Metadata? {
     if case .stored(let metadata) = outcome { metadata } else { nil }

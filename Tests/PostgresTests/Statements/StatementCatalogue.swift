@@ -24,7 +24,7 @@ enum StatementCatalogue {
   /// How many entries, operations and idempotency keys the tables hold in tests of plans.
   static let rows = 200_000
 
-  static var all: [Item] { entries + bulkWrites + records + outbox + upkeep }
+  static var all: [Item] { entries + bulkWrites + bulkPatches + records + outbox + upkeep }
 
   private static let now: Int64 = 1_700_000_000_000_000
   private static let time = Timestamp(microseconds: now)
@@ -38,13 +38,21 @@ enum StatementCatalogue {
     Item(file: "Entries", name: "look-up of many", Entries.lookUp(keys).statement),
     Item(
       file: "Entries", name: "list of all",
-      Entries.page(PageRequest(), entriesMax: 100).statement),
+      Entries.scan(KeyRange(prefix: []), isReversed: false, rowsMax: 101, liveMax: 101).statement),
     Item(
-      file: "Entries", name: "list of a prefix after a key with values",
-      Entries.page(
-        PageRequest(prefix: Array("key-1".utf8), after: keys[1], includesValues: true),
-        entriesMax: 100
+      file: "Entries", name: "list of a prefix backwards",
+      Entries.scan(
+        KeyRange(prefix: Array("key-1".utf8)), isReversed: true, rowsMax: 16_384, liveMax: 404
       ).statement),
+    Item(
+      file: "Entries", name: "values of a list",
+      Entries.valued(keys, isReversed: false, bytesMax: 8 << 20).statement),
+    Item(
+      file: "Entries", name: "values of a list backwards",
+      Entries.valued(keys, isReversed: true, bytesMax: 8 << 20).statement),
+    Item(
+      file: "Entries", name: "count",
+      Entries.count(KeyRange(prefix: Array("key-1".utf8)), rowsMax: 100_000).statement),
     Item(file: "Entries", name: "lock of entries", Entries.lock(keys).statement),
     Item(file: "Entries", name: "values of entries", Entries.values(keys).statement),
     Item(
@@ -53,6 +61,7 @@ enum StatementCatalogue {
     Item(
       file: "Entries", name: "update of entries",
       Entries.update(states.map { ($0, []) }, at: time)),
+    Item(file: "Entries", name: "patch of entries", Entries.patch(states)),
     Item(file: "Entries", name: "advance of revisions", Entries.advance(states)),
     Item(file: "Entries", name: "clock", SQL.clockReading.statement),
   ]
@@ -66,6 +75,24 @@ enum StatementCatalogue {
         kind, keys.map { [Write(key: $0, mutation: .delete)] }, validUntil: now, as: id
       ).statement)
   }
+
+  private static let bulkPatches =
+    [
+      Item(
+        file: "BulkPatches", name: "patches",
+        BulkPatches.patches(
+          keys.map { Write(key: $0, mutation: .patch(Patch())) }, validUntil: now, as: id
+        ).statement)
+    ]
+    + BulkPatches.Settings.all.map { settings in
+      Item(
+        file: "BulkPatches", name: "additions, \(settings)",
+        BulkPatches.additions(
+          settings,
+          keys.map { key in (1...3).map { Write(key: key, mutation: .patch(Patch(amount: $0))) } },
+          validUntil: now, as: id
+        ).statement)
+    }
 
   private static let ids = (0..<100).map { OperationID(trusted: "operation-\($0 * 1_999)") }
 
