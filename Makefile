@@ -1,7 +1,7 @@
 # Each target calls one script; the scripts can also be called directly.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster demo test test-compose check conformance sanitize fuzz load bench settings \
-  packages clean
+.PHONY: help run cluster demo test test-compose check conformance sanitize fuzz load bench \
+  settings packages install uninstall clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,12 @@ settings: ## Update the table of settings in SETUP.md from the programs' catalog
 
 packages: ## Install the Debian packages that building, testing and measuring need
 	@scripts/packages build test cluster bench
+
+install: ## Build releases and install them with completions (PREFIX=/usr/local, DESTDIR=)
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install
+
+uninstall: ## Remove what `make install` has installed (PREFIX=/usr/local, DESTDIR=)
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install --remove
 
 clean: ## Remove everything that was built, but not ./data
 	@scripts/clean

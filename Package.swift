@@ -32,6 +32,7 @@ let package = Package(
     .executable(name: "kv-api", targets: ["KeyValueAPI"]),
     .executable(name: "kv-worker", targets: ["KeyValueWorker"]),
     .executable(name: "kv-autoscaler", targets: ["KeyValueAutoscaler"]),
+    .executable(name: "kv", targets: ["KeyValueCommand"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -46,6 +47,8 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    // libssl is linked by the client itself, statically.
+    .systemLibrary(name: "CTLS", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     // Without pkgConfig: hiredis' flags draw a warning from every build.
     .systemLibrary(name: "CRedis", providers: [.apt(["libhiredis-dev"])]),
@@ -125,6 +128,19 @@ let package = Package(
       swiftSettings: settings,
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
 
+    .target(
+      name: "KeyValueClient", dependencies: ["Basics", "CTLS"], swiftSettings: settings,
+      linkerSettings: [
+        .unsafeFlags(["-l:libssl.a", "-l:libcrypto.a"], .when(platforms: [.linux])),
+        .linkedLibrary("ssl", .when(platforms: [.macOS])),
+        .linkedLibrary("crypto", .when(platforms: [.macOS])),
+      ]),
+    .executableTarget(
+      name: "KeyValueCommand",
+      dependencies: ["Basics", "KeyValueClient", arguments, subprocess, system],
+      swiftSettings: settings,
+      linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
+
     .testTarget(
       name: "BasicsTests", dependencies: ["Basics", "TestSupport"], swiftSettings: settings),
     .testTarget(
@@ -148,6 +164,12 @@ let package = Package(
         "Observability", "Service", "TestSupport", arguments, log,
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "KeyValueClientTests", dependencies: ["Basics", "KeyValueClient", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "KeyValueCommandTests",
+      dependencies: ["KeyValueClient", "KeyValueCommand", arguments], swiftSettings: settings),
     .testTarget(
       name: "SetupTests",
       dependencies: ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueWorker", "Service"],

@@ -42,6 +42,8 @@ struct Server: Sendable {
   /// `ListenError`.
   func run() async throws {
     let listeners = try Listener.open(configuration.listen, count: loops.count)
+    // Pages are made once; no loop is to be held up by that.
+    _ = WebPage.console
     for loop in loops { loop.start() }
     let http = HTTPService(
       servers: loops.indices.map { makeHTTPServer(number: $0) }, listeners: listeners,

@@ -16,9 +16,11 @@ extension PostgresDatabase {
           scan.rest, isReversed: request.isReversed, rowsMax: chunk.rowsMax,
           liveMax: chunk.liveMax)
         let (before, sent) = (scan.count, ContinuousClock.now)
-        let isFolded = scan.take(try await readApart([query])[0], of: chunk)
+        let rows = try await readApart([query])[0]
+        let isFolded = scan.take(rows, of: chunk)
         chunk.ended(
-          found: scan.count - before, isFolded: isFolded, duration: ContinuousClock.now - sent)
+          rows: rows.count, gained: scan.count - before, isFolded: isFolded,
+          duration: ContinuousClock.now - sent)
       } catch {
         guard case .tooSlow = error, scan.hasAdvanced || chunk.rowsMax > 1,
           scan.hasAdvanced || ContinuousClock.now - start < configuration.deadline * 3 / 2
@@ -121,21 +123,25 @@ struct ListChunk {
 
   /// Read in a tenth of a second on a server that is not busy.
   static let most = 16_384
+  /// Read in about the time that a statement needs for its way to the server and back.
+  static let least = 128
+  /// The most live rows where they may be folded.
+  static let foldedMost = 2_048
   /// A statement that takes longer is not followed by a larger one.
   static let slow = Duration.milliseconds(200)
-  /// Not much slower than one row.
-  static let least = 16
 
   init(_ request: PageRequest) {
     rowsMax = request.entriesMax + 1
-    liveMax = request.delimiter.isEmpty ? request.entriesMax + 1 : 4 * (request.entriesMax + 1)
+    liveMax = request.delimiter.isEmpty ? request.entriesMax + 1 : Self.foldedMost
   }
 
-  /// A statement has found so many entries and prefixes. `isFolded`: a prefix stands for the last
-  /// row that it has read.
-  mutating func ended(found: Int, isFolded: Bool, duration: Duration) {
-    if isFolded, found <= 1 {
+  /// A statement has returned so many rows, of which the page has gained so many entries and
+  /// prefixes. `isFolded`: a prefix stands for the last row.
+  mutating func ended(rows: Int, gained: Int, isFolded: Bool, duration: Duration) {
+    if isFolded, gained <= 1 {
       rowsMax = min(max(rowsMax / 8, Self.least), rowsMax)
+    } else if rows >= liveMax {
+      rowsMax = min(rowsMax, liveMax)
     } else if duration < Self.slow {
       rowsMax = min(rowsMax * 4, Self.most)
     }

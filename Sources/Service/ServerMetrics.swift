@@ -1,3 +1,4 @@
+internal import Basics
 package import HTTP
 package import Observability
 
@@ -26,33 +27,15 @@ package enum ServerMetrics {
 /// Which build of the programs this is.
 package enum BuildInformation {
   /// The version, also that of the API.
-  package static let version = "0.4.0"
-
-  private static let swift: String = {
-    #if compiler(>=6.4)
-      "6.4+"
-    #elseif compiler(>=6.3)
-      "6.3"
-    #else
-      "6.2"
-    #endif
-  }()
-
-  private static let mode: String = {
-    #if DEBUG
-      "debug"
-    #else
-      "release"
-    #endif
-  }()
+  package static let version = Release.version
 
   /// `kv_build_info`: always 1; its labels carry the information.
   fileprivate static func sample(store: String) -> MetricSample {
     MetricSample(
       MetricsCatalogue.build,
       [
-        MetricLabel("version", version), MetricLabel("swift", swift), MetricLabel("mode", mode),
-        MetricLabel("store", store),
+        MetricLabel("version", version), MetricLabel("swift", Release.swift),
+        MetricLabel("mode", Release.mode), MetricLabel("store", store),
       ], 1)
   }
 }

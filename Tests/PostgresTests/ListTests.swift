@@ -202,7 +202,7 @@ struct ListChunkTests {
     #expect(chunk.rowsMax == 101 && chunk.liveMax == 101)
     var sizes: [Int] = []
     for _ in 0..<6 {
-      chunk.ended(found: 0, isFolded: false, duration: .zero)
+      chunk.ended(rows: 1, gained: 0, isFolded: false, duration: .zero)
       sizes.append(chunk.rowsMax)
     }
     #expect(sizes == [404, 1_616, 6_464, 16_384, 16_384, 16_384])
@@ -213,25 +213,34 @@ struct ListChunkTests {
     var chunk = ListChunk(PageRequest(delimiter: [0x2F], entriesMax: 1_000))
     var sizes: [Int] = []
     for _ in 0..<4 {
-      chunk.ended(found: 1, isFolded: true, duration: .zero)
+      chunk.ended(rows: 100, gained: 1, isFolded: true, duration: .zero)
       sizes.append(chunk.rowsMax)
     }
-    #expect(sizes == [125, 16, 16, 16])
-    chunk.ended(found: 2, isFolded: true, duration: .zero)
-    #expect(chunk.rowsMax == 64)
+    #expect(sizes == [128, 128, 128, 128])
+    chunk.ended(rows: 100, gained: 2, isFolded: true, duration: .zero)
+    #expect(chunk.rowsMax == 512)
+  }
+
+  @Test("They read no more live rows than are returned")
+  func live() {
+    var chunk = ListChunk(PageRequest(delimiter: [0x2F], entriesMax: 1_000))
+    for _ in 0..<2 { chunk.ended(rows: 1_001, gained: 10, isFolded: true, duration: .zero) }
+    #expect(chunk.rowsMax > chunk.liveMax)
+    chunk.ended(rows: chunk.liveMax, gained: 10, isFolded: true, duration: .zero)
+    #expect(chunk.rowsMax == chunk.liveMax)
   }
 
   @Test("On a server that is slow they do not grow")
   func slow() {
     var chunk = ListChunk(PageRequest(entriesMax: 100))
-    chunk.ended(found: 0, isFolded: false, duration: ListChunk.slow)
+    chunk.ended(rows: 1, gained: 0, isFolded: false, duration: ListChunk.slow)
     #expect(chunk.rowsMax == 101)
   }
 
   @Test("A small page stays small; after an overrun, the next chunk is much smaller")
   func bounds() {
     var chunk = ListChunk(PageRequest(delimiter: [0x2F], entriesMax: 1))
-    chunk.ended(found: 1, isFolded: true, duration: .zero)
+    chunk.ended(rows: 100, gained: 1, isFolded: true, duration: .zero)
     #expect(chunk.rowsMax == 2)
     chunk = ListChunk(PageRequest(entriesMax: 1_000))
     chunk.overran()

@@ -2,26 +2,33 @@
 enum Layers {
   /// The modules of `Sources`, from bottom to top. A module depends on modules of lower rows only.
   static let rows: [Set<String>] = [
-    ["Basics", "CLinux", "COpenSSL", "CPostgres", "CRabbitMQ", "CRedis", "KeyValueStore"],
-    ["EventLoop", "Observability"],
+    [
+      "Basics", "CLinux", "COpenSSL", "CPostgres", "CRabbitMQ", "CRedis", "CTLS", "KeyValueStore",
+    ],
+    ["EventLoop", "KeyValueClient", "Observability"],
     ["Embedded", "HTTP", "Postgres", "RabbitMQ", "Redis"],
     ["Service"],
     ["Cluster"],
-    ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueWorker"],
+    ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueCommand", "KeyValueWorker"],
   ]
 
   /// The modules of the system and of Foundation, which any module but the domain may import.
   static let system: Set = [
-    "Darwin", "Dispatch", "Foundation", "FoundationNetworking", "Glibc", "Synchronization",
-    "System",
+    "Darwin", "Dispatch", "Foundation", "FoundationEssentials", "FoundationNetworking", "Glibc",
+    "Synchronization", "System",
   ]
 
   /// The programs, and the module with their command line: it reads the environment and writes to
   /// the terminal.
-  static let programs: Set = ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueWorker", "Service"]
+  static let programs: Set = [
+    "KeyValueAPI", "KeyValueAutoscaler", "KeyValueCommand", "KeyValueWorker", "Service",
+  ]
 
-  /// Where pointers and promises that the compiler can't check may be: the loop and the adapters.
-  static let unsafe: Set = ["EventLoop", "Embedded", "Postgres", "Redis", "RabbitMQ"]
+  /// Where pointers and promises that the compiler can't check may be: the loop, the adapters and
+  /// the client, which is one of sockets and OpenSSL.
+  static let unsafe: Set = [
+    "EventLoop", "Embedded", "KeyValueClient", "Postgres", "Redis", "RabbitMQ",
+  ]
 
   /// Every arrow of Package.swift points down.
   static let arrows = Rule { file in

@@ -129,7 +129,7 @@ function Chart({ title, unit, lines, max, points }) {
         d=${pathOfPoints(points, name, x, y)} />`)}
     </svg>
     <span class="chart-top hint">${formatShort(top)}</span>
-    <span class="chart-span hint">${formatSeconds(span / 1000)}</span>
+    <span class="chart-span hint">${formatSeconds(span / 1000)} ago</span>
   </figure>`;
 }
 

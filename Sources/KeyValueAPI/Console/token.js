@@ -8,7 +8,7 @@ import { useStore } from "./store.js";
 function TokenForm({ onDone }) {
   const [token, setToken] = useState("");
   const [state, setState] = useState({ isBusy: false, error: null });
-  const { isAsked, token: present } = useStore(session);
+  const { isAsked, who, token: present } = useStore(session);
   const act = async (event) => {
     event.preventDefault();
     setState({ isBusy: true, error: null });
@@ -22,7 +22,7 @@ function TokenForm({ onDone }) {
     }
   };
   return html`<form onSubmit=${act}>
-    <${Field} label="Token" fault=${isAsked && present && !state.isBusy
+    <${Field} label=${who ? "Another token" : "Token"} fault=${isAsked && present && !state.isBusy
         ? "The server does not know this token." : ""}
       hint="Kept in this tab until it is closed; it never becomes part of an address.">
       <input id="token" type="password" value=${token} required autocomplete="off" data-first

@@ -108,6 +108,7 @@ struct CrossOriginTests {
   private struct NobodyKnown: Authenticating {
     let isRequired = true
     let keyPrefixes: [[UInt8]] = []
+    let changes = 0
     func principal(authorization: ArraySlice<UInt8>) -> Principal? { nil }
   }
 

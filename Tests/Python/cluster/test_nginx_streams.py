@@ -1,5 +1,4 @@
-"""Nginx and streams of events (`GET /watch`): sent at once, never repeated, bounded, and over
-HTTP/2. It is the real Nginx with test servers behind it."""
+"""Nginx and streams of events (`GET /watch`): never repeated, bounded, and over HTTP/2."""
 
 import asyncio
 import http.client

@@ -7,6 +7,7 @@ import urllib.request
 
 from conformance import server
 from conformance.devtools import Chromium
+from support.server import Server
 
 
 class Browser(unittest.TestCase):
@@ -176,6 +177,37 @@ class Browser(unittest.TestCase):
         )
         self.assertIn("No answer:", self.form(*path, "fill('If-Match', 'ü→');" + status))
 
+    def test_forms_show_streams(self):
+        """A stream is shown as it comes, its end only if it is long, until it is stopped."""
+        self.chromium.open(server.URL + "/docs")
+        shown = self.form(
+            "GET",
+            "/health",
+            """
+            let push;
+            window.fetch = async (url, { signal }) => new Response(new ReadableStream({
+              start(controller) {
+                push = (text) => controller.enqueue(new TextEncoder().encode(text));
+                signal.addEventListener('abort', () => controller.error(new Error('aborted')));
+              } }), { headers: { 'Content-Type': 'text/event-stream' } });
+            const until = async (isTrue) => {
+              while (!isTrue()) await new Promise(requestAnimationFrame);
+            };
+            const [sendButton, stopButton] = form.querySelectorAll('button');
+            sendButton.click();
+            await until(() => push);
+            push('id: 1');
+            await until(() => answered('body').includes('id: 1'));
+            push('x'.repeat(100_000) + 'id: 2');
+            await until(() => answered('body').includes('id: 2'));
+            const shown = [answered('body').length, stopButton.hidden];
+            stopButton.click();
+            await until(() => !sendButton.disabled);
+            return [...shown, answered('status'), stopButton.hidden];
+            """,
+        )
+        self.assertEqual(shown, [100_000, False, "200  Stopped.", True])
+
     def test_docs_from_console(self):
         """Where tokens are needed, the console opens the reference page from a blob; its forms work
         there too."""
@@ -196,6 +228,44 @@ class Browser(unittest.TestCase):
         command = self.form("GET", "/whoami", "return form.querySelector('.command').textContent;")
         self.assertIn('-H "Authorization: Bearer $KV_TOKEN"', command)
         self.assertNotIn("secret", command)
+
+    CROSS_ORIGIN = """
+        const key = '%s/kv/chromium/cross-origin';
+        const send = async (method, headers, body) => {
+          try {
+            const answer = await fetch(key, { method, headers, body });
+            return [answer.status, answer.headers.has('ETag'), answer.headers.has('X-Request-Id')];
+          } catch (error) {
+            return error.name;
+          }
+        };
+        return [
+          await send('PUT', { 'If-None-Match': '*', 'Idempotency-Key': 'a' }, 'x'),
+          await send('GET', { 'Cache-Control': 'no-cache', traceparent: 'x' }),
+          await send('PUT', { 'If-None-Match': '*' }, 'y'),
+          await send('DELETE', { Authorization: 'Bearer x' }),
+          await send('GET', {}),
+        ];
+        """
+
+    def test_pages_of_other_origins(self):
+        """A page of a listed origin uses the API and reads its answers; another one can't."""
+        with Server(KV_CORS_ORIGINS=server.URL) as api:
+            script = self.CROSS_ORIGIN % api.url
+            self.chromium.open(server.URL + "/health/live")
+            self.assertEqual(
+                self.chromium.run(script),
+                [
+                    [201, True, True],
+                    [200, True, True],
+                    [412, True, True],
+                    [204, False, True],
+                    [404, False, True],
+                ],
+            )
+            # The same server, but another origin.
+            self.chromium.open(server.URL.replace("127.0.0.1", "localhost") + "/health/live")
+            self.assertEqual(self.chromium.run(script), ["TypeError"] * 5)
 
     def test_stored_page(self):
         """A stored HTML page can't run its script."""

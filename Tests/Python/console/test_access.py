@@ -203,6 +203,7 @@ class Page(ConsoleTest):
         key = self.prefix + "still"
         self.put(key, "x", ttl=600)
         before = self.writes()
+        self.assertGreater(before, 0)
         for view in VIEWS:
             self.open(view).find("main section")
         self.open("keys", key).see("x", ".value-text")
