@@ -3,9 +3,9 @@
 //
 //   watchers PORT WATCHERS PREFIX
 //
-// Prints `ready` once all streams have begun. Then obeys the lines of its input: `begin` counts from
-// here on, `end` prints what was counted, and its end ends all. An event's lag is the time since its
-// revision, which is that of its commit in microseconds; all clocks are the same here.
+// Prints `ready` once all streams have begun. Then obeys the lines of its input: `begin` counts
+// from here on, `end` prints what was counted, and its end ends all. An event's lag is the time
+// since its revision, which is that of its commit in microseconds; all clocks are the same here.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -230,9 +230,12 @@ extension HTTPConnection {
       }
       // A length that is only announced is not counted, but a body that can't fit is not read.
       let room = context.configuration.bodyBytesMax(for: length)
-      guard context.state.bodyBytesHeld <= room - length else { throw Self.tooManyBodies(id) }
+      guard context.state.bodyBytesHeld <= room - length else { throw .refused(.tooManyBodies, id) }
     }
-    if head.expectsContinue, input.isEmpty { try await sendContinue() }
+    if head.expectsContinue, input.isEmpty {
+      output.append(HTTPSerializer.continueResponse)
+      try await flush()
+    }
     if case .length(let length) = head.framing {
       return try await readBody(length: length, id: id)
     }
@@ -300,8 +303,8 @@ extension HTTPConnection {
 
   /// Counts bytes of the body that have arrived against the limit of all bodies.
   private func hold(_ count: Int, id: RequestID) throws(Ending) {
-    let bytesMax = context.configuration.bodyBytesMax(for: bodyBytesHeld + count)
-    guard context.state.takeBodyBytes(count, max: bytesMax) else { throw Self.tooManyBodies(id) }
+    let room = context.configuration.bodyBytesMax(for: bodyBytesHeld + count)
+    guard context.state.takeBodyBytes(count, max: room) else { throw .refused(.tooManyBodies, id) }
     bodyBytesHeld += count
   }
 
@@ -309,15 +312,6 @@ extension HTTPConnection {
     if bodyBytesHeld == 0 { return }
     context.state.returnBodyBytes(bodyBytesHeld)
     bodyBytesHeld = 0
-  }
-
-  private static func tooManyBodies(_ id: RequestID) -> Ending {
-    .refused(HTTPProblem(.serviceUnavailable, "too many bodies are being received; try again"), id)
-  }
-
-  private func sendContinue() async throws(Ending) {
-    output.append(HTTPSerializer.continueResponse)
-    try await flush()
   }
 }
 

@@ -77,3 +77,8 @@ struct Pace {
     return !hasBegun
   }
 }
+
+extension HTTPProblem {
+  static let tooManyBodies = HTTPProblem(
+    .serviceUnavailable, "too many bodies are being received; try again")
+}

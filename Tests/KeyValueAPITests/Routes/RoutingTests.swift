@@ -10,7 +10,7 @@ struct RoutingTests {
   @Test(
     "A path that leads nowhere is a 404 with a problem document",
     arguments: [
-      "/kvx", "/KV/a", "/%6bv/a", "/batch/", "/health/", "/health/x", "/operations", "/watch",
+      "/kvx", "/KV/a", "/%6bv/a", "/batch/", "/health/", "/health/x", "/operations", "/watch/",
       "/cache", "//", "/docs/", "/openapi.yaml", "/kv%2Fa",
     ])
   func unknownPaths(_ path: String) async throws {
