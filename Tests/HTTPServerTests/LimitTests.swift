@@ -137,11 +137,11 @@ struct LimitTests {
     try await ServerFixture.with(backend, configuration) { fixture in
       let client = try fixture.connect()
       client.shrinkReceiveBuffer()
+      let other = try fixture.connect()
+      while fixture.state.connectionsOpen < 2 { await Task.yield() }
       try client.send(
         "PUT /large HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n")
       try client.send(body)
-      let other = try fixture.connect()
-      while fixture.state.connectionsOpen < 2 { await Task.yield() }
       var received = 0
       while fixture.state.connectionsOpen > 1, received < body.count {
         received += try client.receive(upTo: 1 << 10)
