@@ -28,7 +28,7 @@ class Watch:
 
     def __init__(self, target="/watch", headers=None, port=None):
         self.connection = http.client.HTTPConnection(
-            "127.0.0.1", port or server.port(), timeout=120
+            "127.0.0.1", port or server.watched_port(), timeout=120
         )
         self.connection.putrequest("GET", target, skip_accept_encoding=True)
         for name, value in ({"Accept": "text/event-stream"} | (headers or {})).items():

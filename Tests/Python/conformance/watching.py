@@ -58,8 +58,8 @@ class Stream(Case):
 class History:
     """What a watcher has seen of each key: events come at least once, and its revision orders them.
 
-    Writers that write a key at the same moment by different nodes or loops may have their events
-    published in another order than that of the commits.
+    Those of one node are published in the order of its answers; those of several nodes, or of
+    writers at the same moment, may be published in another order than that of the commits.
     """
 
     def __init__(self):
