@@ -29,12 +29,12 @@ final class DispatchPoller: Poller {
   }
 
   func rearm(_ socket: Socket, for interest: Readiness) {
-    // A source that has reported a hang-up reports nothing any more, not even data left unread.
-    if socket.trigger == .level, interest.contains(.readable), socket.hasInput {
-      mailbox.post(Mailbox.Report(token: socket.token, readiness: .readable))
-      return
-    }
     watches[socket.token]?.rearm(interest)
+    // Once one source has reported a hang-up neither reports anything any more: not the data left
+    // unread, and not that a connection was refused. So those that watch are asked, too.
+    guard socket.trigger == .level else { return }
+    let ready = socket.readiness(of: interest)
+    if !ready.isEmpty { mailbox.post(Mailbox.Report(token: socket.token, readiness: ready)) }
   }
 
   func wait(for duration: Duration?) {

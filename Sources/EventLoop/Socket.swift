@@ -136,10 +136,18 @@ extension Socket {
     wake(.timedOut)
   }
 
-  /// Whether a read would find data, the end or an error now.
-  var hasInput: Bool {
-    var descriptor = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    return poll(&descriptor, 1, 0) > 0
+  /// Which of these operations would not block now: it would succeed, or find the end or an error.
+  func readiness(of interest: Readiness) -> Readiness {
+    var events: Int16 = 0
+    if interest.contains(.readable) { events |= Int16(POLLIN) }
+    if interest.contains(.writable) { events |= Int16(POLLOUT) }
+    var descriptor = pollfd(fd: descriptor, events: events, revents: 0)
+    guard poll(&descriptor, 1, 0) > 0 else { return [] }
+    if descriptor.revents & ~Int16(POLLIN | POLLOUT) != 0 { return interest }
+    var ready: Readiness = []
+    if descriptor.revents & Int16(POLLIN) != 0 { ready.insert(.readable) }
+    if descriptor.revents & Int16(POLLOUT) != 0 { ready.insert(.writable) }
+    return ready
   }
 
   /// Makes the loop sweep again for a deadline that passed before the wait began.

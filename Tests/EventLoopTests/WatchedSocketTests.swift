@@ -50,7 +50,6 @@ struct WatchedSocketTests {
     try await LoopFixture.with(backend) { fixture in
       let pair = ForeignPair()
       let watch = try Socket(watching: pair.near, on: fixture.loop)
-      // The first call assumes room, the second asks for it.
       #expect(await watch.writable() == .ready)
       #expect(await watch.writable() == .ready)
       pair.fill()
@@ -59,6 +58,21 @@ struct WatchedSocketTests {
       await drained
       watch.close()
       pair.close()
+    }
+  }
+
+  @Test(
+    "A refused connection is reported to whoever waits for it", arguments: PollerBackend.allCases)
+  func refused(backend: PollerBackend) async throws {
+    try await LoopFixture.with(backend) { fixture in
+      for _ in 0..<20 {
+        let descriptor = try refusedConnection()
+        let watch = try Socket(watching: descriptor, on: fixture.loop)
+        for _ in 0..<3 { #expect(await watch.writable() == .ready) }
+        #expect(await watch.readable() == .ready)
+        watch.close()
+        Foundation.close(descriptor)
+      }
     }
   }
 
@@ -127,6 +141,31 @@ struct WatchedSocketTests {
       #expect(ender.events == ["job", "end"])
     }
   }
+}
+
+/// A connection that the system has begun to a port of this machine where nobody listens.
+private func refusedConnection() throws -> Int32 {
+  // A listener that is closed at once leaves a port that is free.
+  let listener = try Listener.open(SocketAddress(host: "127.0.0.1", port: 0), count: 1)[0]
+  let port = listener.address.port
+  Socket.discard(listener.descriptor)
+  #if os(Linux)
+    let type = Int32(SOCK_STREAM.rawValue)
+  #else
+    let type = SOCK_STREAM
+  #endif
+  let descriptor = socket(AF_INET, type, 0)
+  _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = in_port_t(port).bigEndian
+  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+  withUnsafePointer(to: &address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      _ = connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+    }
+  }
+  return descriptor
 }
 
 /// A connection whose near end a C library would own.

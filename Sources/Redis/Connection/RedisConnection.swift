@@ -110,11 +110,12 @@ extension RedisConnection {
     let limit = LoopTimer(on: loop) { [unowned self] in close(.timedOut) }
     limit.set(after: deadline)
     defer { limit.cancel() }
-    // The first call returns at once: a new socket counts as writable.
-    _ = await socket?.writable()
-    _ = await socket?.writable()
-    // Checks whether the connection was made, and frees the context if not.
-    if let context = self.context { redisAsyncHandleWrite(context) }
+    // The limit, or the owner, may have closed the connection: nothing would end a further wait.
+    while let context = self.context, context.pointee.c.flags & REDIS_CONNECTED == 0 {
+      _ = await socket?.writable()
+      // Checks whether the connection was made, and frees the context if not.
+      if let context = self.context { redisAsyncHandleWrite(context) }
+    }
     if !isOpen { closeSocket() }
     return isOpen
   }
