@@ -115,9 +115,15 @@ final class Server {
     process.waitUntilExit()
   }
 
-  /// Waits for the process to end by itself. Returns its exit code.
+  /// Waits for the process to end by itself. Returns its exit code; -1: a signal has ended it, or
+  /// it had to be killed as it did not end.
   func waitForExit() -> Int32 {
+    let watchdog = DispatchSource.makeTimerSource()
+    watchdog.schedule(deadline: .now() + patience)
+    watchdog.setEventHandler { [processID] in _ = Foundation.kill(processID, SIGKILL) }
+    watchdog.resume()
     process.waitUntilExit()
+    watchdog.cancel()
     return process.terminationReason == .exit ? process.terminationStatus : -1
   }
 }
