@@ -27,7 +27,8 @@ struct BatchCommand: AsyncParsableCommand {
     var request = ClientRequest("POST", "/batch")
     request.set("Content-Type", "application/json")
     request.identify()
-    request.body = try Self.document(try read(), isAtomic: isAtomic)
+    request.body = try Self.document(
+      try Terminal.readAll(try Terminal.open(file)), isAtomic: isAtomic)
     let answer = try await client.send(request)
     try Terminal.write(answer.body + [0x0A])
     let statuses: Statuses = try client.decode(answer)
@@ -64,14 +65,5 @@ struct BatchCommand: AsyncParsableCommand {
       operations = Array("[".utf8) + lines.joined(separator: [UInt8(ascii: ",")]) + Array("]".utf8)
     }
     return Array("{\"atomic\":\(isAtomic),\"operations\":".utf8) + operations + Array("}".utf8)
-  }
-
-  private func read() throws -> [UInt8] {
-    if file == "-" { return try Terminal.readAll(Terminal.Stream.input.rawValue) }
-    do {
-      return Array(try Data(contentsOf: URL(filePath: file)))
-    } catch {
-      throw Failure(.failure, "the file \(file) can't be read")
-    }
   }
 }

@@ -21,6 +21,7 @@ struct EditCommand: AsyncParsableCommand {
 
   func run() async throws {
     let client = try server.client()
+    let editor = try Self.editor()
     let old = try await current(client)
     guard old?.valueBase64 == nil else {
       throw Failure(.failure, "the value is no text: get and put it through a file")
@@ -28,7 +29,7 @@ struct EditCommand: AsyncParsableCommand {
     let file = try Self.makeFile(for: old)
     let before = old?.bytes ?? []
     try Data(before).write(to: URL(filePath: file))
-    let code = try await edit(file)
+    let code = try await Self.run(editor, on: file)
     guard code == 0 else {
       throw Failure(
         .failure, "the editor ended with \(code); nothing was stored, your text is in \(file)")
@@ -74,7 +75,6 @@ struct EditCommand: AsyncParsableCommand {
     } else {
       request.set("If-None-Match", "*")
     }
-    request.set("Prefer", "handling=strict")
     request.identify()
     request.body = text
     return request
@@ -86,12 +86,20 @@ struct EditCommand: AsyncParsableCommand {
   }
 
   /// Runs the editor, which the terminal belongs to: Ctrl-C is meant for it.
-  private func edit(_ file: String) async throws -> Int32 {
-    let environment = ProcessInfo.processInfo.environment
-    let editor = ["VISUAL", "EDITOR"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
-    return try await EndSignals.handle({ _ in }) {
-      try await ChildProcess.run(.shell("\(editor ?? "vi") \"$1\"", arguments: [file]))
+  private static func run(_ editor: String, on file: String) async throws -> Int32 {
+    try await EndSignals.handle({ _ in }) {
+      try await ChildProcess.run(.shell("\(editor) \"$1\"", arguments: [file]))
     }
+  }
+
+  private static func editor() throws -> String {
+    let environment = ProcessInfo.processInfo.environment
+    let chosen = ["VISUAL", "EDITOR"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
+    if let chosen { return chosen }
+    guard Terminal.Stream.input.isTerminal else {
+      throw Failure(.usage, "there is no terminal for vi: name another editor in EDITOR")
+    }
+    return "vi"
   }
 
   /// A folder that only its owner can read, with a file whose name tells editors the type.

@@ -2,11 +2,6 @@ internal import ArgumentParser
 internal import Basics
 internal import FoundationEssentials
 internal import KeyValueClient
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Darwin
-#endif
 
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -51,8 +46,7 @@ struct ImportCommand: AsyncParsableCommand {
 
   func run() async throws {
     let client = try server.client()
-    let descriptor = file == "-" ? Terminal.Stream.input.rawValue : open(file, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw Failure(.failure, "the file \(file) can't be read") }
+    let descriptor = try Terminal.open(file)
     let progress = ImportProgress(fromLine: fromLine)
     try await EndSignals.end(saying: { progress.advice }) {
       do {

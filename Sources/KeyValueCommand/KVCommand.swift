@@ -83,7 +83,8 @@ extension ClientError {
     case .refused(let problem) where problem.status == 401:
       "\(problem.text) (set KV_TOKEN or KV_TOKEN_FILE)"
     case .refused(let problem):
-      problem.text + (problem.revision.map { " (its revision is \($0))" } ?? "")
+      (problem.index.map { "operation \($0), counted from 0: " } ?? "") + problem.text
+        + (problem.revision.map { " (its revision is \($0))" } ?? "")
     case .unavailable(let why): why
     case .outcomeUnknown(let why):
       "\(why). The write may have taken effect: read the key before you repeat it."

@@ -49,6 +49,11 @@ struct ListCommand: AsyncParsableCommand {
     guard !isTree || !(isReverse || output.isJSON || isLong) else {
       throw ValidationError("--tree goes with --delimiter and --limit only.")
     }
+    guard
+      !isCount
+        || !(isTree || isLong || isReverse || includesValues)
+          && delimiter == nil && limit == nil
+    else { throw ValidationError("--count goes with --json only.") }
     guard delimiter != "" else { throw ValidationError("--delimiter is not empty.") }
   }
 

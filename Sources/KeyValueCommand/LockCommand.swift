@@ -25,7 +25,7 @@ struct LockCommand: AsyncParsableCommand {
       EXAMPLES:
         kv lock locks/backup -- ./backup.sh
         kv lock --wait locks/deploy -- make deploy
-        kv lock --wait-for 30s --ttl 1m locks/report -- sh -c 'report --token $KV_LOCK_REVISION'
+        kv lock --wait-for 30s --ttl 1m a -- sh -c 'report --token $KV_LOCK_REVISION'
       """)
 
   @Argument(help: "The key that is the lock.") var name: String
@@ -70,10 +70,10 @@ struct LockCommand: AsyncParsableCommand {
       let start = MonotonicTime.now()
       do throws(ClientError) {
         let answer = try await client.send(request(taking: name))
-        if let revision = answer.revision, answer.status != 202 {
-          return LockLease(revision: revision, start: start, time: .seconds(ttl.seconds))
+        guard let revision = answer.revision else {
+          throw .malformed("the server took the lock without an ETag")
         }
-        throw .outcomeUnknown("the server did not take the lock at once")
+        return LockLease(revision: revision, start: start, time: .seconds(ttl.seconds))
       } catch {
         guard case .refused(let problem) = error, problem.status == 412 else { throw error }
       }
@@ -90,7 +90,6 @@ struct LockCommand: AsyncParsableCommand {
     var request = ClientRequest.entry("PUT", name)
     request.query("ttl", String(ttl.seconds))
     request.set("If-None-Match", "*")
-    request.set("Prefer", "handling=strict")
     request.identify()
     request.body = Array("process \(getpid()) on \(ProcessInfo.processInfo.hostName)".utf8)
     return request
@@ -141,7 +140,6 @@ struct LockCommand: AsyncParsableCommand {
   private func release(_ lease: LockLease, _ client: StoreClient) async throws {
     var request = ClientRequest.entry("DELETE", name)
     request.set("If-Match", "\"\(lease.revision)\"")
-    request.set("Prefer", "handling=strict")
     request.identify()
     do throws(ClientError) {
       _ = try await client.send(request, within: .seconds(ttl.seconds))

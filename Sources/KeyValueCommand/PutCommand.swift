@@ -53,17 +53,10 @@ struct PutCommand: AsyncParsableCommand {
 
   private func bytes() throws -> [UInt8] {
     if let value { return Array(value.utf8) }
-    if let file, file != "-" {
-      do {
-        return Array(try Data(contentsOf: URL(filePath: file)))
-      } catch {
-        throw Failure(.failure, "the file \(file) can't be read")
-      }
-    }
-    if Terminal.Stream.input.isTerminal {
+    if (file ?? "-") == "-", Terminal.Stream.input.isTerminal {
       Terminal.note("Type the value; Ctrl-D at the start of a line ends it.")
     }
-    return try Terminal.readAll(Terminal.Stream.input.rawValue)
+    return try Terminal.readAll(try Terminal.open(file ?? "-"))
   }
 
   /// A header field has one line.

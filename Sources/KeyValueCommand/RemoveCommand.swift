@@ -7,6 +7,9 @@ struct RemoveCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rm", abstract: "Deletes keys, or all keys with a prefix.",
     discussion: """
+      Of several keys, all that can be deleted are; the exit code is that of the first that \
+      could not.
+
       EXAMPLES:
         kv rm greeting
         kv rm --if-match "$revision" config/a
@@ -37,22 +40,36 @@ struct RemoveCommand: AsyncParsableCommand {
 
   func run() async throws {
     let client = try server.client()
+    var reason: ExitReason?
     for key in keys {
-      if isPrefix {
-        try await removeAll(key, client)
-      } else {
-        var request = ClientRequest.entry("DELETE", key)
-        try conditions.apply(to: &request)
-        write.apply(to: &request)
-        let answer = try await client.send(request)
-        if answer.status == 202 { try WriteReport.print(answer, isJSON: output.isJSON) }
+      do {
+        try await isPrefix ? removeAll(key, client) : remove(key, client)
+      } catch ClientError.refused(let problem) where [404, 412].contains(problem.status) {
+        let error = ClientError.refused(problem)
+        Terminal.note("kv: \(Terminal.visible(key)): \(error.message)")
+        reason = reason ?? ExitReason.of(error)
       }
     }
+    if let reason { throw Failure(reason, "") }
+  }
+
+  private func remove(_ key: String, _ client: StoreClient) async throws {
+    var request = ClientRequest.entry("DELETE", key)
+    try conditions.apply(to: &request)
+    write.apply(to: &request)
+    let answer = try await client.send(request)
+    if answer.status == 202 { try WriteReport.print(answer, isJSON: output.isJSON) }
   }
 
   private struct Report: Decodable {
     let deleted: Int
-    let more: Bool
+    /// Where to go on, unless all are deleted.
+    let nextCursor: String?
+
+    private enum CodingKeys: String, CodingKey {
+      case deleted
+      case nextCursor = "next_cursor"
+    }
   }
 
   private func removeAll(_ prefix: String, _ client: StoreClient) async throws {
@@ -66,10 +83,12 @@ struct RemoveCommand: AsyncParsableCommand {
       }
     }
     var deleted = 0
-    while true {
+    var cursor: String?
+    repeat {
       var request = ClientRequest("DELETE", "/kv", repetition: .ifNothingWasDone)
       request.query("prefix", prefix)
       request.query("limit", "10000")
+      if let cursor { request.query("cursor", cursor) }
       let report: Report
       do throws(ClientError) {
         report = try client.decode(try await client.send(request))
@@ -78,9 +97,9 @@ struct RemoveCommand: AsyncParsableCommand {
         throw error
       }
       deleted += report.deleted
-      guard report.more else { break }
+      cursor = report.nextCursor
       Terminal.progress("\(deleted) keys deleted")
-    }
+    } while cursor != nil
     Terminal.progress("")
     try Terminal.line(output.isJSON ? "{\"deleted\":\(deleted)}" : "\(deleted)")
   }

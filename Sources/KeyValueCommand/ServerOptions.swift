@@ -131,12 +131,11 @@ struct WriteOptions: ParsableArguments {
   @Flag(name: .customLong("async"), help: "Queue the write, and print its operation (see `kv op`).")
   var isAsync = false
 
-  @Flag(name: .customLong("strict"), help: "Fail rather than queue when the database is away.")
-  var isStrict = false
-
+  /// A write with an Idempotency-Key is never queued, as its answer is its outcome. One without is
+  /// sent again only if nothing was done.
   func apply(to request: inout ClientRequest) {
-    if isAsync { request.set("Prefer", "respond-async") }
-    if isStrict { request.set("Prefer", "handling=strict") }
-    request.identify()
+    guard isAsync else { return request.identify() }
+    request.set("Prefer", "respond-async")
+    request.repetition = .ifNothingWasDone
   }
 }

@@ -53,6 +53,17 @@ enum Terminal {
     }
   }
 
+  /// A descriptor of a file to read; `-` is the standard input. It stays open until the program
+  /// ends.
+  static func open(_ file: String) throws -> Int32 {
+    if file == "-" { return Stream.input.rawValue }
+    let descriptor = systemOpen(file)
+    guard descriptor >= 0 else {
+      throw Failure(.failure, "\(file) can't be read: \(String(cString: strerror(errno)))")
+    }
+    return descriptor
+  }
+
   /// The next bytes of a descriptor; waits for them. Empty: its end.
   static func read(_ descriptor: Int32) throws -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 256 << 10)
@@ -112,6 +123,8 @@ enum Terminal {
 private func systemWrite(_ descriptor: Int32, _ bytes: [UInt8]) -> Int {
   write(descriptor, bytes, bytes.count)
 }
+
+private func systemOpen(_ file: String) -> Int32 { open(file, O_RDONLY | O_CLOEXEC) }
 
 private func systemRead(_ descriptor: Int32, _ buffer: inout [UInt8]) -> Int {
   read(descriptor, &buffer, buffer.count)

@@ -72,9 +72,9 @@ struct WatchCommand: AsyncParsableCommand {
       throw Failure(
         .positionGone,
         """
-        the position \(after ?? "") is no longer kept, or is newer than all that the store has: it \
-        was restored. Changes after it can't be seen any more. Begin without --after, and list the \
-        keys (`kv ls`) once the watch has begun.
+        changes after the position \(watch.position ?? "") can't be seen any more: the server has \
+        dropped them, was restarted without a cluster, or was restored. Begin again without \
+        --after, and list the keys (`kv ls`) once the watch has begun.
         """)
     }
   }
@@ -84,8 +84,13 @@ struct WatchCommand: AsyncParsableCommand {
   ) async throws {
     var seen = 0
     var failure: (any Error)?
+    var hasBegun = false
     try await watch.run(client) { notice in
-      if case .interrupted(let why, let pause) = notice {
+      switch notice {
+      case .connected:
+        Terminal.note(hasBegun ? "Connected again." : "Following changes.")
+        hasBegun = true
+      case .interrupted(let why, let pause):
         Terminal.note("\(why): connecting again in \(pause.milliseconds) ms")
       }
     } _: { (event) async throws(ClientError) in

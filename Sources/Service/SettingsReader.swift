@@ -59,7 +59,11 @@ package struct SettingsReader {
   /// so each names the setting with the most similar name.
   package func warnings(knowing settings: [SettingDescription]) -> [String] {
     let known = settings.flatMap { $0.isSecret ? [$0.name, $0.name + "_FILE"] : [$0.name] }
-    return environment.keys.filter { $0.hasPrefix("KV_") && !known.contains($0) }.sorted().map {
+    // Those of the command line. KV_TOKEN_FILE is not among them: KV_TOKENS_FILE may be meant.
+    let others = ["KV_URL", "KV_TOKEN", "KV_CA_FILE"]
+    return environment.keys.filter {
+      $0.hasPrefix("KV_") && !known.contains($0) && !others.contains($0)
+    }.sorted().map {
       let nearest = EditDistance.nearest(to: $0, among: known)
       return "there is no setting \($0)\(nearest.map { "; is \($0) meant?" } ?? "")"
     }

@@ -22,7 +22,7 @@ struct RemovingTests {
     try await fill(25)
     _ = try await backing.database.write([put("other")])
     let removal = try await loop.remove(prefix: "k", limit: 1_000)
-    #expect(removal == Removal(count: 25, hasMore: false))
+    #expect(removal == Removal(count: 25, next: nil))
     #expect(backing.database.calls.writes.dropFirst(2).map(\.count) == [10, 10, 5])
     let changes = backing.feed.publications.joined()
     #expect(changes.map(\.key) == (0..<25).map { key("k\(1_000 + $0)") })
@@ -37,9 +37,43 @@ struct RemovingTests {
   func limit() async throws {
     let loop = Loop(backing, limits: limits)
     try await fill(25)
-    #expect(try await loop.remove(prefix: "k", limit: 12) == Removal(count: 12, hasMore: true))
-    #expect(try await loop.remove(prefix: "k", limit: 13) == Removal(count: 13, hasMore: false))
-    #expect(try await loop.remove(prefix: "k", limit: 13) == Removal(count: 0, hasMore: false))
+    #expect(
+      try await loop.remove(prefix: "k", limit: 12)
+        == Removal(count: 12, next: .after(key("k1011"))))
+    #expect(try await loop.remove(prefix: "k", limit: 13) == Removal(count: 13, next: nil))
+    #expect(try await loop.remove(prefix: "k", limit: 13) == Removal(count: 0, next: nil))
+  }
+
+  @Test("It goes on where the one before has ended")
+  func position() async throws {
+    let loop = Loop(backing, limits: limits)
+    try await fill(25)
+    let first = try await loop.remove(prefix: "k", limit: 10)
+    // Behind the position, and before it.
+    for name in ["k1009x", "k1000"] { _ = try await loop.write(put(name)) }
+    #expect(
+      try await loop.remove(prefix: "k", after: first.next, limit: 100)
+        == Removal(count: 16, next: nil))
+    #expect(backing.database.calls.lists.map(\.after)[1] == first.next)
+    #expect(try await loop.get(key("k1000")).entry != nil)
+  }
+
+  @Test("A key that could not be deleted is where the next one begins")
+  func left() async throws {
+    let loop = Loop(backing, limits: limits)
+    try await fill(25)
+    let held: Set = [key("k1013"), key("k1017")]
+    backing.database.hold(held)
+    backing.database.holdFromPatient(held)
+    let removal = try await loop.remove(prefix: "k", limit: 100)
+    #expect(removal == Removal(count: 18, next: .from(key("k1013"))))
+    await #expect(throws: StoreError.tooSlow(cause: "another transaction writes it")) {
+      try await loop.remove(prefix: "k1013", after: removal.next, limit: 100)
+    }
+    backing.database.holdFromPatient([])
+    #expect(
+      try await loop.remove(prefix: "k", after: removal.next, limit: 100)
+        == Removal(count: 7, next: nil))
   }
 
   @Test("It begins no commit when its time is over")
@@ -48,7 +82,9 @@ struct RemovingTests {
     limits.removalTime = .zero
     let loop = Loop(backing, limits: limits)
     try await fill(25)
-    #expect(try await loop.remove(prefix: "k", limit: 100) == Removal(count: 10, hasMore: true))
+    #expect(
+      try await loop.remove(prefix: "k", limit: 100)
+        == Removal(count: 10, next: .after(key("k1009"))))
   }
 
   @Test("Keys that another transaction is writing are deleted patiently, and the others at once")
@@ -56,7 +92,7 @@ struct RemovingTests {
     let loop = Loop(backing, limits: limits)
     try await fill(25)
     backing.database.hold([key("k1003"), key("k1004")])
-    #expect(try await loop.remove(prefix: "k", limit: 100) == Removal(count: 25, hasMore: false))
+    #expect(try await loop.remove(prefix: "k", limit: 100) == Removal(count: 25, next: nil))
     #expect(backing.database.calls.isPatient.filter { $0 }.count == 1)
   }
 
@@ -72,7 +108,7 @@ struct RemovingTests {
     backing.database.beforeWrite.releaseLast()
     _ = await other.value
     backing.database.beforeWrite.open()
-    #expect(try await removal.value == Removal(count: 4, hasMore: false))
+    #expect(try await removal.value == Removal(count: 4, next: nil))
   }
 
   @Test("After an error it returns what was deleted; the error only if nothing was")
@@ -86,7 +122,7 @@ struct RemovingTests {
     await backing.database.beforeWrite.untilHeld()
     backing.database.fail(with: databaseAway)
     backing.database.beforeWrite.open()
-    #expect(try await removal.value == Removal(count: 10, hasMore: true))
+    #expect(try await removal.value == Removal(count: 10, next: .after(key("k1009"))))
     await #expect(throws: databaseAway) { try await loop.remove(prefix: "k", limit: 100) }
     backing.database.fail(with: nil)
     backing.database.loseOutcomes(1)
@@ -95,7 +131,7 @@ struct RemovingTests {
     }
     #expect(second == .outcomeUnknown(cause: "the test has lost it"))
     // They were deleted all the same, and are not counted again.
-    #expect(try await loop.remove(prefix: "k", limit: 100) == Removal(count: 10, hasMore: false))
+    #expect(try await loop.remove(prefix: "k", limit: 100) == Removal(count: 10, next: nil))
   }
 
   @Test("Beyond the bound on removals, one more is refused")
@@ -112,6 +148,6 @@ struct RemovingTests {
     }
     #expect(backing.observer.events.contains(.refused(.batch)))
     backing.database.beforeWrite.open()
-    #expect(try await removal.value == Removal(count: 5, hasMore: false))
+    #expect(try await removal.value == Removal(count: 5, next: nil))
   }
 }

@@ -93,6 +93,13 @@ extension DatabaseContract {
       #expect(try await harness.keys("b", after: "b3") == [])
       #expect(try await harness.keys("b", after: "c") == [])
     },
+    Case("A list can begin at a key, whether it is there or not") { harness in
+      for key in ["a1", "b1", "b2", "b3", "c1"] { try await harness.store(key) }
+      for (key, listed) in [("a", 3), ("b2", 2), ("b1x", 2), ("b3", 1), ("b3x", 0), ("c", 0)] {
+        let request = PageRequest(prefix: Array("b".utf8), after: .from(Key(key)))
+        #expect(try await harness.database.list(request).items.count == listed, "\(key)")
+      }
+    },
     Case("A page ends before its values exceed the bound; a first value may exceed it") { harness in
       for (key, count) in [("a", 100), ("b", 60), ("c", 40), ("d", 1)] {
         try await harness.store(key, String(repeating: "x", count: count))

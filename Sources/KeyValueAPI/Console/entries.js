@@ -125,9 +125,9 @@ export async function deleteEntry(key, { match, isQueued, idempotencyKey }) {
   return operationOf(response);
 }
 
-/** Deletes some keys under a prefix: `{deleted, more}`. */
-export async function deletePrefix(prefix, limit, signal) {
-  const response = await send("DELETE", `/kv${queryOf({ prefix, limit })}`, { signal });
+/** Deletes some keys under a prefix: `{deleted, more, next_cursor}`. */
+export async function deletePrefix(prefix, { limit, cursor, signal }) {
+  const response = await send("DELETE", `/kv${queryOf({ prefix, limit, cursor })}`, { signal });
   return response.json();
 }
 

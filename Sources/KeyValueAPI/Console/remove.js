@@ -1,6 +1,6 @@
 // Deleting a key, and all keys under a prefix.
 import { html, useEffect, useRef, useState } from "./preact.js";
-import { makeIdempotencyKey, pause } from "./api.js";
+import { makeIdempotencyKey } from "./api.js";
 import { countKeys, deleteEntry, deletePrefix } from "./entries.js";
 import { formatCount } from "./format.js";
 import { followOperation } from "./operations.js";
@@ -64,14 +64,15 @@ export function DeletePrefixDialog({ prefix, onClose, onDeleted }) {
     let total = deleted ?? 0;
     setDeleted(total);
     try {
-      for (let more = true; more;) {
-        const answer = await deletePrefix(prefix, deletedAtOnce, stop.current.signal);
+      let cursor;
+      do {
+        const answer = await deletePrefix(prefix, {
+          limit: deletedAtOnce, cursor, signal: stop.current.signal,
+        });
         total += answer.deleted;
-        more = answer.more;
+        cursor = answer.next_cursor;
         setDeleted(total);
-        // Its time was over before anything was found: there are many deleted keys to pass.
-        if (more && answer.deleted === 0) await pause(500, stop.current.signal);
-      }
+      } while (cursor);
       notify(`${formatCount(total)} ${total === 1 ? "key" : "keys"} deleted.`);
       onDeleted();
     } catch (reason) {

@@ -11,6 +11,7 @@ extension PagePosition {
       case .after(let key): (.after, key)
       case .afterAll(let key): (.afterAll, key)
       case .before(let key): (.before, key)
+      case .from(let key): (.from, key)
       }
     var text = [kind.rawValue]
     text.reserveCapacity(1 + key.bytes.count * 2)
@@ -32,6 +33,7 @@ extension PagePosition {
     case .after: self = .after(key)
     case .afterAll: self = .afterAll(key)
     case .before: self = .before(key)
+    case .from: self = .from(key)
     case nil: return nil
     }
     // Hexadecimal in capitals would be another text for the same place.
@@ -41,7 +43,7 @@ extension PagePosition {
   /// Whether a page of this list can end here.
   func fits(_ request: PageRequest) -> Bool {
     switch self {
-    case .after: !request.isReversed
+    case .after, .from: !request.isReversed
     case .afterAll(let folded): !request.isReversed && request.fold(folded) == folded
     case .before: request.isReversed
     }
@@ -53,5 +55,6 @@ extension PagePosition {
     case after = 0x31
     case afterAll = 0x32
     case before = 0x33
+    case from = 0x34
   }
 }

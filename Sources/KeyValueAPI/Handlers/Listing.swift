@@ -45,15 +45,19 @@ extension APIHandler {
       }
       request.delimiter = delimiter
     }
-    if let cursor = query["cursor"] {
-      guard let position = PagePosition(cursor: cursor), position.fits(request) else {
-        throw .parameter(
-          "cursor",
-          "Take next_cursor from the page before, with the same parameters, or leave cursor out.")
-      }
-      request.after = position
-    }
+    request.after = try position(query, in: request)
     return request
+  }
+
+  /// Where the answer before has ended, as a query says.
+  func position(_ query: Query, in request: PageRequest) throws(Problem) -> PagePosition? {
+    guard let cursor = query["cursor"] else { return nil }
+    guard let position = PagePosition(cursor: cursor), position.fits(request) else {
+      throw .parameter(
+        "cursor",
+        "Take next_cursor from the answer before, with the same parameters, or leave cursor out.")
+    }
+    return position
   }
 
   /// The prefix that a query names; empty: all keys.

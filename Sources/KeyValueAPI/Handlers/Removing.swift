@@ -8,9 +8,11 @@ extension APIHandler {
     // Read in any case: what is malformed is refused, also where it is not used.
     let limit = try request.query.integer("limit", 1...Int64(limits.removalEntriesMax))
     let prefix = try prefix(request.query)
+    let position = try position(request.query, in: PageRequest(prefix: prefix))
     if request.query["prefix"] == nil {
-      guard limit == nil else {
-        throw .parameter("limit", "limit belongs to prefix: name the prefix, or leave limit out.")
+      for name in ["limit", "cursor"] where request.query[name] != nil {
+        throw .parameter(
+          name, "\(name) belongs to prefix: name the prefix, or leave \(name) out.")
       }
       return try await deleteDocument(request)
     }
@@ -27,7 +29,7 @@ extension APIHandler {
     }
     do throws(StoreError) {
       let limit = limit.map(Int.init) ?? limits.removalEntries
-      return answer(try await store.remove(prefix: prefix, limit: limit))
+      return answer(try await store.remove(prefix: prefix, after: position, limit: limit))
     } catch {
       throw Problem(error)
     }
@@ -50,7 +52,11 @@ extension APIHandler {
     writer.name("deleted")
     writer.number(Int64(removal.count))
     writer.name("more")
-    writer.bool(removal.hasMore)
+    writer.bool(removal.next != nil)
+    if let next = removal.next {
+      writer.name("next_cursor")
+      writer.string(utf8: next.cursor)
+    }
     writer.endObject()
     return Response(.ok, json: writer)
   }

@@ -35,7 +35,7 @@ extension Route {
         .put, .scope(.write), .writes, body: .document, answers: [.accepted],
         handler: APIHandler.putDocument),
       Endpoint(
-        .delete, .scope(.write), .writes, parameters: ["key", "prefix", "limit"],
+        .delete, .scope(.write), .writes, parameters: ["key", "prefix", "limit", "cursor"],
         answers: [.ok, .accepted, .notFound], handler: APIHandler.deleteKeys),
     ],
     // A batch needs the scopes that its operations need.

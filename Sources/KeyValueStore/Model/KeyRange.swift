@@ -21,6 +21,7 @@ public struct KeyRange: Equatable, Sendable {
     case nil: return
     // Nothing lies between a key and the key followed by a zero byte.
     case .after(let key): bound = key.bytes + [0]
+    case .from(let key): bound = key.bytes
     case .afterAll(let key): bound = Self.end(ofPrefix: key.bytes)
     case .before(let key):
       if key.bytes.lexicographicallyPrecedes(end) { end = key.bytes }

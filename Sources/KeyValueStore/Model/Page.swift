@@ -59,6 +59,8 @@ public struct PageRequest: Equatable, Sendable {
 public enum PagePosition: Equatable, Sendable {
   /// Forwards, behind a key.
   case after(Key)
+  /// Forwards, from a key on.
+  case from(Key)
   /// Forwards, behind all keys that start with the bytes of this one.
   case afterAll(Key)
   /// Backwards: what is less than this key follows.

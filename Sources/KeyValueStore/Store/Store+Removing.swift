@@ -2,42 +2,46 @@
 extension Store {
   /// Deletes at most `limit` live entries under a prefix, in the order of their keys, in several
   /// commits. Each is a delete like any other: with a revision, in the cache and published.
+  /// `position`: where the removal before has ended. Without it, each call reads first what the
+  /// calls before have left, a tombstone for each entry, and may find no time for more.
   ///
   /// If time runs short, or if an error occurs after some entries were deleted, returns what was
   /// deleted so far. An entry that is written meanwhile may be deleted or not.
   /// Errors: `unavailable`, `overloaded`, `outcomeUnknown`, `tooSlow`; nothing is known to be
   /// deleted then.
-  public func remove(prefix: [UInt8], limit: Int) async throws(StoreError) -> Removal {
+  public func remove(
+    prefix: [UInt8], after position: PagePosition? = nil, limit: Int
+  ) async throws(StoreError) -> Removal {
     guard removals.enter(bytes: 0) else {
       observer.refused(.batch)
       throw .overloaded(retryAfter: limits.retryAfter)
     }
     defer { removals.leave(bytes: 0) }
     let end = ContinuousClock.now + limits.removalTime
-    var request = PageRequest(prefix: prefix)
-    var (count, isComplete) = (0, true)
+    var request = PageRequest(prefix: prefix, after: position)
+    var count = 0
     repeat {
       request.entriesMax = min(limit - count, limits.removalWritesMax)
       do throws(StoreError) {
         let page = try await database.list(request)
         let deleted = try await delete(page.items.map(\.metadata.key))
         count += deleted.count
-        isComplete = isComplete && deleted.isComplete
+        if let left = deleted.firstLeft { return Removal(count: count, next: .from(left)) }
         request.after = page.next
       } catch {
         guard count > 0 else { throw error }
-        return Removal(count: count, hasMore: true)
+        break
       }
     } while request.after != nil && count < limit && ContinuousClock.now < end
-    return Removal(count: count, hasMore: request.after != nil || !isComplete)
+    return Removal(count: count, next: request.after)
   }
 
   /// Deletes keys in one call of the database, and publishes what was deleted. Throws only if no
-  /// key was. `isComplete`: none was left because of an error.
+  /// key was. `firstLeft`: the first key that was left because of an error.
   private func delete(
     _ keys: [Key]
-  ) async throws(StoreError) -> (count: Int, isComplete: Bool) {
-    if keys.isEmpty { return (0, true) }
+  ) async throws(StoreError) -> (count: Int, firstLeft: Key?) {
+    if keys.isEmpty { return (0, nil) }
     let writes = keys.map { Write(key: $0, mutation: .delete) }
     var results = await commit(writes, isPatient: false)
     // Other transactions were writing these keys.
@@ -51,9 +55,12 @@ extension Store {
     let deleted = results.count { result in
       if case .success(let receipt) = result { receipt.outcome.hasWritten } else { false }
     }
-    guard let error = results.lazy.compactMap(\.failure).first else { return (deleted, true) }
-    if deleted == 0 { throw error }
-    return (deleted, false)
+    for (key, result) in zip(keys, results) {
+      guard case .failure(let error) = result else { continue }
+      if deleted == 0 { throw error }
+      return (deleted, key)
+    }
+    return (deleted, nil)
   }
 
   private func commit(_ writes: [Write], isPatient: Bool) async -> [WriteResult] {
@@ -75,11 +82,11 @@ extension Store {
 public struct Removal: Equatable, Sendable {
   /// How many entries were deleted.
   public let count: Int
-  /// Whether live entries may be left.
-  public let hasMore: Bool
+  /// Where the next removal begins; nil: no entry is left.
+  public let next: PagePosition?
 
-  public init(count: Int, hasMore: Bool) {
+  public init(count: Int, next: PagePosition?) {
     self.count = count
-    self.hasMore = hasMore
+    self.next = next
   }
 }

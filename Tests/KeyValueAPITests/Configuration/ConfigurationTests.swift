@@ -257,12 +257,17 @@ struct ConfigurationTests {
   @Test("A misspelt variable is pointed out with the nearest name")
   func unknownVariables() throws {
     let configuration = try configuration(
-      ["KV_MAX_CONECTIONS": "5", "KV_LISTN": "x", "KV_SOMETHING_ELSE_ALTOGETHER": "secret"])
+      [
+        "KV_MAX_CONECTIONS": "5", "KV_LISTN": "x", "KV_SOMETHING_ELSE_ALTOGETHER": "secret",
+        // Those of the command line are known; but was KV_TOKENS_FILE meant here?
+        "KV_URL": "http://127.0.0.1", "KV_TOKEN": "x", "KV_CA_FILE": "x", "KV_TOKEN_FILE": "x",
+      ])
     #expect(
       configuration.warnings == [
         "there is no setting KV_LISTN; is KV_LISTEN meant?",
         "there is no setting KV_MAX_CONECTIONS; is KV_MAX_CONNECTIONS meant?",
         "there is no setting KV_SOMETHING_ELSE_ALTOGETHER",
+        "there is no setting KV_TOKEN_FILE; is KV_TOKENS_FILE meant?",
       ])
   }
 

@@ -120,7 +120,7 @@ struct ListingTests {
       ("cursor", "16"), ("cursor", "261"), ("cursor", "1zz"), ("cursor", "161%20"),
       ("cursor", "1FF"),
       ("cursor", "1ff"), ("cursor", "100"), ("cursor", "1C3A9"), ("prefix", "%FF"),
-      ("cursor", "061"), ("cursor", "461"), ("cursor", "361"), ("delimiter", ""),
+      ("cursor", "061"), ("cursor", "561"), ("cursor", "361"), ("delimiter", ""),
       ("delimiter", "%FF"), ("delimiter", "12345678901234567"), ("reverse", ""), ("reverse", "1"),
       ("reverse", "True"), ("count", ""), ("count", "yes"),
     ])
@@ -144,7 +144,7 @@ struct ListingTests {
       [0x20], [0x61, 0x2F, 0x62], Array("é😀".utf8), [UInt8](repeating: 0x7E, count: 1_024),
     ] {
       let key = try Key(validating: bytes)
-      for position in [PagePosition.after(key), .afterAll(key), .before(key)] {
+      for position in [PagePosition.after(key), .afterAll(key), .before(key), .from(key)] {
         #expect(PagePosition(cursor: position.cursor) == position)
       }
     }

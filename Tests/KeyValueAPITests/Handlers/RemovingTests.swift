@@ -17,10 +17,10 @@ struct RemovingTests {
     let first = try await server.send("DELETE /kv?prefix=b/&limit=2")
     #expect(first.status == 200)
     #expect(first["Content-Type"] == "application/json")
-    #expect(first.text == #"{"deleted":2,"more":true}"#)
+    #expect(first.text == #"{"deleted":2,"more":true,"next_cursor":"1622f32"}"#)
     #expect(try await server.send("GET /kv/b/2").status == 404)
     #expect(try await server.send("GET /kv/b/3").status == 200)
-    let second = try await server.send("DELETE /kv?prefix=b%2F")
+    let second = try await server.send("DELETE /kv?prefix=b%2F&cursor=1622f32")
     #expect(second.text == #"{"deleted":1,"more":false}"#)
     let third = try await server.send("DELETE /kv?prefix=b")
     #expect(third.text == #"{"deleted":0,"more":false}"#)
@@ -43,7 +43,10 @@ struct RemovingTests {
       ("prefix=", "prefix"), ("prefix=%FF", "prefix"), ("prefix=b&limit=0", "limit"),
       ("prefix=b&limit=10001", "limit"), ("prefix=b&limit=", "limit"),
       ("prefix=b&limit=ten", "limit"), ("limit=5", "limit"), ("key=b/1&limit=5", "limit"),
-      ("prefix=b&key=b/1", "key"), ("prefix=b&key=", "key"), ("prefx=b", "prefx"),
+      ("prefix=b&cursor=", "cursor"), ("prefix=b&cursor=x", "cursor"),
+      ("prefix=b&cursor=2622f", "cursor"), ("prefix=b&cursor=3622f", "cursor"),
+      ("cursor=162", "cursor"), ("key=b/1&cursor=162", "cursor"), ("prefix=b&key=b/1", "key"),
+      ("prefix=b&key=", "key"), ("prefx=b", "prefx"),
       ("prefix=b&delimiter=/", "delimiter"), ("prefix=b&prefix=c", "prefix"), ("", "key"),
     ])
   func malformed(_ query: String, _ name: String) async throws {
@@ -52,6 +55,18 @@ struct RemovingTests {
     #expect(answer.problem == "invalid-parameter")
     #expect(try answer.json["parameter"]?.string == name)
     #expect(try await server.send("GET /kv/b/1").status == 200)
+  }
+
+  @Test("A cursor says where to go on")
+  func cursor() async throws {
+    try await fill(["b/1", "b/2", "b/3"])
+    // From b/3 on, and behind b/1.
+    for (cursor, left) in [("4622f33", 2), ("1622f31", 1)] {
+      let answer = try await server.send("DELETE /kv?prefix=b/&cursor=\(cursor)")
+      #expect(answer.text == #"{"deleted":1,"more":false}"#)
+      let count = try await server.send("GET /kv?count=true")
+      #expect(count.text == #"{"count":\#(left)}"#)
+    }
   }
 
   @Test("The bounds of limit are accepted", arguments: ["1", "10000"])

@@ -44,7 +44,8 @@ struct DocumentTests {
     let (endpoint, description) = (row.endpoint, try await description())
     let operation = try #require(description["paths"]?[row.path]?[row.method.name.lowercased()])
     let parameters = (operation["parameters"]?.elements ?? [])
-      .filter { $0["in"]?.string == "query" }.compactMap { $0["name"]?.string }
+      .map { Self.resolved($0, in: description) }.filter { $0["in"]?.string == "query" }.compactMap
+    { $0["name"]?.string }
     #expect(parameters.sorted() == endpoint.parameters.sorted())
     let statuses = Set(try #require(operation["responses"]).members.map(\.name))
     #expect(statuses == Set(endpoint.statuses.map { String($0.code) }))
@@ -72,8 +73,7 @@ struct DocumentTests {
     func check(_ value: JSONValue) {
       for (name, member) in value.members {
         if name == "$ref" {
-          let found = member.string?.split(separator: "/").dropFirst()
-            .reduce(Optional(description)) { $0?[String($1)] }
+          let found = member.string.flatMap { Self.target(of: $0, in: description) }
           #expect(found != nil, "\(member.string ?? "")")
         }
         check(member)
@@ -81,6 +81,16 @@ struct DocumentTests {
       for element in value.elements { check(element) }
     }
     check(description)
+  }
+
+  /// What a reference of the document stands for, or the value itself.
+  private static func resolved(_ value: JSONValue, in description: JSONValue) -> JSONValue {
+    value["$ref"]?.string.flatMap { target(of: $0, in: description) } ?? value
+  }
+
+  private static func target(of reference: String, in description: JSONValue) -> JSONValue? {
+    reference.split(separator: "/").dropFirst()
+      .reduce(Optional(description)) { $0?[String($1)] }
   }
 
   @Test("The page shows every path and has an anchor for every problem")

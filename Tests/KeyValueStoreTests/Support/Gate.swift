@@ -78,6 +78,7 @@ final class GatedDatabase: Database, Sendable {
     /// For each call in `writes`.
     var isPatient: [Bool] = []
     var batches: [Batch] = []
+    var lists: [PageRequest] = []
   }
 
   /// Held before a read.
@@ -94,6 +95,7 @@ final class GatedDatabase: Database, Sendable {
   private let failure = Mutex<StoreError?>(nil)
   private let outcomesToLose = Atomic(0)
   private let heldKeys = Mutex<Set<Key>>([])
+  private let heldFromPatient = Mutex<Set<Key>>([])
   private let failsRetention = Atomic(false)
 
   init(_ wrapped: any Database & Sendable) { self.wrapped = wrapped }
@@ -103,8 +105,11 @@ final class GatedDatabase: Database, Sendable {
   /// Every call fails with `error` from now on; nil: none does. Checked after the gates.
   func fail(with error: StoreError?) { failure.withLock { $0 = error } }
 
-  /// Another transaction writes these keys from now on.
+  /// Another transaction writes these keys from now on: patient writers get them, others do not.
   func hold(_ keys: Set<Key>) { heldKeys.withLock { $0 = keys } }
+
+  /// The same, for patient writers.
+  func holdFromPatient(_ keys: Set<Key>) { heldFromPatient.withLock { $0 = keys } }
 
   /// The next `count` writes and batches succeed, but their callers get `outcomeUnknown`.
   func loseOutcomes(_ count: Int) { outcomesToLose.store(count, ordering: .relaxed) }
@@ -139,7 +144,7 @@ final class GatedDatabase: Database, Sendable {
     await beforeWrite.pass()
     do throws(StoreError) {
       try check()
-      let held = isPatient ? [] : heldKeys.withLock { $0 }
+      let held = isPatient ? heldFromPatient.withLock { $0 } : heldKeys.withLock { $0 }
       let results = await wrapped.write(
         each: writes.filter { !held.contains($0.key) }, isPatient: isPatient)
       try loseOutcome()
@@ -163,6 +168,7 @@ final class GatedDatabase: Database, Sendable {
   }
 
   func list(_ request: PageRequest) async throws(StoreError) -> Page {
+    recorded.withLock { $0.lists.append(request) }
     try check()
     return try await wrapped.list(request)
   }

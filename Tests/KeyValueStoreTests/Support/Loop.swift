@@ -80,8 +80,10 @@ actor Loop {
     try await store.list(request)
   }
 
-  func remove(prefix: String, limit: Int) async throws(StoreError) -> Removal {
-    try await store.remove(prefix: Array(prefix.utf8), limit: limit)
+  func remove(
+    prefix: String, after position: PagePosition? = nil, limit: Int
+  ) async throws(StoreError) -> Removal {
+    try await store.remove(prefix: Array(prefix.utf8), after: position, limit: limit)
   }
 
   func operation(_ id: OperationID) async throws(StoreError) -> OperationRecord? {

@@ -32,7 +32,9 @@ class Values(unittest.TestCase):
             path = folder / "photo"
             path.write_bytes(b"\x89PNG")
             kv("put", "--file", path, "--type", "image/png", "v/photo")
-            kv("put", "--file", folder / "none", "v/none", code=1)
+            done = kv("put", "--file", folder / "none", "v/none", code=1)
+            self.assertIn("No such file", done.errors)
+            kv("put", "--file", folder, "v/none", code=1)
         self.assertEqual(kv("get", "--json", "v/photo").json[0]["content_type"], "image/png")
 
     def test_odd_keys(self):
@@ -68,6 +70,18 @@ class Values(unittest.TestCase):
         self.assertIn("kv: ", done.errors)
         kv("rm", "v/missing", code=3)
 
+    def test_remove_several(self):
+        """All keys that can be deleted are; each that can't be is named."""
+        for key in ["v/rm1", "v/rm2"]:
+            kv("put", key, "x")
+        done = kv("rm", "v/rm1", "v/none", "v/rm2", code=3)
+        self.assertIn("v/none", done.errors)
+        self.assertEqual(kv("ls", "v/rm").lines, [])
+        revision = kv("put", "v/rm1", "x").text.strip()
+        kv("put", "v/rm2", "x")
+        kv("rm", "--if-match", revision, "v/rm2", "v/none", "v/rm1", code=4)
+        self.assertEqual(kv("ls", "v/rm").lines, ["v/rm2"])
+
     def test_fresh(self):
         kv("put", "v/fresh", "x")
         self.assertEqual(kv("get", "--fresh", "v/fresh").text, "x")
@@ -80,6 +94,8 @@ class Values(unittest.TestCase):
         kv("put", "--file", "x", "a", "value", code=2)
         kv("get", "a", KV_URL="localhost:1", code=2)
         kv("get", "", code=2)
+        for option in ["--tree", "--long", "--reverse", "--limit=1", "--delimiter=/"]:
+            kv("ls", "--count", option, code=2)
 
     def test_help(self):
         self.assertIn("EXIT CODES", kv("--help").text)
@@ -190,6 +206,8 @@ class Changes(unittest.TestCase):
         done = kv("edit", "t/fails", EDITOR="false", code=1)
         self.assertIn("your text is in", done.errors)
         self.assertEqual(kv("get", "t/fails").text, "one")
+        # Without a terminal, vi would wait for ever.
+        self.assertIn("EDITOR", kv("edit", "t/fails", EDITOR="", VISUAL="", code=2).errors)
         kv("put", "t/bytes", stdin=b"\xff")
         kv("edit", "t/bytes", EDITOR="true", code=1)
 
@@ -210,7 +228,8 @@ class Changes(unittest.TestCase):
         never = json.dumps(
             [operations[0] | {"key": "t/never"}, operations[0] | {"if_none_match": "*"}]
         ).encode()
-        kv("batch", "--atomic", "-", stdin=never, code=4)
+        done = kv("batch", "--atomic", "-", stdin=never, code=4)
+        self.assertIn("operation 1", done.errors)
         kv("get", "t/never", code=3)
         kv("batch", "-", stdin=b"{", code=2)
 

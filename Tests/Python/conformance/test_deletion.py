@@ -28,17 +28,34 @@ class Deletion(Store):
         """`limit` bounds it, in the order of the keys; `more` says whether keys remain."""
         self.fill([f"{n:03}" for n in range(25)])
         for left, more in ((15, True), (5, True), (0, False)):
-            answer = self.assert_status(self.delete(limit=10), 200)
-            self.assertEqual(answer.json, {"deleted": 10 if more else 5, "more": more})
+            answer = self.assert_status(self.delete(limit=10), 200).json
+            self.assertEqual(answer.pop("next_cursor", None) is not None, more)
+            self.assertEqual(answer, {"deleted": 10 if more else 5, "more": more})
             keys = [i["key"] for i in self.page()["items"]]
             self.assertEqual(keys, [self.key(f"{n:03}") for n in range(25 - left, 25)])
         self.fill([f"{n:03}" for n in range(10)])
         self.assertEqual(self.delete(limit=10).json, {"deleted": 10, "more": False})
 
+    def test_cursor(self):
+        """Each request goes on where the one before has ended, also if its last key is gone."""
+        self.fill([f"{n:03}" for n in range(25)])
+        cursor = self.delete(limit=10).json["next_cursor"]
+        self.fill(["005", "012"])
+        second = self.delete(limit=10, cursor=cursor).json
+        self.assertEqual(second["deleted"], 10)
+        last = self.delete(limit=10, cursor=second["next_cursor"])
+        self.assertEqual(last.json, {"deleted": 5, "more": False})
+        self.assertEqual([i["key"] for i in self.page()["items"]], [self.key("005")])
+        # A cursor does not lead out of the prefix.
+        answer = self.delete(prefix=self.key("1"), cursor=cursor)
+        self.assertEqual(answer.json, {"deleted": 0, "more": False})
+        self.assertEqual(self.delete().json, {"deleted": 1, "more": False})
+
     def test_many(self):
         """A thousand by default, ten thousand at most."""
         self.fill([f"{n:05}" for n in range(3_200)])
-        self.assertEqual(self.delete().json, {"deleted": 1_000, "more": True})
+        first = self.delete().json
+        self.assertEqual((first["deleted"], first["more"]), (1_000, True))
         self.assertEqual(self.delete(limit=10_000).json, {"deleted": 2_200, "more": False})
         self.assertEqual(self.page(count="true"), {"count": 0})
 
@@ -62,7 +79,10 @@ class Deletion(Store):
         self.assert_problem(call("DELETE", "/kv?prefix=%ff"), 400, naming="prefix")
         self.assert_problem(call("DELETE", query("/kv", prefix="a", key="a")), 400)
         self.assert_problem(call("DELETE", query("/kv", key=self.key("a"), limit="5")), 400)
-        for name in ("cursor", "delimiter", "reverse", "values", "count", "recursive"):
+        for value in ("", "x", "1", "1ff", "261", "361"):
+            self.assert_problem(self.delete(cursor=value), 400, naming="cursor")
+        self.assert_problem(call("DELETE", "/kv?cursor=161"), 400, naming="cursor")
+        for name in ("delimiter", "reverse", "values", "count", "recursive"):
             self.assert_problem(self.delete(**{name: "true"}), 400, naming=name)
         self.assertEqual(self.get("a").status, 200)
 

@@ -2,7 +2,8 @@
 comments say; all other commands must name existing scripts, targets and options.
 
 A block is runnable when its fence says so: ```` ```sh run ````. It is run by bash in an empty
-folder, against a kv-api of its own in place of `localhost:8080`, and every command has to succeed.
+folder, against a kv-api of its own in place of `localhost:8080`, with `kv` on the PATH, and every
+command has to succeed.
 A comment that begins with a status (`# 412: it exists`) is the expected answer to curl.
 """
 
@@ -14,6 +15,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import support
 from documents.markdown import every
 from support import ROOT
 from support.server import Server
@@ -59,7 +61,11 @@ class Runnable(unittest.TestCase):
             statuses, output = Path(folder, "statuses"), Path(folder, "output")
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", CURL + script],
-                cwd=folder, env=os.environ | {"STATUSES": str(statuses), "OUTPUT": str(output)},
+                cwd=folder, env=os.environ | {
+                    "STATUSES": str(statuses), "OUTPUT": str(output),
+                    "PATH": f"{support.BINARIES}:{os.environ['PATH']}",
+                    "KV_URL": f"http://127.0.0.1:{server.port}",
+                },
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
             )
             said = statuses.read_text() if statuses.exists() else ""

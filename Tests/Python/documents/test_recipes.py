@@ -210,6 +210,17 @@ class Recipes(unittest.TestCase):
         answer = self.client.request("GET", f"/kv?prefix={prefix}&limit=1000")
         return [item["key"] for item in json.loads(answer.body)["items"]]
 
+    def test_clear(self):
+        """All keys under a prefix are deleted, in as many requests as it takes."""
+        for start in range(0, 10_500, 500):
+            operations = [{"op": "put", "key": f"old keys/{start + n}", "value": "x"}
+                          for n in range(500)]
+            self.client.request("POST", "/batch", json.dumps({"operations": operations}))
+        self.client.put("old%20key", "x")
+        self.finish([self.run_in("sh", "clear.sh", "old keys/")])
+        self.assertEqual(self.keys("old"), ["old key"])
+        self.finish([self.run_in("sh", "clear.sh", "")], code=1)
+
     def test_copy(self):
         """A copy equals the list, after a storm of writes and restarts of the server."""
         folder = self.folder / "copy"

@@ -207,7 +207,7 @@ The cluster is ready. Try:
   curl -X PUT --data 'later' -H 'Prefer: respond-async' -i {cluster.url}/kv/queued
   curl -X DELETE -i {cluster.url}/kv/greeting
   {command("kill", "redis-1")}; {command("status")}
-{_tls(cluster)}The reference is at {cluster.url}/docs.
+{_tls(cluster)}The web console is at {cluster.url}/, the reference at {cluster.url}/docs.
 Prometheus is at http://127.0.0.1:{cluster.ports.prometheus}.
 `{command("down")}` ends it."""
     )

@@ -74,10 +74,11 @@ FAULTS = [
         "frozen (SIGSTOP): it keeps its connections and answers nothing, which is harder to "
         "notice than a crash.",
         look="For some seconds fewer writes are answered as queued: kv-api carries them out at "
-        "once instead. Watchers may pause, and then get everything that they missed.",
+        "once instead. A few that the node had taken without an answer are `outcome-unknown`. "
+        "Watchers may pause, and then get everything that they missed.",
         promise="A write is answered `202 queued` only after a majority of the nodes has stored "
-        "it, so two nodes are enough. Changes are published at least once, and each key's in their "
-        "order.",
+        "it, so two nodes are enough. Changes are published at least once, and their revisions "
+        "tell the order of those of a key.",
     ),
     Fault(
         name="kv-worker",
