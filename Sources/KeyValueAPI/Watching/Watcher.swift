@@ -31,7 +31,6 @@ final class Watcher {
   static let bytesHeldMax = 1 << 20
   /// About as much is sent, or read of values, at a time.
   private static let portionBytes = 64 << 10
-  private static let commentInterval = Duration.seconds(15)
   private static let retryInterval = Duration.seconds(1)
 
   init(prefix: [UInt8], includesValues: Bool, head: RequestHead, metrics: WatchMetrics) {
@@ -100,9 +99,11 @@ final class Watcher {
     while let current = subscription, end == nil, !Task.isCancelled {
       do throws(StoreError) {
         guard let events = try await current.replay() else { return finish(.fallen) }
-        guard await send(events, with: hub, body) else { return }
+        // A long replay may have nothing for this client, which must be noticed to leave.
+        guard await send(events, with: hub, body), body.listen() else { return }
         position = max(position, current.position)
         if hub.join(self, after: position) { return }
+        guard await commentIfQuiet(hub, body) else { return }
         // The other tasks of the loop are not to wait for a long replay.
         await Task.yield()
         if events.isEmpty { subscription = try await resume(hub) }
@@ -121,7 +122,9 @@ final class Watcher {
 
   /// The feed is away: tries to read on until it is back. Nil: the stream has ended.
   private func retry(_ hub: WatchHub, _ body: BodyStream) async -> (any ChangeSubscription)? {
-    while await pause(for: Self.retryInterval, body), end == nil, !Task.isCancelled {
+    while await body.wait(for: Self.retryInterval) != .ended, await commentIfQuiet(hub, body),
+      end == nil, !Task.isCancelled
+    {
       do throws(StoreError) {
         return try await resume(hub)
       } catch {}  // is tried again
@@ -133,22 +136,29 @@ final class Watcher {
   private func follow(_ hub: WatchHub, _ body: BodyStream) async {
     while end == nil {
       let goesOn =
-        pending.isEmpty
-        ? await pause(for: Self.commentInterval, body, following: hub)
-        : await sendPending(with: hub, body)
+        pending.isEmpty ? await awaitEvents(hub, body) : await sendPending(with: hub, body)
       if !goesOn { return }
     }
   }
 
-  /// Waits until it is woken, or for `duration`; sends a comment if nothing was sent for too long.
-  /// False: the body has ended.
-  private func pause(
-    for duration: Duration, _ body: BodyStream, following hub: WatchHub? = nil
-  ) async -> Bool {
-    if await body.wait(for: duration) == .ended { return false }
-    let isQuiet = ContinuousClock.now - lastSent >= Self.commentInterval
-    guard isQuiet, pending.isEmpty, end == nil else { return true }
-    if let hub { position = max(position, hub.position ?? position) }
+  /// Waits until it is woken; sends a comment if that takes long. False: the body has ended.
+  private func awaitEvents(_ hub: WatchHub, _ body: BodyStream) async -> Bool {
+    switch await body.wait(for: hub.commentInterval) {
+    case .ended: return false
+    case .timedOut where pending.isEmpty && end == nil:
+      position = max(position, hub.position ?? position)
+      return await sendComment(to: body)
+    case .woken, .timedOut: return true
+    }
+  }
+
+  /// Sends a comment if nothing was sent for long. False: the body has ended.
+  private func commentIfQuiet(_ hub: WatchHub, _ body: BodyStream) async -> Bool {
+    guard ContinuousClock.now - lastSent >= hub.commentInterval, end == nil else { return true }
+    return await sendComment(to: body)
+  }
+
+  private func sendComment(to body: BodyStream) async -> Bool {
     let position = position
     return await send({ $0.append(commentAt: position) }, to: body)
   }
