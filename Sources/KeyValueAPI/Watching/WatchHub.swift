@@ -9,6 +9,7 @@ import Observability
 final class WatchHub {
   let metrics: WatchMetrics
   let store: Store
+  let values: WatchValues
   private let authentication: any Authenticating
   private let surroundings: WatchSurroundings
   /// All watchers, also those that have not joined yet.
@@ -42,6 +43,7 @@ final class WatchHub {
     self.store = store
     self.authentication = authentication
     self.metrics = metrics
+    values = WatchValues(store: store, bytesHeld: metrics.bytesHeld)
     self.surroundings = surroundings
   }
 
@@ -113,6 +115,12 @@ final class WatchHub {
     }
     joined.insert(watcher, prefix: watcher.prefix)
     return true
+  }
+
+  /// Offers a watcher again what comes after `position`. False: as `join`; it is offered nothing.
+  func rejoin(_ watcher: Watcher, after position: FeedPosition) -> Bool {
+    joined.remove(watcher, prefix: watcher.prefix)
+    return join(watcher, after: position)
   }
 
   /// Sends a watcher its stream until that ends. The watcher then leaves.

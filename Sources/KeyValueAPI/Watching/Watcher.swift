@@ -25,6 +25,11 @@ final class Watcher {
   private var bytesHeld = 0
   private var body: BodyStream?
   private var isSending = false
+  private var isReadingValues = false
+  /// Whether what was pending has been dropped: it resumes after `taken`.
+  private var isBehind = false
+  /// The last event that was taken to be sent.
+  private var taken: FeedPosition
   private var lastSent = ContinuousClock.now
 
   /// What may wait for a client while it does not read, in bytes.
@@ -40,6 +45,7 @@ final class Watcher {
     self.metrics = metrics
     start = FeedPosition(offset: 0, index: 0)
     position = start
+    taken = start
   }
 
   // MARK: For the hub
@@ -53,13 +59,20 @@ final class Watcher {
 
   /// Has an event sent, unless it had it already.
   func offer(_ event: WatchEvent) {
-    guard event.position > position, end == nil else { return }
+    guard event.position > position, end == nil, !isBehind else { return }
     position = event.position
     pending.append(event)
     hold(event.text.count)
     if pending.count == 1 { body?.wake() }
+    if bytesHeld <= Self.bytesHeldMax { return }
     // A client that has not been sent what waits is not slow.
-    if isSending, bytesHeld > Self.bytesHeldMax { finish(.slow) }
+    if isSending { finish(.slow) }
+    // The values that it waits for are. What is pending is read again afterwards.
+    if isReadingValues {
+      isBehind = true
+      hold(-pending.reduce(0) { $0 + $1.text.count })
+      pending = []
+    }
   }
 
   /// Ends the stream; at once, if the client does not read what is being sent.
@@ -83,6 +96,10 @@ final class Watcher {
     if await send({ $0.append(streamStartAt: start) }, to: body) {
       await catchUp(with: hub, body)
       await follow(hub, body)
+      while isBehind, end == nil, body.ending == nil {
+        await rejoin(hub, body)
+        await follow(hub, body)
+      }
     }
     if let end { return end }
     switch body.ending {
@@ -113,6 +130,19 @@ final class Watcher {
     }
   }
 
+  /// Goes on after what was sent: with what the hub knows, or by itself.
+  private func rejoin(_ hub: WatchHub, _ body: BodyStream) async {
+    isBehind = false
+    position = taken
+    if hub.rejoin(self, after: position) { return }
+    do throws(StoreError) {
+      replay = try await resume(hub)
+    } catch {
+      replay = await retry(hub, body)
+    }
+    await catchUp(with: hub, body)
+  }
+
   /// Reads on after its position; nil: that is no longer kept.
   private func resume(_ hub: WatchHub) async throws(StoreError) -> (any ChangeSubscription)? {
     let subscription = try await hub.store.follow(after: position)
@@ -134,7 +164,7 @@ final class Watcher {
 
   /// Sends what the hub offers.
   private func follow(_ hub: WatchHub, _ body: BodyStream) async {
-    while end == nil {
+    while end == nil, !isBehind {
       let goesOn =
         pending.isEmpty ? await awaitEvents(hub, body) : await sendPending(with: hub, body)
       if !goesOn { return }
@@ -172,6 +202,7 @@ extension Watcher {
     var events: [WatchEvent] = []
     swap(&events, &pending)
     hub.observeLag(of: events[0])
+    taken = events[events.count - 1].position
     return await send(events, with: hub, body)
   }
 
@@ -192,13 +223,13 @@ extension Watcher {
   ) async -> Bool {
     var rest = events[...]
     while end == nil, let portion = nextPortion(of: &rest) {
+      let texts = includesValues ? await withValues(portion, hub) : portion.map(\.text)
+      if end != nil { return true }
       isSending = true
       defer { isSending = false }
-      let isSent =
-        includesValues
-        ? await send(await hub.textsWithValues(of: portion), to: body)
-        : await send({ for event in portion { $0.append(contentsOf: event.text) } }, to: body)
-      guard isSent else { return false }
+      guard await send({ for text in texts { $0.append(contentsOf: text) } }, to: body) else {
+        return false
+      }
       metrics.events.add(portion.count)
       hold(-portion.reduce(0) { $0 + $1.text.count })
     }
@@ -218,8 +249,12 @@ extension Watcher {
     return portion
   }
 
-  private func send(_ texts: [[UInt8]], to body: BodyStream) async -> Bool {
-    await send({ for text in texts { $0.append(contentsOf: text) } }, to: body)
+  private func withValues(
+    _ events: ArraySlice<WatchEvent>, _ hub: WatchHub
+  ) async -> [[UInt8]] {
+    isReadingValues = true
+    defer { isReadingValues = false }
+    return await hub.values.texts(of: events)
   }
 
   private func send(_ fill: (inout [UInt8]) -> Void, to body: BodyStream) async -> Bool {

@@ -247,6 +247,7 @@ final class WatchClient {
         searched = 0
         return block
       }
+      searched = max(searched, received.count - 1)
       guard let more = try read(65_536) else { return nil }
       received += more
     }

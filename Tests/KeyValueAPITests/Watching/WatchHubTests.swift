@@ -208,26 +208,6 @@ struct WatchHubTests {
     }
   }
 
-  @Test("Values come with the revision that they belong to, or not at all")
-  func values() async throws {
-    try await WatchFixture.with { fixture in
-      let watcher = try fixture.watch("values=true")
-      _ = try watcher.position()
-      fixture.backing.database.fail(with: Self.away)
-      let metadata = Metadata(
-        key: Key(trusted: [0x6B]), revision: Revision(7), version: 1, size: 5,
-        contentType: "text/plain", createdAt: Timestamp(microseconds: 0),
-        updatedAt: Timestamp(microseconds: 0), expiresAt: nil)
-      try await fixture.feed.publish(
-        [Change(key: metadata.key, revision: metadata.revision, kind: .put(metadata))])
-      // It can't be read; the event comes all the same.
-      #expect(try watcher.keys(1) == ["k"])
-      fixture.backing.database.fail(with: nil)
-      try await fixture.publish(["gone"])
-      #expect(try watcher.keys(1) == ["gone"])
-    }
-  }
-
   @Test("No place is left behind by whom there was no place for")
   func places() async throws {
     var limits = APILimits()

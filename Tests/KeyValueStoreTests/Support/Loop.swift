@@ -75,6 +75,8 @@ actor Loop {
     try await store.submit(write, after: attempt)
   }
 
+  func values(of changes: [Change]) async -> [[UInt8]?] { await store.values(of: changes) }
+
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
     try await store.apply(queued)
   }
