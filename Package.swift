@@ -156,7 +156,8 @@ let package = Package(
     .testTarget(
       name: "ObservabilityTests", dependencies: ["Basics", "Observability", "TestSupport", log],
       swiftSettings: settings),
-    .testTarget(name: "ServiceTests", dependencies: ["Service"], swiftSettings: settings),
+    .testTarget(
+      name: "ServiceTests", dependencies: ["Service", lifecycle, log], swiftSettings: settings),
     .testTarget(
       name: "KeyValueAPITests",
       dependencies: [

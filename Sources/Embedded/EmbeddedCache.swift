@@ -42,6 +42,13 @@ public final class EmbeddedCache: Cache, Sendable {
     return shard(of: key).find(key)
   }
 
+  public func peek(_ keys: [Key]) async -> [Lookup?] {
+    keys.map { key in
+      let key = HashedKey(key)
+      return shard(of: key).peek(key)
+    }
+  }
+
   public func fill(_ key: Key, with lookup: Lookup, lease: Lease) async {
     let key = HashedKey(key)
     shard(of: key).fill(key, with: lookup, lease: lease)
@@ -89,6 +96,8 @@ private final class CacheShard: Sendable {
       return .miss(list.lease(key, at: now()))
     }
   }
+
+  func peek(_ key: HashedKey) -> Lookup? { list.withLock { $0.use(key) } }
 
   func fill(_ key: HashedKey, with lookup: Lookup, lease: Lease) {
     list.withLock { $0.fill(key, with: lookup, lease: lease) }

@@ -53,3 +53,8 @@ public struct PostgresURLError: Error, CustomStringConvertible {
       + "postgresql://user:password@host:port,host:port/database?sslmode=verify-full"
   }
 }
+
+extension ClosedRange<Duration> {
+  /// Any of these times.
+  var random: Duration { lowerBound + (upperBound - lowerBound) * Double.random(in: 0...1) }
+}

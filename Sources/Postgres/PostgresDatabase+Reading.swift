@@ -53,19 +53,27 @@ extension PostgresDatabase {
   /// refused one for want of space, or because it was read-only, tries a write and undoes it.
   /// Errors: `unavailable`.
   public func checkHealth() async throws(StoreError) {
-    do throws(ExchangeError) {
-      let (connection, _) = try await pool.writer()
-      if try await pool.exchange(on: connection, Self.isReadOnly).first == true {
-        throw ExchangeError.notSent("the server takes no writes: it is read-only")
+    var retrying = Retrying(within: configuration.deadline)
+    while true {
+      do throws(ExchangeError) {
+        return try await checkWriting()
+      } catch {
+        guard case .closed = error else { throw unwritten(error) }
+        try await pause(&retrying, after: unwritten(error))
       }
-      guard let trouble = writingTrouble else { return }
-      guard try await canWrite() else {
-        throw ExchangeError.notSent("the server takes no writes: \(trouble)")
-      }
-      noteWriting(trouble: nil)
-    } catch {
-      throw unwritten(error)
     }
+  }
+
+  private func checkWriting() async throws(ExchangeError) {
+    let (connection, _) = try await pool.writer()
+    if try await pool.exchange(on: connection, Self.isReadOnly).first == true {
+      throw ExchangeError.notSent("the server takes no writes: it is read-only")
+    }
+    guard let trouble = writingTrouble else { return }
+    guard try await canWrite() else {
+      throw ExchangeError.notSent("the server takes no writes: \(trouble)")
+    }
+    noteWriting(trouble: nil)
   }
 
   /// Reads a table, too: a server that has lost its tables is not healthy.

@@ -1,8 +1,8 @@
 public import KeyValueStore
 import Synchronization
 
-/// The change feed, in a stream of RabbitMQ. A position is the offset of a message in the stream
-/// and the index of a change in the message.
+/// The change feed, in a stream of RabbitMQ. A position is the offset of a message in the stream,
+/// and the index of a change in the message together with a tag of its content (`MessageTag`).
 public struct RabbitMQChangeFeed: ChangeFeed, Sendable {
   private let publisher: RabbitMQPublisher
   private let watcher: RabbitMQWatcher?
@@ -38,25 +38,18 @@ public struct RabbitMQChangeFeed: ChangeFeed, Sendable {
     guard let watcher else {
       throw .unavailable(cause: "RabbitMQ: changes are not followed here", retryAfter: 1)
     }
-    // A message holds fewer changes than bytes.
-    if let position,
-      position.offset < 0 || !(0..<ChangeMessage.bytesMax).contains(position.index)
-    {
-      return nil
-    }
+    if let position, position.offset < 0 || !MessageTag.canSplit(position) { return nil }
     let number = watcher.state.withLock { $0.enter() }
     var isHandedOver = false
     defer { if !isHandedOver { watcher.leave(number) } }
     try await watcher.attach()
-    let end = try await watcher.mark(by: publisher)
+    let last = try await watcher.mark(by: publisher)
     let generation = watcher.state.withLock { $0.generation }
     isHandedOver = true
-    // The marker is a position too: see `ChangeMessage.positionsCount`.
-    let last = FeedPosition(offset: end, index: 0)
     let subscription = StreamSubscription(
       reader: watcher, watcher: number, generation: generation, after: position ?? last, last: last)
     guard let position else { return subscription }
-    if position.offset >= end { return nil }
+    if position.offset >= last.offset { return nil }
     if let isKept = watcher.state.withLock({ $0.isKept(position) }) {
       return isKept ? subscription : nil
     }

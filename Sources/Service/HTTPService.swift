@@ -15,7 +15,7 @@ package struct HTTPService: Service {
   ///   - listeners: one for each server.
   ///   - warmUp: runs before connections are accepted. Those that come in the meantime wait in the
   ///     listeners' backlog: a balancer that tries a node which has just started gets an answer,
-  ///     not an error.
+  ///     not an error. Its task is cancelled when the process is asked to stop.
   package init(
     servers: [HTTPServer], listeners: [Listener], drainTime: Duration,
     warmUp: @escaping @Sendable () async -> Void = {}
@@ -37,7 +37,7 @@ package struct HTTPService: Service {
   }
 
   private func serve() async {
-    await warmUp()
+    await cancelWhenGracefulShutdown { await warmUp() }
     await withDiscardingTaskGroup { group in
       for (server, listener) in zip(servers, listeners) {
         group.addTask(executorPreference: server.loop.executor) { await server.run(listener) }

@@ -1,5 +1,6 @@
 import KeyValueStore
 import StoreContracts
+import TestSupport
 import Testing
 
 @Suite("Requests with an idempotency key", .timeLimit(.minutes(1)))
@@ -54,13 +55,15 @@ struct IdempotencyTests {
 
   @Test("An outcome that stays unknown for too long is reported as unknown")
   func unknownForEver() async throws {
-    var limits = StoreLimits()
-    limits.findOutTime = .seconds(2)
-    let loop = Loop(backing, limits: limits)
+    let clock = TestSteadyClock()
+    let start = clock.now
+    let loop = Loop(backing, clock: clock.clock)
     backing.database.loseOutcomes(1_000)
     let error = StoreError.outcomeUnknown(cause: "the test has lost it")
     await #expect(throws: error) { try await loop.write(put("a", idempotency: name)) }
-    #expect(backing.database.calls.writes.count > 1 && backing.inFlight.count == 0)
+    // Pauses of 50, 100, 200, 400 and 800 ms, and then of a second.
+    #expect(clock.now - start == .milliseconds(15_550))
+    #expect(backing.database.calls.writes.count == 20 && backing.inFlight.count == 0)
     // A write without an idempotency key is not repeated.
     let before = backing.database.calls.writes.count
     await #expect(throws: error) { try await loop.write(put("a")) }
@@ -69,14 +72,12 @@ struct IdempotencyTests {
 
   @Test("The time for repetitions begins with the first attempt")
   func findOutTime() async throws {
-    var limits = StoreLimits()
-    limits.findOutTime = .milliseconds(20)
-    let loop = Loop(backing, limits: limits)
+    let clock = TestSteadyClock()
+    let loop = Loop(backing, clock: clock.clock)
     backing.database.beforeWrite.close()
     let tasks = await loop.start(writes: [put("a", idempotency: name)])
     await backing.database.beforeWrite.untilHeld()
-    let end = ContinuousClock.now + limits.findOutTime
-    while ContinuousClock.now < end { await Task.yield() }
+    clock.advance(by: StoreLimits().findOutTime)
     backing.database.loseOutcomes(1)
     backing.database.beforeWrite.open()
     let error = StoreError.outcomeUnknown(cause: "the test has lost it")

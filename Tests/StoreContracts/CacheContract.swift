@@ -100,6 +100,24 @@ public enum CacheContract {
       #expect(after.misses - before.misses == 2)
       #expect(after.keys == 1 && after.bytes > 0)
     },
+    Case("Many keys are read at once, in their order, without a lease, and counted") { harness in
+      let before = await harness.cache.statistics()
+      await harness.update("a", .sample("a", start))
+      await harness.update("b", .tombstone(start + 1))
+      let keys = ["b", "none", "a", "b", "k"].map { Key($0) }
+      let lease = try await harness.miss("k")
+      let known = await harness.cache.peek(keys)
+      #expect(
+        known == [.tombstone(start + 1), nil, .sample("a", start), .tombstone(start + 1), nil])
+      // The one who holds the lease can still fill; there is one for who comes first, too.
+      await harness.cache.fill(Key("k"), with: .sample("k", start), lease: lease)
+      #expect(await harness.cache.peek([Key("k")]) == [.sample("k", start)])
+      _ = try await harness.miss("none")
+      #expect(await harness.cache.peek([]) == [])
+      let after = await harness.cache.statistics()
+      #expect(after.hits - before.hits == 4)
+      #expect(after.misses - before.misses == 4)
+    },
     Case("A cache that works is healthy") { harness in
       try await harness.cache.checkHealth()
       #expect(await harness.cache.statistics().keys == 0)

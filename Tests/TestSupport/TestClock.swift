@@ -16,3 +16,27 @@ public final class TestClock: Sendable {
 
   public func advance(seconds: Int64) { advance(microseconds: seconds * 1_000_000) }
 }
+
+/// A steady clock that moves only when a test says so, or something waits by it: a wait is over at
+/// once, and has taken its time.
+public final class TestSteadyClock: Sendable {
+  private let passed = Mutex(Duration.zero)
+  private let start = ContinuousClock.now
+
+  public init() {}
+
+  public var now: ContinuousClock.Instant { start + passed.withLock { $0 } }
+
+  public func advance(by duration: Duration) { passed.withLock { $0 += duration } }
+
+  /// What a store is given.
+  public var clock: SteadyClock {
+    SteadyClock(
+      now: { self.now },
+      wait: { duration in
+        self.advance(by: duration)
+        await Task.yield()
+        return !Task.isCancelled
+      })
+  }
+}

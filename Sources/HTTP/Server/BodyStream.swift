@@ -99,6 +99,13 @@ public final class BodyStream {
     }
   }
 
+  /// Reads what the client has sent meanwhile, without waiting: a client that has left is noticed.
+  /// False: the body has ended.
+  public func listen() -> Bool {
+    if ending == nil { hear() }
+    return ending == nil
+  }
+
   /// Ends the wait with `.woken`; if there is none, the next one.
   public func wake() {
     isWoken = true

@@ -393,7 +393,7 @@ extension HTTPConnection {
       switch read() {
       case .bytes(let count): dropped += count
       case .end, .failed: return
-      case .wouldBlock: if await socket.readable() != .ready { return }
+      case .wouldBlock: guard !mustEnd, await socket.readable() == .ready else { return }
       }
     }
   }

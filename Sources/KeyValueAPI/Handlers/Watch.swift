@@ -9,11 +9,14 @@ extension APIHandler {
     let position = try watchedPosition(request)
     // The stream would end at once; another server can serve it.
     if surroundings.isDraining() { throw Problem(StoreError.overloaded(retryAfter: 1)) }
-    let watcher = Watcher(
-      prefix: prefix, includesValues: includesValues, head: request.head, metrics: hub.metrics)
-    try await hub.admit(watcher, after: position)
-    if request.head.method == .head { hub.leave(watcher) }
-    request.watcher = watcher
+    if request.head.method == .head {
+      try await hub.check(after: position)
+    } else {
+      let watcher = Watcher(
+        prefix: prefix, includesValues: includesValues, head: request.head, metrics: hub.metrics)
+      try await hub.admit(watcher, after: position)
+      request.watcher = watcher
+    }
     var response = Response(.ok)
     response.fields.append(
       lines: """

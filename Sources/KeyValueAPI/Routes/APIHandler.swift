@@ -28,7 +28,8 @@ final class APIHandler: HTTPHandler {
     hub = WatchHub(
       store: store, authentication: authentication, metrics: surroundings.watchMetrics,
       surroundings: WatchSurroundings(
-        places: surroundings.watchPlaces, pause: surroundings.pause, after: surroundings.after))
+        places: surroundings.watchPlaces, commentInterval: limits.watchCommentInterval,
+        pause: surroundings.pause, after: surroundings.after))
   }
 
   // MARK: HTTPHandler

@@ -38,6 +38,9 @@ struct APILimits: Sendable {
   var missingKeyWaitSeconds = 2
   /// The most watchers of the process. Default 10,000.
   var watchersMax = 10_000
+  /// After so long a silence, a watcher is sent a comment, which keeps proxies from ending the
+  /// connection. Default 15 s.
+  var watchCommentInterval = Duration.seconds(15)
   /// The longest content type, in bytes. Default 255.
   var contentTypeBytesMax = 255
   /// The longest idempotency key, in characters. Default 255.

@@ -9,10 +9,18 @@ final class WatchEvent {
 
   /// The event without a value.
   private(set) lazy var text = makeText(value: nil)
+  /// The event with its value, or without if that is not to be had; nil: not made, or not kept.
+  var textWithValue: [UInt8]?
+  /// Whether its value is to be read.
+  var isWanted = false
 
   init(_ event: FeedEvent) {
     position = event.position
     change = event.change
+  }
+
+  var isPut: Bool {
+    if case .put = change.kind { true } else { false }
   }
 
   /// The length of the value that its key got.

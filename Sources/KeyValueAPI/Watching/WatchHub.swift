@@ -9,6 +9,7 @@ import Observability
 final class WatchHub {
   let metrics: WatchMetrics
   let store: Store
+  let values: WatchValues
   private let authentication: any Authenticating
   private let surroundings: WatchSurroundings
   /// All watchers, also those that have not joined yet.
@@ -28,6 +29,7 @@ final class WatchHub {
   private var tokenChangesSeen = 0
   private var isTimerSet = false
 
+  private static let over = StoreError.unavailable(cause: "shutting down", retryAfter: 1)
   private static let retryInterval = Duration.seconds(1)
   private static let tokenInterval = Duration.milliseconds(500)
   /// If so many events come at a time there are more, and the connections get time to send.
@@ -41,11 +43,15 @@ final class WatchHub {
     self.store = store
     self.authentication = authentication
     self.metrics = metrics
+    values = WatchValues(store: store, bytesHeld: metrics.bytesHeld)
     self.surroundings = surroundings
   }
 
   /// Everything up to here has been offered; nil: the feed is not followed.
   var position: FeedPosition? { log?.end }
+
+  /// After so long a silence, a watcher is sent a comment.
+  var commentInterval: Duration { surroundings.commentInterval }
 
   // MARK: Watchers
 
@@ -73,6 +79,19 @@ final class WatchHub {
     }
   }
 
+  /// Whether a watcher could begin after `position` now. It takes no place.
+  func check(after position: FeedPosition?) async throws(Problem) {
+    if isOver { throw Problem(StoreError.overloaded(retryAfter: 1)) }
+    var isKept = true
+    do throws(StoreError) {
+      try await store.checkFeed()
+      if let position { isKept = try await store.follow(after: position) != nil }
+    } catch {
+      throw Problem(error)
+    }
+    if !isKept { throw Problem.positionGone }
+  }
+
   /// False: the events after `position` are no longer kept, or it was never handed out.
   private func begin(
     _ watcher: Watcher, after position: FeedPosition?
@@ -96,6 +115,12 @@ final class WatchHub {
     }
     joined.insert(watcher, prefix: watcher.prefix)
     return true
+  }
+
+  /// Offers a watcher again what comes after `position`. False: as `join`; it is offered nothing.
+  func rejoin(_ watcher: Watcher, after position: FeedPosition) -> Bool {
+    joined.remove(watcher, prefix: watcher.prefix)
+    return join(watcher, after: position)
   }
 
   /// Sends a watcher its stream until that ends. The watcher then leaves.
@@ -135,14 +160,14 @@ extension WatchHub {
       log = nil
     }
     isOver = true
-    answer(.unavailable(cause: "shutting down", retryAfter: 1))
+    answer(Self.over)
   }
 
   /// Returns once the feed is followed, with the position up to which that is done.
   private func began() async throws(StoreError) -> FeedPosition {
     if subscription == nil {
       arrival.yield()
-      if let error = await withCheckedContinuation({ waiters.append($0) }) { throw error }
+      if let error = await withCheckedContinuation({ enqueue($0) }) { throw error }
     } else {
       // Those who follow wait until the feed is back. Those who come had better ask another server.
       try await store.checkFeed()
@@ -151,6 +176,12 @@ extension WatchHub {
       throw .unavailable(cause: "the feed has just been lost", retryAfter: 1)
     }
     return log.end
+  }
+
+  /// Answers `caller` once the feed is followed, or can't be; at once if it never will be.
+  private func enqueue(_ caller: CheckedContinuation<StoreError?, Never>) {
+    waiters.append(caller)
+    if isOver { answer(Self.over) }
   }
 
   private func answer(_ error: StoreError?) {
@@ -234,6 +265,8 @@ extension WatchHub {
 struct WatchSurroundings {
   /// The places of the process.
   let places: WatchPlaces
+  /// After so long a silence, a watcher is sent a comment.
+  let commentInterval: Duration
   /// Waits on the loop.
   let pause: (Duration) async -> Void
   /// Calls a closure on the loop after a time.

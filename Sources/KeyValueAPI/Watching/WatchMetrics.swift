@@ -14,8 +14,6 @@ enum WatchEnd: String, CaseIterable, Sendable {
   case token
   /// The server leaves.
   case drain
-  /// The feed has refused to go on.
-  case feed
 }
 
 /// Counts the watchers of one loop. Not Sendable: it belongs to the loop's hub.

@@ -25,13 +25,17 @@ final class Watcher {
   private var bytesHeld = 0
   private var body: BodyStream?
   private var isSending = false
+  private var isReadingValues = false
+  /// Whether what was pending has been dropped: it resumes after `taken`.
+  private var isBehind = false
+  /// The last event that was taken to be sent.
+  private var taken: FeedPosition
   private var lastSent = ContinuousClock.now
 
   /// What may wait for a client while it does not read, in bytes.
   static let bytesHeldMax = 1 << 20
   /// About as much is sent, or read of values, at a time.
   private static let portionBytes = 64 << 10
-  private static let commentInterval = Duration.seconds(15)
   private static let retryInterval = Duration.seconds(1)
 
   init(prefix: [UInt8], includesValues: Bool, head: RequestHead, metrics: WatchMetrics) {
@@ -41,6 +45,7 @@ final class Watcher {
     self.metrics = metrics
     start = FeedPosition(offset: 0, index: 0)
     position = start
+    taken = start
   }
 
   // MARK: For the hub
@@ -54,13 +59,20 @@ final class Watcher {
 
   /// Has an event sent, unless it had it already.
   func offer(_ event: WatchEvent) {
-    guard event.position > position, end == nil else { return }
+    guard event.position > position, end == nil, !isBehind else { return }
     position = event.position
     pending.append(event)
     hold(event.text.count)
     if pending.count == 1 { body?.wake() }
+    if bytesHeld <= Self.bytesHeldMax { return }
     // A client that has not been sent what waits is not slow.
-    if isSending, bytesHeld > Self.bytesHeldMax { finish(.slow) }
+    if isSending { finish(.slow) }
+    // The values that it waits for are. What is pending is read again afterwards.
+    if isReadingValues {
+      isBehind = true
+      hold(-pending.reduce(0) { $0 + $1.text.count })
+      pending = []
+    }
   }
 
   /// Ends the stream; at once, if the client does not read what is being sent.
@@ -84,6 +96,10 @@ final class Watcher {
     if await send({ $0.append(streamStartAt: start) }, to: body) {
       await catchUp(with: hub, body)
       await follow(hub, body)
+      while isBehind, end == nil, body.ending == nil {
+        await rejoin(hub, body)
+        await follow(hub, body)
+      }
     }
     if let end { return end }
     switch body.ending {
@@ -100,9 +116,11 @@ final class Watcher {
     while let current = subscription, end == nil, !Task.isCancelled {
       do throws(StoreError) {
         guard let events = try await current.replay() else { return finish(.fallen) }
-        guard await send(events, with: hub, body) else { return }
+        // A long replay may have nothing for this client, which must be noticed to leave.
+        guard await send(events, with: hub, body), body.listen() else { return }
         position = max(position, current.position)
         if hub.join(self, after: position) { return }
+        guard await commentIfQuiet(hub, body) else { return }
         // The other tasks of the loop are not to wait for a long replay.
         await Task.yield()
         if events.isEmpty { subscription = try await resume(hub) }
@@ -110,6 +128,19 @@ final class Watcher {
         subscription = await retry(hub, body)
       }
     }
+  }
+
+  /// Goes on after what was sent: with what the hub knows, or by itself.
+  private func rejoin(_ hub: WatchHub, _ body: BodyStream) async {
+    isBehind = false
+    position = taken
+    if hub.rejoin(self, after: position) { return }
+    do throws(StoreError) {
+      replay = try await resume(hub)
+    } catch {
+      replay = await retry(hub, body)
+    }
+    await catchUp(with: hub, body)
   }
 
   /// Reads on after its position; nil: that is no longer kept.
@@ -121,7 +152,9 @@ final class Watcher {
 
   /// The feed is away: tries to read on until it is back. Nil: the stream has ended.
   private func retry(_ hub: WatchHub, _ body: BodyStream) async -> (any ChangeSubscription)? {
-    while await pause(for: Self.retryInterval, body), end == nil, !Task.isCancelled {
+    while await body.wait(for: Self.retryInterval) != .ended, await commentIfQuiet(hub, body),
+      end == nil, !Task.isCancelled
+    {
       do throws(StoreError) {
         return try await resume(hub)
       } catch {}  // is tried again
@@ -131,24 +164,31 @@ final class Watcher {
 
   /// Sends what the hub offers.
   private func follow(_ hub: WatchHub, _ body: BodyStream) async {
-    while end == nil {
+    while end == nil, !isBehind {
       let goesOn =
-        pending.isEmpty
-        ? await pause(for: Self.commentInterval, body, following: hub)
-        : await sendPending(with: hub, body)
+        pending.isEmpty ? await awaitEvents(hub, body) : await sendPending(with: hub, body)
       if !goesOn { return }
     }
   }
 
-  /// Waits until it is woken, or for `duration`; sends a comment if nothing was sent for too long.
-  /// False: the body has ended.
-  private func pause(
-    for duration: Duration, _ body: BodyStream, following hub: WatchHub? = nil
-  ) async -> Bool {
-    if await body.wait(for: duration) == .ended { return false }
-    let isQuiet = ContinuousClock.now - lastSent >= Self.commentInterval
-    guard isQuiet, pending.isEmpty, end == nil else { return true }
-    if let hub { position = max(position, hub.position ?? position) }
+  /// Waits until it is woken; sends a comment if that takes long. False: the body has ended.
+  private func awaitEvents(_ hub: WatchHub, _ body: BodyStream) async -> Bool {
+    switch await body.wait(for: hub.commentInterval) {
+    case .ended: return false
+    case .timedOut where pending.isEmpty && end == nil:
+      position = max(position, hub.position ?? position)
+      return await sendComment(to: body)
+    case .woken, .timedOut: return true
+    }
+  }
+
+  /// Sends a comment if nothing was sent for long. False: the body has ended.
+  private func commentIfQuiet(_ hub: WatchHub, _ body: BodyStream) async -> Bool {
+    guard ContinuousClock.now - lastSent >= hub.commentInterval, end == nil else { return true }
+    return await sendComment(to: body)
+  }
+
+  private func sendComment(to body: BodyStream) async -> Bool {
     let position = position
     return await send({ $0.append(commentAt: position) }, to: body)
   }
@@ -162,6 +202,7 @@ extension Watcher {
     var events: [WatchEvent] = []
     swap(&events, &pending)
     hub.observeLag(of: events[0])
+    taken = events[events.count - 1].position
     return await send(events, with: hub, body)
   }
 
@@ -182,13 +223,13 @@ extension Watcher {
   ) async -> Bool {
     var rest = events[...]
     while end == nil, let portion = nextPortion(of: &rest) {
+      let texts = includesValues ? await withValues(portion, hub) : portion.map(\.text)
+      if end != nil { return true }
       isSending = true
       defer { isSending = false }
-      let isSent =
-        includesValues
-        ? await send(await hub.textsWithValues(of: portion), to: body)
-        : await send({ for event in portion { $0.append(contentsOf: event.text) } }, to: body)
-      guard isSent else { return false }
+      guard await send({ for text in texts { $0.append(contentsOf: text) } }, to: body) else {
+        return false
+      }
       metrics.events.add(portion.count)
       hold(-portion.reduce(0) { $0 + $1.text.count })
     }
@@ -208,8 +249,12 @@ extension Watcher {
     return portion
   }
 
-  private func send(_ texts: [[UInt8]], to body: BodyStream) async -> Bool {
-    await send({ for text in texts { $0.append(contentsOf: text) } }, to: body)
+  private func withValues(
+    _ events: ArraySlice<WatchEvent>, _ hub: WatchHub
+  ) async -> [[UInt8]] {
+    isReadingValues = true
+    defer { isReadingValues = false }
+    return await hub.values.texts(of: events)
   }
 
   private func send(_ fill: (inout [UInt8]) -> Void, to body: BodyStream) async -> Bool {

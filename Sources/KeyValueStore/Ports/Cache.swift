@@ -7,6 +7,11 @@ public protocol Cache {
   /// What is known of a key. A miss may hand out a lease, to at most one reader at a time.
   func find(_ key: Key) async -> CacheAnswer
 
+  /// What is known of each key, in the order of `keys`; nil: nothing. It hands out no leases: for
+  /// readers of many keys, who leave it to others to fill the cache. They ask for no more at a time
+  /// than about 1 MiB of values.
+  func peek(_ keys: [Key]) async -> [Lookup?]
+
   /// Keeps what a reader loaded from the database, if its lease is still there: a write since the
   /// miss has taken it away, so that an old row can't replace a newer one.
   func fill(_ key: Key, with lookup: Lookup, lease: Lease) async

@@ -80,8 +80,10 @@ extension Database {
   /// What each key holds, or why it can't be read. A read that fails with `tooSlow`, because it is
   /// too large or another transaction holds one of its keys, is split and repeated behind the
   /// others, so that the keys that can be read are read; for two seconds.
-  public func read(each keys: [Key]) async -> [Result<Lookup, StoreError>] {
-    let end = ContinuousClock.now + .seconds(2)
+  public func read(
+    each keys: [Key], clock: SteadyClock = .system
+  ) async -> [Result<Lookup, StoreError>] {
+    let end = clock.now() + .seconds(2)
     var results = [Result<Lookup, StoreError>?](repeating: nil, count: keys.count)
     var waiting = [0..<keys.count]
     var next = 0
@@ -89,14 +91,14 @@ extension Database {
       let places = waiting[next]
       next += 1
       do throws(StoreError) {
-        if next > 1, ContinuousClock.now >= end {
+        if next > 1, clock.now() >= end {
           throw .tooSlow(cause: "many keys are being written by others")
         }
         let lookups = try await read(Array(keys[places]))
         precondition(lookups.count == places.count, "One answer a key")
         for (place, lookup) in zip(places, lookups) { results[place] = .success(lookup) }
       } catch {
-        if case .tooSlow = error, places.count > 1, ContinuousClock.now < end {
+        if case .tooSlow = error, places.count > 1, clock.now() < end {
           let size = (places.count - 1) / 8 + 1
           waiting += stride(from: places.lowerBound, to: places.upperBound, by: size).map {
             $0..<min($0 + size, places.upperBound)

@@ -8,11 +8,15 @@ import Synchronization
 public final class CacheRepairs {
   private let database: any SharedDatabase
   private let evidence: RepairEvidence
+  private let clock: SteadyClock
 
   /// Sends requests through `database`. All loops of a process share `evidence`.
-  public init(database: any SharedDatabase, evidence: RepairEvidence) {
+  public init(
+    database: any SharedDatabase, evidence: RepairEvidence, clock: SteadyClock = .system
+  ) {
     self.database = database
     self.evidence = evidence
+    self.clock = clock
   }
 
   /// How long this process may take to repair the cache itself before others are asked.
@@ -23,24 +27,24 @@ public final class CacheRepairs {
   /// Returns true when the cache was repaired after these commits, by another process or by this
   /// one (`hasRepaired`). False: no process repaired it, so that none can read from it either.
   func wait(for ids: [OutboxID], hasRepaired: () async -> Bool) async -> Bool {
-    let start = ContinuousClock.now
+    let start = clock.now()
     guard let patience = evidence.patience(at: start) else { return false }
     var isRequested = false
     var wasAsked = false
-    while ContinuousClock.now - start < patience {
-      guard (try? await Task.sleep(for: Self.interval)) != nil else { return false }
+    while clock.now() - start < patience {
+      guard await clock.wait(Self.interval) else { return false }
       if await hasRepaired() {
-        evidence.noteAnswer(at: .now)
+        evidence.noteAnswer(at: clock.now())
         if isRequested { try? await database.endRepair(after: ids.map { $0.awaitingRepair(true) }) }
         return true
       }
-      guard !ids.isEmpty, ContinuousClock.now - start >= Self.requestAfter else { continue }
+      guard !ids.isEmpty, clock.now() - start >= Self.requestAfter else { continue }
       do throws(StoreError) {
         if !isRequested {
           try await database.requestRepair(after: ids)
           isRequested = true
         } else if try await database.areRepaired(ids) {
-          evidence.noteAnswer(at: .now)
+          evidence.noteAnswer(at: clock.now())
           return true
         }
         wasAsked = true
@@ -49,7 +53,7 @@ public final class CacheRepairs {
         wasAsked = false
       }
     }
-    if wasAsked { evidence.noteSilence(from: start, at: .now) }
+    if wasAsked { evidence.noteSilence(from: start, at: clock.now()) }
     return false
   }
 }

@@ -8,6 +8,7 @@ final class ReadBatcher {
   private let database: any Database
   private let limits: StoreLimits
   private let observer: any StoreObserver
+  private let clock: SteadyClock
   private var pending = PendingReads()
   private var inFlight = 0
   /// The expected size of a value, estimated from the last look-ups.
@@ -16,10 +17,13 @@ final class ReadBatcher {
   /// flight.
   private var isGathering = false
 
-  init(database: any Database, limits: StoreLimits, observer: any StoreObserver) {
+  init(
+    database: any Database, limits: StoreLimits, observer: any StoreObserver, clock: SteadyClock
+  ) {
     self.database = database
     self.limits = limits
     self.observer = observer
+    self.clock = clock
   }
 
   var waiting: Int { pending.count }
@@ -49,7 +53,8 @@ final class ReadBatcher {
     isGathering = false
     inFlight += 1
     handOver()
-    let results = await lookUp(batch)
+    let readers = batch.reduce(0) { $0 + $1.count }
+    let results = await read(batch.map(\.key), readers: readers)
     inFlight -= 1
     for (item, result) in zip(batch, results) {
       for reader in item.readers { reader.resume(returning: .answered(result)) }
@@ -65,14 +70,14 @@ final class ReadBatcher {
     pending.promoteFirst().resume(returning: .lead)
   }
 
-  /// One look-up, or several if some of the keys can't be read.
-  private func lookUp(_ batch: [PendingReads.Item]) async -> [Result<Lookup, StoreError>] {
-    let readers = batch.reduce(0) { $0 + $1.count }
-    let start = ContinuousClock.now
-    let results = await database.read(each: batch.map(\.key))
+  /// What the keys hold: one look-up, or several if some of the keys can't be read. It does not
+  /// wait for other readers, and the caller bounds it.
+  func read(_ keys: [Key], readers: Int) async -> [Result<Lookup, StoreError>] {
+    let start = clock.now()
+    let results = await database.read(each: keys, clock: clock)
     noteSizes(of: results.compactMap { try? $0.get() })
     observer.readBatchEnded(
-      keys: batch.count, readers: readers, duration: ContinuousClock.now - start,
+      keys: keys.count, readers: readers, duration: clock.now() - start,
       error: results.lazy.compactMap(\.failure).first)
     return results
   }

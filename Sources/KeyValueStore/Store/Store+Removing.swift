@@ -17,7 +17,7 @@ extension Store {
       throw .overloaded(retryAfter: limits.retryAfter)
     }
     defer { removals.leave(bytes: 0) }
-    let end = ContinuousClock.now + limits.removalTime
+    let end = clock.now() + limits.removalTime
     var request = PageRequest(prefix: prefix, after: position)
     var count = 0
     repeat {
@@ -32,7 +32,7 @@ extension Store {
         guard count > 0 else { throw error }
         break
       }
-    } while request.after != nil && count < limit && ContinuousClock.now < end
+    } while request.after != nil && count < limit && clock.now() < end
     return Removal(count: count, next: request.after)
   }
 
@@ -64,11 +64,11 @@ extension Store {
   }
 
   private func commit(_ writes: [Write], isPatient: Bool) async -> [WriteResult] {
-    let start = ContinuousClock.now
+    let start = clock.now()
     let results = await database.write(each: writes, isPatient: isPatient)
     observer.writeBatchEnded(
       writes: writes.count, bytes: writes.reduce(0) { $0 + $1.weight },
-      duration: ContinuousClock.now - start, error: results.lazy.compactMap(\.failure).first)
+      duration: clock.now() - start, error: results.lazy.compactMap(\.failure).first)
     var committed = CommittedChanges()
     for case (let write, .success(let receipt)) in zip(writes, results) {
       committed.append(write, receipt.outcome, receipt.outbox)

@@ -86,7 +86,7 @@ extension Store {
     for start in stride(from: 0, to: keys.count, by: Store.refreshedMax) where isCached {
       let part = Array(keys[start..<min(start + Store.refreshedMax, keys.count)])
       var updates: [CacheUpdate] = []
-      for (key, result) in zip(part, await database.read(each: part)) {
+      for (key, result) in zip(part, await database.read(each: part, clock: clock)) {
         updates.append(CacheUpdate(key: key, lookup: try result.get()))
       }
       isCached = await cache.update(updates)

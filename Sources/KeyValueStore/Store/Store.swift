@@ -13,7 +13,8 @@ public final class Store {
   private let inFlight: IdempotencyRegistry
   /// The time of day as this node has it.
   public let now: WallClock
-  private let reads: ReadBatcher
+  let clock: SteadyClock
+  let reads: ReadBatcher
   private let writes: WriteBatcher
   private let patientWrites: WriteBatcher
   private var contended = ContendedKeys()
@@ -26,7 +27,8 @@ public final class Store {
   public init(
     database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
     repairs: CacheRepairs? = nil, limits: StoreLimits = StoreLimits(),
-    inFlight: IdempotencyRegistry, observer: any StoreObserver, now: @escaping WallClock
+    inFlight: IdempotencyRegistry, observer: any StoreObserver, now: @escaping WallClock,
+    clock: SteadyClock = .system
   ) {
     self.database = database
     self.cache = cache
@@ -35,15 +37,16 @@ public final class Store {
     self.observer = observer
     self.inFlight = inFlight
     self.now = now
+    self.clock = clock
     publisher = CommitPublisher(
       cache: cache, feed: feed, repairs: repairs, observer: observer)
-    reads = ReadBatcher(database: database, limits: limits, observer: observer)
+    reads = ReadBatcher(database: database, limits: limits, observer: observer, clock: clock)
     writes = WriteBatcher(
       database: database, isPatient: false, publisher: publisher, limits: limits,
-      observer: observer)
+      observer: observer, clock: clock)
     patientWrites = WriteBatcher(
       database: database, isPatient: true, publisher: publisher, limits: limits,
-      observer: observer)
+      observer: observer, clock: clock)
     transactions = TransactionGate(
       countMax: limits.transactionsMax, bytesMax: limits.transactionBytesMax)
     removals = TransactionGate(countMax: limits.removalsMax, bytesMax: .max)
@@ -108,17 +111,6 @@ public final class Store {
     try await database.count(prefix: prefix, within: limits.countTime)
   }
 
-  /// Follows the committed changes after `position`, or from now on (nil): see `ChangeFeed`.
-  /// Errors: `unavailable`, `overloaded`.
-  public func follow(
-    after position: FeedPosition?
-  ) async throws(StoreError) -> (any ChangeSubscription)? {
-    try await publisher.feed.subscribe(after: position)
-  }
-
-  /// Whether what carries the feed is there. Throws `unavailable`.
-  public func checkFeed() async throws(StoreError) { try await queue.checkHealth() }
-
   // MARK: Writing
 
   /// Writes in one commit with other writes of this loop, and returns when the write is durable, in
@@ -139,12 +131,14 @@ public final class Store {
   /// patient ones: one with an idempotency key, and one of a key that another transaction is
   /// writing.
   private func commit(_ write: Write) async throws(StoreError) -> WriteReceipt {
-    if contended.contains(write.key, at: .now) { return try await patientWrites.write(write) }
+    if contended.contains(write.key, at: clock.now()) {
+      return try await patientWrites.write(write)
+    }
     do throws(StoreError) {
       return try await writes.write(write)
     } catch {
       guard case .tooSlow = error else { throw error }
-      contended.insert(write.key, at: .now)
+      contended.insert(write.key, at: clock.now())
       return try await patientWrites.write(write)
     }
   }
@@ -166,16 +160,16 @@ public final class Store {
     }
     defer { transactions.leave(bytes: weight) }
     let receipt: BatchReceipt
-    let start = ContinuousClock.now
+    let start = clock.now()
     do {
       receipt = try await database.execute(batch)
     } catch {
       observer.batchExecuted(
-        operations: batch.operations.count, duration: ContinuousClock.now - start, error: error)
+        operations: batch.operations.count, duration: clock.now() - start, error: error)
       throw error
     }
     observer.batchExecuted(
-      operations: batch.operations.count, duration: ContinuousClock.now - start, error: nil)
+      operations: batch.operations.count, duration: clock.now() - start, error: nil)
     await publisher.publish(CommittedChanges(of: batch, receipt: receipt))
     return receipt
   }
@@ -188,7 +182,7 @@ public final class Store {
     let unknown: StoreError
     // From the start of the request, because a proxy bounds the whole of it
     // (`proxy_read_timeout`).
-    let end = ContinuousClock.now + limits.findOutTime
+    let end = clock.now() + limits.findOutTime
     do throws(StoreError) {
       return try await step()
     } catch {
@@ -196,7 +190,7 @@ public final class Store {
       unknown = error
     }
     var pause = Duration.milliseconds(50)
-    while ContinuousClock.now < end, (try? await Task.sleep(for: pause)) != nil {
+    while clock.now() < end, await clock.wait(pause) {
       pause = min(pause * 2, .seconds(1))
       do throws(StoreError) {
         return try await step()
@@ -356,9 +350,9 @@ struct ContendedKeys {
   private var ends: [Key: ContinuousClock.Instant] = [:]
 
   /// Whether writes of `key` are likely to wait.
-  func contains(_ key: Key, at now: ContinuousClock.Instant) -> Bool {
+  func contains(_ key: Key, at now: @autoclosure () -> ContinuousClock.Instant) -> Bool {
     guard !ends.isEmpty, let end = ends[key] else { return false }
-    return now < end
+    return now() < end
   }
 
   /// A write of `key` had to wait.

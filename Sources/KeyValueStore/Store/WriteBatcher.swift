@@ -12,6 +12,7 @@ final class WriteBatcher {
   private let publisher: CommitPublisher
   private let limits: StoreLimits
   private let observer: any StoreObserver
+  private let clock: SteadyClock
   private var pending = PendingWrites()
   /// Whether there is a leader. Without a leader, no writer waits.
   private var isLed = false
@@ -21,19 +22,21 @@ final class WriteBatcher {
   private var publishing = 0
   /// How long the last commit took, and when it ended.
   private var lastDuration = Duration.zero
-  private var lastEnd = ContinuousClock.now
+  private var lastEnd: ContinuousClock.Instant
   /// The writers of the last batch and those that waited at its end: they may soon write again.
   private var activeWriters = 0
 
   init(
     database: any Database, isPatient: Bool, publisher: CommitPublisher, limits: StoreLimits,
-    observer: any StoreObserver
+    observer: any StoreObserver, clock: SteadyClock
   ) {
     self.database = database
     self.isPatient = isPatient
     self.publisher = publisher
     self.limits = limits
     self.observer = observer
+    self.clock = clock
+    lastEnd = clock.now()
   }
 
   var waiting: Int { pending.count }
@@ -77,7 +80,7 @@ final class WriteBatcher {
   /// other's commit.
   private func gather() async {
     await Task.yield()
-    let now = ContinuousClock.now
+    let now = clock.now()
     // A writer that has not come back within the window will not come soon: after a pause, the
     // store does not wait.
     guard lastDuration >= limits.gatheringLeast, now - lastEnd < limits.gatheringWindow else {
@@ -85,18 +88,18 @@ final class WriteBatcher {
     }
     let awaited = min(activeWriters, limits.batchWritesMax)
     let end = now + min(lastDuration * limits.gatheringShare, limits.gatheringMost)
-    while pending.count < awaited, ContinuousClock.now < end {
-      guard (try? await Task.sleep(for: .milliseconds(1))) != nil else { return }
+    while pending.count < awaited, clock.now() < end {
+      guard await clock.wait(.milliseconds(1)) else { return }
     }
   }
 
   /// One call of the database, which is one commit in most cases.
   private func commit(_ writes: [Write]) async -> [WriteResult] {
     let bytes = writes.reduce(0) { $0 + $1.weight }
-    let start = ContinuousClock.now
+    let start = clock.now()
     let results = await database.write(each: writes, isPatient: isPatient)
     precondition(results.count == writes.count, "One result a write")
-    lastEnd = ContinuousClock.now
+    lastEnd = clock.now()
     lastDuration = lastEnd - start
     activeWriters = writes.count + pending.count
     observer.writeBatchEnded(

@@ -37,7 +37,7 @@ actor Connection {
   }
 
   /// Whether no exchange waits for an answer.
-  var isIdle: Bool { pending.count == answered }
+  private var isIdle: Bool { pending.count == answered }
 
   // MARK: Life
 
@@ -87,6 +87,14 @@ actor Connection {
     }
     socket?.interrupt()
     resumeWriter()
+  }
+
+  /// Gives the connection up unless it is in use; false: it is. What is sent to it from then on
+  /// fails before it leaves, as `closed`.
+  func endIfIdle(_ cause: String) -> Bool {
+    guard isIdle else { return false }
+    fail(cause)
+    return true
   }
 
   private func close() {

@@ -86,6 +86,8 @@ final class Lane {
   private(set) var wasOpened = false
   /// Whether a call has the lane for itself.
   var isTaken = false
+  /// The connection that this call has been lent.
+  private(set) var lent: Connection?
 
   /// The connection, or the next one if it is being made. Throws at once if the database is known
   /// to be away, and when `dismissWaiters` ends the wait.
@@ -105,13 +107,22 @@ final class Lane {
     }
   }
 
+  /// As `wait`, for a call that has the lane for itself. It calls `giveBack` in the end.
+  func lend() async throws(ExchangeError) -> Connection {
+    let connection = try await wait()
+    lent = connection
+    return connection
+  }
+
+  func giveBack() { lent = nil }
+
   /// Ends the waits that began before `time`.
   func dismissWaiters(since time: ContinuousClock.Instant) { waiters.dismiss(since: time) }
 
   /// How many calls wait.
   var waitingCount: Int { waiters.count }
 
-  /// A connection can be used.
+  /// A connection can be used, instead of the one before.
   func open(_ connection: Connection) {
     self.connection = connection
     cause = nil
@@ -119,8 +130,12 @@ final class Lane {
     waiters.wakeAll()
   }
 
-  /// The connection can't be used any more; the next one is being made.
-  func close() { connection = nil }
+  /// A connection can't be used any more; the next one is being made. `cause`: it would not help.
+  func ended(_ connection: Connection, _ cause: String?) {
+    guard connection === self.connection else { return }
+    self.connection = nil
+    if let cause { fail(cause) }
+  }
 
   /// The database is away: the waiting calls fail.
   func fail(_ cause: String) {

@@ -5,7 +5,7 @@ import Observability
 /// The connections of one loop. One that writes and one that looks keys up are shared: they carry
 /// the statements of all calls behind each other. The connections for transactions, and those for
 /// statements that may take long, belong to one call at a time. All are made at the start and
-/// replaced whenever they end: a burst of requests never opens more.
+/// replaced whenever they end, and for a moment before that: a burst of requests never opens more.
 actor Pool {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
@@ -247,7 +247,7 @@ extension Pool {
 
   private func lend(_ place: Place) async throws(ExchangeError) -> Loan {
     do throws(ExchangeError) {
-      return Loan(place: place, connection: try await lane(at: place).wait())
+      return Loan(place: place, connection: try await lane(at: place).lend())
     } catch {
       giveBack(place)
       throw error
@@ -255,6 +255,7 @@ extension Pool {
   }
 
   private func giveBack(_ place: Place) {
+    lane(at: place).giveBack()
     switch place {
     case .transactions(let number): transactions.giveBack(number)
     case .queries(let number): queries.giveBack(number)
@@ -284,75 +285,81 @@ extension Pool {
       return lane.fail("KV_DATABASE_URL: \(error)")
     }
     var pauses = Pauses()
-    while !Task.isCancelled {
-      let host = connector.nextHost
-      do throws(ExchangeError) {
-        let connection = try await connector.connect(on: loop)
-        if await use(connection, at: place, host: host) { pauses = Pauses() }
-      } catch {
-        became(away: error.cause, host: host)
-        // Another host may work: calls go on waiting until all were tried.
-        if connector.hasTriedAll { lane.fail(error.cause) }
+    await withDiscardingTaskGroup { group in
+      while !Task.isCancelled {
+        let host = connector.nextHost
+        do throws(ExchangeError) {
+          let connection = try await connector.connect(on: loop)
+          if await use(connection, at: place, host: host, in: &group) { pauses = Pauses() }
+        } catch {
+          // Another host may work: calls go on waiting until all were tried.
+          failed(lane, error.cause, host: host, isFinal: connector.hasTriedAll)
+        }
+        if !Task.isCancelled { try? await Task.sleep(for: pauses.next()) }
       }
-      if !Task.isCancelled { try? await Task.sleep(for: pauses.next()) }
     }
   }
 
-  /// Puts a connection to use until it breaks; false: it never could be used.
-  private func use(_ connection: Connection, at place: Place, host: String) async -> Bool {
+  /// Puts a connection to use, instead of the one before. Returns when the next one is due: this
+  /// one has ended, or is used only until it is replaced. False: it never could be used.
+  private func use(
+    _ connection: Connection, at place: Place, host: String, in group: inout DiscardingTaskGroup
+  ) async -> Bool {
     let lane = lane(at: place)
+    let (ends, end) = AsyncStream<Void>.makeStream()
+    group.addTask {
+      await self.run(connection, at: place, host: host)
+      end.finish()
+    }
+    let last = lane.connection
+    guard await prepare(connection, for: lane, host: host) else {
+      await connection.fail("it could not be set up")
+      for await _ in ends {}
+      return false
+    }
+    if let last { group.addTask { await self.retire(last, at: place) } }
+    let lifetime = configuration.lifetime.random
+    await withTaskGroup { group in
+      group.addTask { for await _ in ends {} }
+      group.addTask { try? await Task.sleep(for: lifetime) }
+      await group.next()
+      group.cancelAll()
+    }
+    return true
+  }
+
+  /// Runs a connection until it ends.
+  private func run(_ connection: Connection, at place: Place, host: String) async {
     metrics.connections.add(1)
     metrics.connects.add()
-    let wasUseful = await withTaskGroup(of: Bool.self) { group in
-      group.addTask {
-        await connection.run()
-        return true
-      }
-      let isReady = await prepare(connection, for: lane, host: host)
-      if isReady {
-        group.addTask {
-          await self.retire(connection, at: place)
-          return true
-        }
-        _ = await group.next()
-      }
-      group.cancelAll()
-      return isReady
-    }
-    if await connection.isHung {
-      became(away: "no answer in time", host: host)
-      lane.fail("the database did not answer in time")
-    } else if lane.connection === connection {
-      lane.close()
-    }
+    await connection.run()
+    let (isHung, failure) = await (connection.isHung, connection.failure)
+    if isHung { became(away: "no answer in time", host: host) }
+    lane(at: place).ended(connection, isHung ? "the database did not answer in time" : nil)
     metrics.connections.add(-1)
-    if let failure = await connection.failure, wasUseful, !Task.isCancelled {
+    if let failure, !Task.isCancelled {
       logger.debug("a connection to the database ended", metadata: ["cause": "\(failure)"])
     }
-    return wasUseful
   }
 
-  /// Ends a connection at the end of its lifetime, between two uses. So the load spreads again over
-  /// servers that have come back or are new, and no process of a server grows old.
+  /// No connection could be made.
+  private func failed(_ lane: Lane, _ cause: String, host: String, isFinal: Bool = true) {
+    // The one that was to be replaced is still of use.
+    if lane.connection != nil { return metrics.connectionFailures.add() }
+    became(away: cause, host: host)
+    if isFinal { lane.fail(cause) }
+  }
+
+  /// Ends a connection that has been replaced, between two uses. Connections are replaced at the
+  /// end of their lifetime, so that the load spreads again over servers that have come back or are
+  /// new, and no process of a server grows old.
   private func retire(_ connection: Connection, at place: Place) async {
     let lane = lane(at: place)
-    let (least, most) = (configuration.lifetime.lowerBound, configuration.lifetime.upperBound)
-    let lifetime = least + (most - least) * Double.random(in: 0...1)
-    guard (try? await Task.sleep(for: lifetime)) != nil else { return }
-    while lane.isTaken {
-      guard (try? await Task.sleep(for: Self.retireCheckInterval)) != nil else { return }
+    while true {
+      if lane.lent !== connection, await connection.endIfIdle("its lifetime has ended") { return }
+      guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { return }
     }
-    guard lane.connection === connection else { return }
-    // From now on calls wait for the next connection.
-    lane.close()
-    while await !connection.isIdle {
-      guard (try? await Task.sleep(for: Self.retireCheckInterval)) != nil else { return }
-    }
-    await connection.fail("its lifetime has ended")
   }
-
-  /// How often to check whether a connection at the end of its lifetime is still in use.
-  private static let retireCheckInterval = Duration.milliseconds(5)
 
   /// Brings the tables up to date before the first use, and reads the clock.
   private func prepare(_ connection: Connection, for lane: Lane, host: String) async -> Bool {
@@ -367,8 +374,7 @@ extension Pool {
       }
       return true
     } catch {
-      became(away: error.cause, host: host)
-      lane.fail(error.cause)
+      failed(lane, error.cause, host: host)
       return false
     }
   }

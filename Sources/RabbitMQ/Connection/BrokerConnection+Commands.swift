@@ -231,7 +231,7 @@ extension BrokerConnection {
 }
 
 /// Where a consumer of a stream starts.
-enum StreamOffset {
+enum StreamOffset: Equatable {
   /// At the end: the next message to come.
   case next
   /// At this message, or at the nearest one that is kept.

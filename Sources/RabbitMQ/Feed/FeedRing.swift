@@ -78,6 +78,8 @@ struct FeedRing {
 struct StreamMessage: Equatable, Sendable {
   let offset: Int64
   let content: ChangeMessage
+  /// Tells it from the message that another stream of this name has at the same offset.
+  let tag: MessageTag
   let bytes: Int
 
   /// What a message takes besides its content.
@@ -92,6 +94,7 @@ struct StreamMessage: Equatable, Sendable {
   init(offset: Int64, body: [UInt8]) {
     self.offset = offset
     content = ChangeMessage(decoding: body)
+    tag = MessageTag(of: body)
     // A decoded change takes about twice as much again, for its arrays.
     bytes = StreamMessage.overheadBytes + 3 * body.count
   }
@@ -100,7 +103,14 @@ struct StreamMessage: Equatable, Sendable {
   init(holeAt offset: Int64) {
     self.offset = offset
     content = .changes([])
+    tag = MessageTag(of: [])
     bytes = StreamMessage.overheadBytes
+  }
+
+  /// Whether the feed has handed `position` out, and in this stream. The offset is this message's.
+  func has(_ position: FeedPosition) -> Bool {
+    let (tag, index) = MessageTag.split(position)
+    return tag == self.tag && index < content.positionsCount
   }
 
   /// Appends all changes but the first `skipped`, with their positions.
@@ -109,8 +119,46 @@ struct StreamMessage: Equatable, Sendable {
     guard skipped < changes.count else { return }
     for index in skipped..<changes.count {
       events.append(
-        FeedEvent(position: FeedPosition(offset: offset, index: index), change: changes[index]))
+        FeedEvent(position: tag.position(offset, index), change: changes[index]))
     }
+  }
+}
+
+/// A number made of the content of a message. It is part of every position in the message.
+///
+/// RabbitMQ numbers the messages of a stream from 0, and gives a stream no other identity: when its
+/// data is lost, the positions of the old stream are valid numbers in the new one, too. There they
+/// name other messages, whose tags differ. As each marker holds a random number, and each change
+/// its time, the chance that they do not is one in two thousand million.
+struct MessageTag: Hashable, Sendable {
+  private let number: UInt32
+
+  /// The index of a change has the lower bits.
+  private static let indexBits = 16
+
+  /// FNV-1a (Fowler, Noll, Vo), in 31 bits.
+  init(of body: [UInt8]) {
+    var hash: UInt32 = 0x811C_9DC5
+    for byte in body { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
+    number = (hash ^ hash >> 31) & 0x7FFF_FFFF
+  }
+
+  private init(number: UInt32) { self.number = number }
+
+  /// The position of a change in the message at `offset`.
+  func position(_ offset: Int64, _ index: Int) -> FeedPosition {
+    FeedPosition(offset: offset, index: Int(number) << MessageTag.indexBits | index)
+  }
+
+  /// The parts of a position's index; it may be any that is not negative.
+  static func split(_ position: FeedPosition) -> (tag: MessageTag, index: Int) {
+    let number = UInt32(truncatingIfNeeded: position.index >> indexBits)
+    return (MessageTag(number: number), position.index & (1 << indexBits - 1))
+  }
+
+  /// Whether `split` finds the parts that `position` was made of.
+  static func canSplit(_ position: FeedPosition) -> Bool {
+    position.index >= 0 && position.index >> indexBits <= 0x7FFF_FFFF
   }
 }
 
@@ -120,11 +168,14 @@ struct WatchCursor: Equatable, Sendable {
   private(set) var offset: Int64
   /// How many changes of the message the watcher has seen.
   private(set) var skipped = 0
+  /// The last of them; nil: none.
+  private(set) var seen: FeedPosition?
 
   /// After one change.
   init(after position: FeedPosition) {
     offset = position.offset
-    skipped = position.index + 1
+    skipped = MessageTag.split(position).index + 1
+    seen = position
   }
 
   /// Adds what a message has for the watcher, and moves on to the next message.
@@ -132,5 +183,6 @@ struct WatchCursor: Equatable, Sendable {
     message.appendEvents(skipping: skipped, to: &events)
     offset = message.offset + 1
     skipped = 0
+    seen = nil
   }
 }

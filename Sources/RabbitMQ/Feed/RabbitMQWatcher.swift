@@ -44,9 +44,9 @@ public final class RabbitMQWatcher: Sendable {
     if let error { throw error }
   }
 
-  /// Publishes a marker and returns its offset, which is not before the end that the stream had
+  /// Publishes a marker and returns its position, which is not before the end that the stream had
   /// when this was called.
-  func mark(by publisher: RabbitMQPublisher) async throws(StoreError) -> Int64 {
+  func mark(by publisher: RabbitMQPublisher) async throws(StoreError) -> FeedPosition {
     let marker = UInt64.random(in: .min ... .max)
     let result = await withCheckedContinuation { caller in
       state.withLock { $0.await(marker: marker, caller, deadline: deadline) }.give()
@@ -56,7 +56,8 @@ public final class RabbitMQWatcher: Sendable {
         state.withLock { $0.forget(marker: marker) }?.resume(returning: .failure(error))
       }
     }
-    return try result.get()
+    // The marker is a position too: see `ChangeMessage.positionsCount`.
+    return MessageTag(of: ChangeMessage.encode(marker: marker)).position(try result.get(), 0)
   }
 
   /// What there is for a watcher.
@@ -109,6 +110,10 @@ extension RabbitMQWatcher: BrokerJob {
     try connection.consume(
       stream, on: channel, prefetch: RabbitMQWatcher.tailPrefetch,
       from: state.withLock { $0.tailOffset })
+    if state.withLock({ $0.needsProbe }) {
+      try connection.openChannel(ReplayChannels.probe)
+      try connection.consume(stream, on: ReplayChannels.probe, prefetch: 1, from: .next)
+    }
     state.withLock { $0.attached(at: .now) }.give()
   }
 
@@ -153,6 +158,8 @@ extension RabbitMQWatcher: BrokerJob {
       if delivery.channel == ReplayChannels.tail {
         tail.append(message)
         lastTag = delivery.tag
+      } else if delivery.channel == ReplayChannels.probe {
+        try compare(message, on: connection)
       } else {
         let (channel, tag) = (delivery.channel, delivery.tag)
         state.withLock { $0.received(message, tag: tag, on: channel) }.give()
@@ -163,6 +170,16 @@ extension RabbitMQWatcher: BrokerJob {
       state.withLock { $0.received(tail) }.give()
     }
     return hasHeard
+  }
+
+  /// Sees whether the stream is still the same. One message is enough.
+  private func compare(
+    _ message: StreamMessage, on connection: BrokerConnection
+  ) throws(BrokerFailure) {
+    let (isOther, answers) = state.withLock { $0.probed(message) }
+    answers.give()
+    if isOther { throw BrokerFailure("the stream of changes was made anew") }
+    try connection.closeChannel(ReplayChannels.probe)
   }
 
   func lost(_ cause: String) { state.withLock { $0.lost(cause) }.give() }

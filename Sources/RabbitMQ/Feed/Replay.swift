@@ -36,9 +36,11 @@ struct ReplayChannels {
   static let channelsMax: UInt16 = 1_000
   /// The channel that follows the end of the stream; replays have those after it.
   static let tail: UInt16 = 1
+  /// The channel that sees whether the stream is still the same.
+  static let probe: UInt16 = 2
 
   private var watchers: [UInt16: UInt64] = [:]
-  private var last = tail
+  private var last = probe
 
   func watcher(of channel: UInt16) -> UInt64? { watchers[channel] }
 
@@ -46,7 +48,7 @@ struct ReplayChannels {
   /// way when it was closed may still be read. There always is one, as replays are bounded.
   mutating func open(for watcher: UInt64) -> UInt16 {
     repeat {
-      last = last < ReplayChannels.channelsMax ? last + 1 : ReplayChannels.tail + 1
+      last = last < ReplayChannels.channelsMax ? last + 1 : ReplayChannels.probe + 1
     } while watchers[last] != nil
     watchers[last] = watcher
     return last

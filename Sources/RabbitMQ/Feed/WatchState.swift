@@ -114,7 +114,7 @@ struct WatchState {
   func isKept(_ position: FeedPosition) -> Bool? {
     guard ring.covers(position.offset) else { return nil }
     guard let message = ring[position.offset] else { return false }
-    return position.index < message.content.positionsCount
+    return message.has(position)
   }
 
   /// What there is for a watcher. May start a replay.
@@ -156,7 +156,7 @@ struct WatchState {
       }
       // One missing offset is RabbitMQ's own: see `FeedRing`.
       let isNext = message.offset - cursor.offset <= (cursor.skipped == 0 ? 1 : 0)
-      let isWrong = !isNext || cursor.skipped > message.content.positionsCount
+      let isWrong = !isNext || cursor.seen.map { !message.has($0) } ?? false
       if isWrong {
         if !events.isEmpty { break }
         endReplay(of: watcher)
@@ -211,8 +211,12 @@ struct WatchState {
     return idleSince.map { now - $0 < configuration.watchLinger } ?? false
   }
 
-  /// Where the stream continues after what is in memory.
-  var tailOffset: StreamOffset { ring.lastOffset.map { .at($0 + 1) } ?? .next }
+  /// Where the stream is followed from: the last message in memory, which must come again, or else
+  /// this is another stream. Without one, from now on.
+  var tailOffset: StreamOffset { ring.lastOffset.map { .at($0) } ?? .next }
+
+  /// Whether a new connection has to find out if the stream is still the one in memory.
+  var needsProbe: Bool { ring.lastOffset != nil }
 
   /// A connection receives the messages from `tailOffset` on.
   mutating func attached(at now: ContinuousClock.Instant) -> WatchAnswers {
@@ -266,6 +270,18 @@ struct WatchState {
     for caller in waiting.values { answers.add(caller) }
     waiting.removeAll(keepingCapacity: true)
     return answers
+  }
+
+  /// A message came on the channel that follows what is published now. A stream that was made anew
+  /// is shorter than the one before: the channel that follows the end would get nothing before it
+  /// is as long. True: it is another stream, and the connection has to begin anew.
+  mutating func probed(_ message: StreamMessage) -> (isOther: Bool, WatchAnswers) {
+    guard let lastOffset = ring.lastOffset, message.offset <= lastOffset else {
+      return (false, WatchAnswers())
+    }
+    let before = generation
+    let answers = received([message])
+    return (generation != before, answers)
   }
 
   /// A message came on the channel of a replay, which may have been closed since.

@@ -95,6 +95,23 @@ public actor RedisCache: Cache {
     }
   }
 
+  /// See `Cache`. One command reads all keys.
+  public func peek(_ keys: [Key]) async -> [Lookup?] {
+    let readable = keys.indices.filter { session(reading: keys[$0]) != nil }
+    metrics.bypassed.add(keys.count - readable.count)
+    var lookups = [Lookup?](repeating: nil, count: keys.count)
+    if let session, !readable.isEmpty {
+      let states = await session.read(readable.map { keys[$0] })
+      for (place, state) in zip(readable, states) {
+        if case .known(let lookup) = state { lookups[place] = lookup }
+      }
+    }
+    let hits = lookups.count { $0 != nil }
+    metrics.hits.add(hits)
+    metrics.misses.add(keys.count - hits)
+    return lookups
+  }
+
   /// See `Cache`. Does not wait for Redis.
   public func fill(_ key: Key, with lookup: Lookup, lease: Lease) async {
     leases.remove(key)

@@ -64,6 +64,17 @@ extension RedisSession {
     }
   }
 
+  /// What Redis keeps of each key: one command, one reply.
+  func read(_ keys: [Key]) async -> [StoredState] {
+    await withUnsafeContinuation { continuation in
+      buffer.begin()
+      buffer.append(arrayOf: 1 + keys.count)
+      buffer.append("MGET")
+      for key in keys { buffer.append(generation, key.bytes) }
+      connection.send(buffer.bytes, .readAll(keys, continuation))
+    }
+  }
+
   /// Asks for the right to fill a key. Returns `leased`, or what Redis keeps of the key by now. The
   /// requests of a turn go out together: a script costs Redis more than its work for one key.
   func lease(_ key: Key, token: UInt64) async -> StoredState {

@@ -10,6 +10,8 @@ struct PendingCommand {
     case read(Key, UnsafeContinuation<StoredState, Never>)
     /// Several of them, whose replies come as one array.
     case reads([(key: Key, continuation: UnsafeContinuation<StoredState, Never>)])
+    /// The read of several keys by one reader.
+    case readAll([Key], UnsafeContinuation<[StoredState], Never>)
     /// A command of several updates.
     case update(UpdateBatch)
     /// A task that wants a copy of the reply; nil: there is none.

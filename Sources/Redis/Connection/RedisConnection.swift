@@ -232,7 +232,12 @@ extension RedisConnection {
     switch waiter {
     case .read(let key, let continuation):
       continuation.resume(returning: state(of: key, reply))
-    case .reads(let reads): answer(reads, reply)
+    case .reads(let reads):
+      for (read, state) in zip(reads, states(of: reads.map(\.key), reply)) {
+        read.continuation.resume(returning: state)
+      }
+    case .readAll(let keys, let continuation):
+      continuation.resume(returning: states(of: keys, reply))
     case .update(let batch): batch.finishOne(outcome(of: reply))
     case .reply(let continuation):
       continuation.resume(returning: reply.map { RedisReply(copying: $0) })
@@ -241,20 +246,16 @@ extension RedisConnection {
     }
   }
 
-  private func answer(
-    _ reads: [(key: Key, continuation: UnsafeContinuation<StoredState, Never>)],
-    _ reply: UnsafeMutablePointer<redisReply>?
-  ) {
+  private func states(
+    of keys: [Key], _ reply: UnsafeMutablePointer<redisReply>?
+  ) -> [StoredState] {
     guard let reply, reply.pointee.type == REDIS_REPLY_ARRAY,
-      reply.pointee.elements == reads.count
+      reply.pointee.elements == keys.count
     else {
       if let reply, reply.pointee.type == REDIS_REPLY_ERROR { refuse(reply) }
-      for read in reads { read.continuation.resume(returning: .failed) }
-      return
+      return keys.map { _ in .failed }
     }
-    for (index, read) in reads.enumerated() {
-      read.continuation.resume(returning: state(of: read.key, reply.pointee.element[index]))
-    }
+    return keys.indices.map { state(of: keys[$0], reply.pointee.element[$0]) }
   }
 
   private func state(of key: Key, _ reply: UnsafeMutablePointer<redisReply>?) -> StoredState {

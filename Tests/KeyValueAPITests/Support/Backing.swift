@@ -80,6 +80,13 @@ final class FaultyDatabase: Database, Sendable {
   private let failure = Mutex<StoreError?>(nil)
   private let count = Mutex(0)
   private let lost = Mutex<[Write]?>(nil)
+  private let reads = Mutex(Reads())
+
+  private struct Reads {
+    var count = 0
+    var isHeld = false
+    var held: [CheckedContinuation<Void, Never>] = []
+  }
 
   init(_ wrapped: any Database & Sendable) { self.wrapped = wrapped }
 
@@ -93,11 +100,39 @@ final class FaultyDatabase: Database, Sendable {
   /// Calls that have written, or tried to.
   var writeCalls: Int { count.withLock { $0 } }
 
+  /// Calls that have read keys, or tried to.
+  var readCalls: Int { reads.withLock { $0.count } }
+
+  /// Reads of keys wait from now on.
+  func holdReads() { reads.withLock { $0.isHeld = true } }
+
+  /// Returns once a read waits.
+  func untilReadHeld() async {
+    while reads.withLock({ $0.held.isEmpty }) { await Task.yield() }
+  }
+
+  /// The reads that wait go on, and no more wait.
+  func letReadsGo() {
+    let held = reads.withLock { reads in
+      defer { reads = Reads(count: reads.count) }
+      return reads.held
+    }
+    for read in held { read.resume() }
+  }
+
   private func check() throws(StoreError) {
     if let error = failure.withLock({ $0 }) { throw error }
   }
 
   func read(_ keys: [Key]) async throws(StoreError) -> [Lookup] {
+    await withCheckedContinuation { caller in
+      let mustWait = reads.withLock { reads in
+        reads.count += 1
+        if reads.isHeld { reads.held.append(caller) }
+        return reads.isHeld
+      }
+      if !mustWait { caller.resume() }
+    }
     try check()
     return try await wrapped.read(keys)
   }

@@ -74,6 +74,16 @@ struct WatchFixture: Sendable {
     }
   }
 
+  /// Writes past the cache, and returns the change, which is not published.
+  func put(_ key: String, _ value: [UInt8]) async throws -> Change {
+    let key = Key(trusted: Array(key.utf8))
+    let write = Write(
+      key: key, mutation: .put(value: value, contentType: "text/plain", timeToLive: nil))
+    let result = await backing.database.write(each: [write], isPatient: false)[0]
+    guard case .stored(let metadata) = try result.get().outcome else { throw WatchEnded() }
+    return Change(key: key, revision: metadata.revision, kind: .put(metadata))
+  }
+
   /// The value of a series.
   func metric(_ series: String) -> String? {
     String(decoding: registry.text(), as: UTF8.self).split(separator: "\n")
@@ -81,8 +91,8 @@ struct WatchFixture: Sendable {
   }
 
   /// Follows the changes.
-  func watch(_ query: String = "") throws -> WatchClient {
-    try WatchClient(port: port, query: query)
+  func watch(_ query: String = "", method: String = "GET") throws -> WatchClient {
+    try WatchClient(port: port, method: method, query: query)
   }
 }
 
@@ -90,12 +100,22 @@ struct WatchFixture: Sendable {
 final class FaultyFeed: ChangeFeed, Sendable {
   private let wrapped: EmbeddedChangeFeed
   private let failure = Mutex<StoreError?>(nil)
+  private let failures = Mutex(0)
+  private let isEndless = Atomic(false)
   private let counts = Mutex((made: 0, alive: 0))
 
   init(eventsMax: Int = 65_536) { wrapped = EmbeddedChangeFeed(eventsMax: eventsMax) }
 
   /// Every call fails with `error` from now on; nil: none does.
   func fail(with error: StoreError?) { failure.withLock { $0 = error } }
+
+  /// The next `times` attempts to subscribe fail.
+  func failSubscribing(times: Int) { failures.withLock { $0 = times } }
+
+  /// Replays never end from now on.
+  func replayEndlessly() { isEndless.store(true, ordering: .relaxed) }
+
+  var replaysEndlessly: Bool { isEndless.load(ordering: .relaxed) }
 
   /// Subscriptions that were ever made, and those that there are now.
   var subscriptions: (made: Int, alive: Int) { counts.withLock { $0 } }
@@ -114,6 +134,11 @@ final class FaultyFeed: ChangeFeed, Sendable {
     after position: FeedPosition?
   ) async throws(StoreError) -> (any ChangeSubscription)? {
     try check()
+    let fails = failures.withLock { count in
+      count -= 1
+      return count >= 0
+    }
+    if fails { throw .unavailable(cause: "the test", retryAfter: 1) }
     guard let subscription = try await wrapped.subscribe(after: position) else { return nil }
     counts.withLock { ($0.made, $0.alive) = ($0.made + 1, $0.alive + 1) }
     return FaultySubscription(subscription, of: self)
@@ -144,6 +169,10 @@ private final class FaultySubscription: ChangeSubscription {
 
   func replay() async throws(StoreError) -> [FeedEvent]? {
     try feed.check()
+    if feed.replaysEndlessly {
+      let change = Change(key: Key(trusted: [0]), revision: Revision(1), kind: .delete)
+      return [FeedEvent(position: position, change: change)]
+    }
     return try await wrapped.replay()
   }
 
@@ -154,19 +183,22 @@ private final class FaultySubscription: ChangeSubscription {
 final class WatchClient {
   private(set) var status = 0
   private let socket: Int32
-  private var text = ""
+  private var received: [UInt8] = []
+  /// So many of these bytes hold no end of a block.
+  private var searched = 0
 
-  init(port: UInt16, query: String) throws {
+  init(port: UInt16, method: String, query: String) throws {
     socket = try Self.connect(port)
-    let request = Array("GET /watch?\(query) HTTP/1.0\r\nHost: localhost\r\n\r\n".utf8)
+    let request = Array("\(method) /watch?\(query) HTTP/1.0\r\nHost: localhost\r\n\r\n".utf8)
     guard send(socket, request, request.count, 0) == request.count else { throw WatchEnded() }
     // HTTP/1.0 is answered without chunks.
-    while !text.contains("\r\n\r\n") {
+    while received.suffix(4) != [13, 10, 13, 10] {
       guard let byte = try read(1) else { break }
-      text += byte
+      received += byte
     }
-    status = Int(text.split(separator: " ").dropFirst().first ?? "") ?? 0
-    text = ""
+    let head = String(decoding: received, as: UTF8.self)
+    status = Int(head.split(separator: " ").dropFirst().first ?? "") ?? 0
+    received = []
   }
 
   deinit { _ = Foundation.close(socket) }
@@ -179,6 +211,14 @@ final class WatchClient {
       if let match = block.firstMatch(of: /"key":"([^"]*)"/) { keys.append(String(match.1)) }
     }
     return keys
+  }
+
+  /// The next event, as it came.
+  func event() throws -> String {
+    while let block = try block() {
+      if block.contains("\nevent: ") { return block }
+    }
+    throw WatchEnded()
   }
 
   /// The next position, of the beginning, a comment or an event.
@@ -199,21 +239,26 @@ final class WatchClient {
   /// What comes before the next empty line; nil at the end.
   private func block() throws -> String? {
     while true {
-      if let end = text.firstRange(of: "\n\n") {
-        defer { text.removeSubrange(..<end.upperBound) }
-        return String(text[..<end.lowerBound])
+      while let end = received[searched...].firstIndex(of: 10), end + 1 < received.count {
+        searched = end + 1
+        guard received[searched] == 10 else { continue }
+        let block = String(decoding: received[..<end], as: UTF8.self)
+        received.removeSubrange(...searched)
+        searched = 0
+        return block
       }
+      searched = max(searched, received.count - 1)
       guard let more = try read(65_536) else { return nil }
-      text += more
+      received += more
     }
   }
 
   /// Some of the bytes that come next; nil at the end.
-  private func read(_ count: Int) throws -> String? {
+  private func read(_ count: Int) throws -> ArraySlice<UInt8>? {
     var bytes = [UInt8](repeating: 0, count: count)
     let got = recv(socket, &bytes, count, 0)
     guard got >= 0 else { throw WatchEnded() }
-    return got == 0 ? nil : String(decoding: bytes[..<got], as: UTF8.self)
+    return got == 0 ? nil : bytes[..<got]
   }
 
   private static func connect(_ port: UInt16) throws -> Int32 {

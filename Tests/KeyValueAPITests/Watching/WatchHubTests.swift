@@ -148,23 +148,63 @@ struct WatchHubTests {
     }
   }
 
-  @Test("Values come with the revision that they belong to, or not at all")
-  func values() async throws {
-    try await WatchFixture.with { fixture in
-      let watcher = try fixture.watch("values=true")
-      _ = try watcher.position()
-      fixture.backing.database.fail(with: Self.away)
-      let metadata = Metadata(
-        key: Key(trusted: [0x6B]), revision: Revision(7), version: 1, size: 5,
-        contentType: "text/plain", createdAt: Timestamp(microseconds: 0),
-        updatedAt: Timestamp(microseconds: 0), expiresAt: nil)
-      try await fixture.feed.publish(
-        [Change(key: metadata.key, revision: metadata.revision, kind: .put(metadata))])
-      // It can't be read; the event comes all the same.
-      #expect(try watcher.keys(1) == ["k"])
-      fixture.backing.database.fail(with: nil)
-      try await fixture.publish(["gone"])
-      #expect(try watcher.keys(1) == ["gone"])
+  @Test("A comment comes after each silence")
+  func comments() async throws {
+    #expect(APILimits().watchCommentInterval == .seconds(15))
+    var limits = APILimits()
+    limits.watchCommentInterval = .milliseconds(1)
+    try await WatchFixture.with(limits: limits) { fixture in
+      let watcher = try fixture.watch("prefix=a")
+      let start = try watcher.position()
+      for _ in 0..<3 { #expect(try watcher.position() == start) }
+      // The position goes on with what others watch.
+      let other = try fixture.watch()
+      try await fixture.publish(["b"])
+      #expect(try other.keys(1) == ["b"])
+      while try watcher.position() == start {}
+    }
+  }
+
+  @Test("A replay that has nothing for its client has comments, and ends when the client leaves")
+  func endlessReplay() async throws {
+    var limits = APILimits()
+    limits.watchCommentInterval = .milliseconds(1)
+    try await WatchFixture.with(limits: limits) { fixture in
+      let first = try fixture.watch()
+      let start = try first.position()
+      try await fixture.publish((0..<5_000).map { "\($0)" })
+      #expect(try first.keys(5_000).count == 5_000)
+      fixture.feed.replayEndlessly()
+      do {
+        let far = try fixture.watch("after=\(start)&prefix=none")
+        for _ in 0..<3 { #expect(try far.position() == start) }
+        #expect(fixture.metric("kv_watchers") == "2")
+        withExtendedLifetime(far) {}
+      }
+      try await eventually { fixture.metric("kv_watchers") == "1" }
+      withExtendedLifetime(first) {}
+    }
+  }
+
+  @Test("HEAD says what GET would, and takes no place")
+  func head() async throws {
+    var limits = APILimits()
+    limits.watchersMax = 1
+    try await WatchFixture.with(limits: limits) { fixture in
+      let watcher = try fixture.watch()
+      let start = try watcher.position()
+      #expect(try fixture.watch().status == 503)
+      for query in ["", "after=\(start)", "values=true"] {
+        #expect(try fixture.watch(query, method: "HEAD").status == 200)
+      }
+      #expect(try fixture.watch("after=1.0", method: "HEAD").status == 410)
+      #expect(try fixture.watch("after=x", method: "HEAD").status == 400)
+      fixture.backing.queue.follow(.fails(Self.away))
+      #expect(try fixture.watch(method: "HEAD").status == 503)
+      fixture.backing.queue.follow(.applies)
+      fixture.feed.failSubscribing(times: 1)
+      #expect(try fixture.watch("after=\(start)", method: "HEAD").status == 503)
+      #expect(fixture.metric("kv_watchers") == "1")
     }
   }
 

@@ -223,6 +223,8 @@ final class GatedCache: Cache, Sendable {
 
   func find(_ key: Key) async -> CacheAnswer { await memory.find(key) }
 
+  func peek(_ keys: [Key]) async -> [Lookup?] { await memory.peek(keys) }
+
   func fill(_ key: Key, with lookup: Lookup, lease: Lease) async {
     await beforeFill.pass()
     await memory.fill(key, with: lookup, lease: lease)

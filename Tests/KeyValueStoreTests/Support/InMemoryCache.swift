@@ -30,6 +30,16 @@ final class InMemoryCache: Cache, Sendable {
     }
   }
 
+  func peek(_ keys: [Key]) async -> [Lookup?] {
+    state.withLock { state in
+      let lookups = keys.map { state.lookups[$0] }
+      let hits = lookups.count { $0 != nil }
+      state.hits += hits
+      state.misses += keys.count - hits
+      return lookups
+    }
+  }
+
   func fill(_ key: Key, with lookup: Lookup, lease: Lease) async {
     state.withLock { state in
       guard state.leases[key] == lease.token else { return }

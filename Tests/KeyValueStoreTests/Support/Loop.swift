@@ -8,12 +8,15 @@ actor Loop {
   nonisolated let backing: Backing
   private let store: Store
 
-  init(_ backing: Backing = Backing(), limits: StoreLimits = StoreLimits()) {
+  init(
+    _ backing: Backing = Backing(), limits: StoreLimits = StoreLimits(),
+    clock: SteadyClock = .system
+  ) {
     self.backing = backing
     store = Store(
       database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed,
       limits: limits, inFlight: backing.inFlight, observer: backing.observer,
-      now: { [clock = backing.clock] in clock.now })
+      now: { [clock = backing.clock] in clock.now }, clock: clock)
   }
 
   /// Starts requests in this turn of the loop, in order.
@@ -71,6 +74,8 @@ actor Loop {
   ) async throws(StoreError) -> Submission {
     try await store.submit(write, after: attempt)
   }
+
+  func values(of changes: [Change]) async -> [[UInt8]?] { await store.values(of: changes) }
 
   func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
     try await store.apply(queued)

@@ -279,3 +279,42 @@ class Positions(Watched):
                 self.assertEqual(watcher.streams, 0, f"{position} was taken for a position")
         # Who begins again misses nothing.
         self.one_event(self.key("after"), node)
+
+    def test_founded_anew(self):
+        """RabbitMQ loses its data while kv-api runs: who watched is ended and told so (410), also
+        once the new stream has the number of its position, and who comes begins within seconds."""
+        with self.watching() as watchers:
+            for number in range(50):
+                self.client.put(self.key(number), "x")
+                wait_until(
+                    lambda: all(len(watcher.events) > number for watcher in watchers), 30, "event"
+                )
+            positions = [watcher.last_id for watcher in watchers]
+            streams = [watcher.streams for watcher in watchers]
+            self.cluster.command("stop", "rabbitmq")
+            for broker in Cluster(self.cluster.folder).of_kind("rabbitmq"):
+                broker.forget()
+            self.cluster.command("start", "rabbitmq")
+            self.cluster.wait_until_healthy()
+            for port in self.cluster.nodes:
+                with Watcher([port], self.prefix) as new:
+                    self.assertTrue(new.has_begun.wait(AWAY), new.refusals + new.ends)
+            # Each of these is a message of its own.
+            with Watcher(self.cluster.nodes, self.prefix) as new:
+                self.assertTrue(new.has_begun.wait(AWAY), new.refusals + new.ends)
+                for number in range(100):
+                    self.client.put(self.key(number), "y")
+                    wait_until(lambda: len(new.events) > number, 30, "event")
+            for watcher, count in zip(watchers, streams):
+                wait_until(
+                    lambda: any(code == 410 for code, _ in watcher.refusals),
+                    EVENTS_SECONDS,
+                    lambda: f"410: {watcher.refusals[-3:]}, {watcher.ends[-3:]}",
+                )
+                self.assertEqual(watcher.streams, count, "it goes on in another stream")
+        for port in self.cluster.nodes:
+            for position in positions:
+                with Watcher([port], self.prefix, position) as watcher:
+                    wait_until(lambda: watcher.streams or watcher.refusals, 30, "decision")
+                    self.assertEqual(watcher.streams, 0, f"{position} was taken for a position")
+                    self.assertEqual(watcher.refusals[0][0], 410, watcher.refusals)

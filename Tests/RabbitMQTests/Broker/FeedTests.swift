@@ -93,6 +93,54 @@ extension BrokerTests {
       await node.stop()
     }
 
+    @Test("Who followed a stream that was made anew is told so, and new watchers begin at once")
+    func madeAnew() async throws {
+      let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
+      let (feed, _, running) = try feed(node)
+      let old = try #require(try await feed.subscribe(after: nil))
+      for number in 0..<20 {
+        try await feed.publish([Change("old \(number)")])
+        try await feed.flush()
+      }
+      var positions: [FeedPosition] = [old.position]
+      while positions.count < 21 {
+        positions += try #require(try await old.next()).map(\.position)
+      }
+      let configuration = node.configuration
+      try await configuration.withConnection { [configuration] in
+        try $0.delete(configuration.changesStream, on: 1)
+      }
+      // What is published while there is no stream stays in the outbox.
+      try await eventually("the stream") {
+        if (try? await feed.publish([Change("new")])) == nil { return false }
+        return (try? await feed.flush()) != nil
+      }
+      #expect(try await old.next() == nil)
+      let new = try #require(try await feed.subscribe(after: nil))
+      // The new stream grows beyond the positions of the old one.
+      for number in 0..<40 {
+        try await feed.publish([Change("new \(number)")])
+        try await feed.flush()
+      }
+      var offset: Int64 = 0
+      while offset <= positions[20].offset {
+        offset = try #require(try await new.next()?.last).position.offset
+      }
+      for position in positions {
+        #expect(try await feed.subscribe(after: position) == nil, "\(position.text)")
+      }
+      let resumed = try #require(try await feed.subscribe(after: new.position))
+      try await feed.publish([Change("last")])
+      var keys: [String] = []
+      while keys.last != "last" {
+        keys += try #require(try await resumed.next()).map {
+          String(decoding: $0.change.key.bytes, as: UTF8.self)
+        }
+      }
+      await running.stop()
+      await node.stop()
+    }
+
     @Test("Without watchers there is no connection for them, and nothing is amiss")
     func unwatched() async throws {
       let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))

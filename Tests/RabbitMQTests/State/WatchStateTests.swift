@@ -42,26 +42,26 @@ final class WatchStateTests {
     let watcher = state.enter()
     state.attached(at: start).give()
     state.received([message(7)]).give()
-    var cursor = WatchCursor(after: FeedPosition(offset: 4, index: 0))
+    var cursor = WatchCursor(after: message(4).tag.position(4, 0))
     guard case .events(let none) = state.read(&cursor, of: watcher), none.isEmpty else {
       Issue.record("not behind")
       return
     }
-    #expect(state.takeCommands() == [.open(2, at: 4)])
-    state.received(message(4), tag: 1, on: 2).give()
-    state.received(message(5), tag: 2, on: 2).give()
-    state.received(message(5), tag: 1, on: 3).give()
+    #expect(state.takeCommands() == [.open(3, at: 4)])
+    state.received(message(4), tag: 1, on: 3).give()
+    state.received(message(5), tag: 2, on: 3).give()
+    state.received(message(5), tag: 1, on: 4).give()
     guard case .events(let events) = state.read(&cursor, of: watcher) else {
       Issue.record("no events")
       return
     }
     #expect(events.map(\.position.offset) == [5])
-    #expect(state.takeCommands() == [.acknowledge(2, tag: 2)])
-    state.received(message(6), tag: 3, on: 2).give()
+    #expect(state.takeCommands() == [.acknowledge(3, tag: 2)])
+    state.received(message(6), tag: 3, on: 3).give()
     _ = state.read(&cursor, of: watcher)
     _ = state.read(&cursor, of: watcher)
     #expect(cursor.offset == 8)
-    #expect(state.takeCommands() == [.acknowledge(2, tag: 3), .close(2)])
+    #expect(state.takeCommands() == [.acknowledge(3, tag: 3), .close(3)])
   }
 
   @Test("A lost connection ends its replays, and the next one's channels are others")
@@ -69,7 +69,7 @@ final class WatchStateTests {
     let watcher = state.enter()
     state.attached(at: start).give()
     state.received([message(7)]).give()
-    var cursor = WatchCursor(after: FeedPosition(offset: 4, index: 0))
+    var cursor = WatchCursor(after: message(4).tag.position(4, 0))
     _ = state.read(&cursor, of: watcher)
     state.lost("gone").give()
     #expect(state.takeCommands() == [])
@@ -80,8 +80,57 @@ final class WatchStateTests {
     #expect(error.cause == "RabbitMQ: gone")
     state.attached(at: start).give()
     _ = state.read(&cursor, of: watcher)
-    #expect(state.takeCommands() == [.open(3, at: 4)])
+    #expect(state.takeCommands() == [.open(4, at: 4)])
     _ = state.leave(watcher, at: start)
-    #expect(state.takeCommands() == [.close(3)])
+    #expect(state.takeCommands() == [.close(4)])
+  }
+
+  @Test("A replay that finds another message in its place has fallen")
+  func otherMessage() {
+    let watcher = state.enter()
+    state.attached(at: start).give()
+    state.received([message(7)]).give()
+    for position in [FeedPosition(offset: 4, index: 0), message(4).tag.position(4, 1)] {
+      var cursor = WatchCursor(after: position)
+      _ = state.read(&cursor, of: watcher)
+      guard case .open(let channel, at: 4) = state.takeCommands().last else {
+        Issue.record("no replay")
+        return
+      }
+      state.received(message(4), tag: 1, on: channel).give()
+      guard case .fallen = state.read(&cursor, of: watcher) else {
+        Issue.record("not fallen")
+        return
+      }
+    }
+    #expect(state.isKept(message(7).tag.position(7, 0)) == true)
+    #expect(state.isKept(message(7).tag.position(7, 1)) == false)
+    #expect(state.isKept(FeedPosition(offset: 7, index: 0)) == false)
+    #expect(state.isKept(FeedPosition(offset: 8, index: 0)) == false)
+    #expect(state.isKept(FeedPosition(offset: 6, index: 0)) == nil)
+  }
+
+  @Test("After a lost connection the last message comes again, unless the stream is another one")
+  func probe() {
+    let watcher = state.enter()
+    #expect(!state.needsProbe && state.tailOffset == .next)
+    state.attached(at: start).give()
+    state.received([message(7)]).give()
+    state.lost("gone").give()
+    #expect(state.needsProbe && state.tailOffset == .at(7))
+    state.attached(at: start).give()
+    // The same one, or a later one.
+    for offset: Int64 in [7, 8, 100] {
+      let (isOther, answers) = state.probed(message(offset))
+      answers.give()
+      #expect(!isOther)
+    }
+    #expect(state.generation == 0)
+    let (isOther, answers) = state.probed(message(3))
+    answers.give()
+    #expect(isOther && state.generation == 1 && state.tailOffset == .at(3))
+    state.received([message(4)]).give()
+    #expect(state.generation == 1)
+    _ = state.leave(watcher, at: start)
   }
 }

@@ -145,8 +145,7 @@ WATCHERS = [
     Lines(
         "Watchers ended",
         "Per second, by reason. slow: it did not read what it was sent. fallen: what it missed is "
-        "no longer kept. token: its token was taken away. drain: its replica leaves. feed: the "
-        "changes could not be read.",
+        "no longer kept. token: its token was taken away. drain: its replica leaves.",
         "ops",
         [Query(rate("kv_watch_ended_total", by="reason"), "{{reason}}")],
         is_stacked=True,
