@@ -59,6 +59,13 @@ public final class RabbitMQWatcher: Sendable {
     return try result.get()
   }
 
+  /// The order of the changes after `position`.
+  func makeOrder(after position: FeedPosition) -> EventOrder {
+    EventOrder(
+      after: position, skewMax: configuration.changeSkewMax,
+      latenessMax: configuration.changeLatenessMax)
+  }
+
   /// What there is for a watcher.
   func read(_ cursor: inout WatchCursor, of watcher: UInt64) -> WatchState.Outcome {
     let (outcome, hasCommands) = state.withLock { state in
