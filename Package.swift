@@ -17,6 +17,7 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -80,7 +81,7 @@ let package = Package(
     .target(
       name: "RabbitMQ",
       dependencies: [
-        "Basics", "CRabbitMQ", "KeyValueStore", "Observability", collections, log,
+        "Basics", "CRabbitMQ", "KeyValueStore", "Observability", collections, heap, log,
       ],
       swiftSettings: settings),
     .target(

@@ -10,9 +10,10 @@ struct WatchCommand: AsyncParsableCommand {
     discussion: """
       A line for each change: put, delete or expire, the revision and the key. A connection that \
       breaks is made again, and nothing is missed; a change may come twice, with the same \
-      revision. With --exec, a command is run for each change, one after the other: \
-      KV_EVENT, KV_KEY, KV_REVISION and KV_POSITION tell which, and its standard input is the \
-      change as JSON.
+      revision, and after a crash an older one may come late. With --exec, a command is run for \
+      each change, one after the other, but for those that are not newer than one that it was run \
+      for: KV_EVENT, KV_KEY, KV_REVISION and KV_POSITION tell which, and its standard input is \
+      the change as JSON.
 
       EXAMPLES:
         kv watch config/
@@ -83,6 +84,7 @@ struct WatchCommand: AsyncParsableCommand {
     _ watch: inout ChangeWatch, _ client: StoreClient, _ handled: (String?) -> Void
   ) async throws {
     var seen = 0
+    var newest: [String: Int64] = [:]
     var failure: (any Error)?
     var hasBegun = false
     try await watch.run(client) { notice in
@@ -95,19 +97,24 @@ struct WatchCommand: AsyncParsableCommand {
       }
     } _: { (event) async throws(ClientError) in
       do {
-        try await show(event)
+        if try await show(event, unlessIn: &newest) { seen += 1 }
       } catch {
         failure = error
         return false
       }
       handled(event.id)
-      seen += 1
       return seen != count
     }
     if let failure { throw failure }
   }
 
-  private func show(_ event: StreamEvent) async throws {
+  /// Most keys whose revision is remembered.
+  private static let keysMax = 100_000
+
+  /// False: the command was run for this revision of the key, or for a newer one.
+  private func show(
+    _ event: StreamEvent, unlessIn newest: inout [String: Int64]
+  ) async throws -> Bool {
     guard let entry = try? JSONDecoder().decode(ListedEntry.self, from: Data(event.data.utf8))
     else {
       throw ClientError.malformed("an event without a key and a revision")
@@ -122,9 +129,17 @@ struct WatchCommand: AsyncParsableCommand {
     writer.raw(event.data.utf8)
     writer.endObject()
     let line = writer.bytes + [0x0A]
-    if let exec { return try await run(exec, event, entry, line) }
-    guard !output.isJSON else { return try Terminal.write(line) }
-    try Terminal.line("\(event.name)\t\(entry.revision)\t\(Terminal.visible(entry.key))")
+    if let exec {
+      if let revision = newest[entry.key], entry.revision <= revision { return false }
+      try await run(exec, event, entry, line)
+      if newest.count >= Self.keysMax { newest = [:] }
+      newest[entry.key] = entry.revision
+    } else if output.isJSON {
+      try Terminal.write(line)
+    } else {
+      try Terminal.line("\(event.name)\t\(entry.revision)\t\(Terminal.visible(entry.key))")
+    }
+    return true
   }
 
   private func run(

@@ -47,7 +47,8 @@ public struct RabbitMQChangeFeed: ChangeFeed, Sendable {
     let generation = watcher.state.withLock { $0.generation }
     isHandedOver = true
     let subscription = StreamSubscription(
-      reader: watcher, watcher: number, generation: generation, after: position ?? last, last: last)
+      reader: watcher, watcher: number, generation: generation, after: position ?? last, last: last,
+      order: watcher.makeOrder(after: position ?? last))
     guard let position else { return subscription }
     if position.offset >= last.offset { return nil }
     if let isKept = watcher.state.withLock({ $0.isKept(position) }) {
@@ -65,6 +66,7 @@ private final class StreamSubscription: ChangeSubscription {
   private let watcher: UInt64
   private let generation: Int
   private(set) var position: FeedPosition
+  private var order: EventOrder
   /// The end of the stream when the subscription began: the position of a marker.
   private let last: FeedPosition
   private var cursor: WatchCursor
@@ -76,23 +78,31 @@ private final class StreamSubscription: ChangeSubscription {
   /// Takes over `watcher`, which has entered, and lets it leave in the end.
   init(
     reader: RabbitMQWatcher, watcher: UInt64, generation: Int, after position: FeedPosition,
-    last: FeedPosition
+    last: FeedPosition, order: EventOrder
   ) {
     self.reader = reader
     self.watcher = watcher
     self.generation = generation
     self.position = position
     self.last = last
+    self.order = order
     cursor = WatchCursor(after: position)
   }
 
   deinit { reader.leave(watcher) }
 
-  func next() async throws(StoreError) -> [FeedEvent]? { try await take(while: { true }) }
+  func next() async throws(StoreError) -> [FeedEvent]? {
+    order.bounds = .following
+    return try await take(while: { true })
+  }
 
+  /// What is held back until others come is left to those who follow. What may go out in a moment
+  /// is waited for.
   func replay() async throws(StoreError) -> [FeedEvent]? {
-    let events = try await take(while: { cursor.offset <= last.offset })
-    if events?.isEmpty == true, !Task.isCancelled, !isEnded { position = max(position, last) }
+    let events = try await take(while: { cursor.offset <= last.offset || order.releasesSoon(.now) })
+    if events?.isEmpty == true, !Task.isCancelled, !isEnded {
+      position = order.isHolding ? order.position : max(position, last)
+    }
     return events
   }
 
@@ -121,20 +131,40 @@ private final class StreamSubscription: ChangeSubscription {
   /// The next events; none once `goesOn` says so and there are none at hand.
   private func take(while goesOn: () -> Bool) async throws(StoreError) -> [FeedEvent]? {
     while !Task.isCancelled, !isEnded {
-      var events: [FeedEvent] = []
-      swap(&events, &early)
-      if events.isEmpty, goesOn() {
+      var received: [FeedEvent] = []
+      swap(&received, &early)
+      if received.isEmpty, goesOn() {
         guard let read = try read() else { return nil }
-        events = read
+        received = read
       }
+      let now = ContinuousClock.now
+      var events: [FeedEvent] = []
+      for event in received {
+        order.receive(event.change, at: event.place, now, into: &events)
+      }
+      order.release(at: now, into: &events)
       if let last = events.last {
         position = last.position
         return events
       }
       guard goesOn() else { return [] }
-      await reader.wait(watcher, for: cursor, generation: generation)
+      await wait(until: order.deadline)
     }
     return []
+  }
+
+  /// Returns once there may be something to read, or the time has come.
+  private func wait(until deadline: ContinuousClock.Instant?) async {
+    let (reader, watcher, cursor, generation) = (reader, watcher, cursor, generation)
+    guard let deadline else {
+      return await reader.wait(watcher, for: cursor, generation: generation)
+    }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await reader.wait(watcher, for: cursor, generation: generation) }
+      group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }
+      await group.next()
+      group.cancelAll()
+    }
   }
 
   /// Nil: the next events are no longer kept.

@@ -66,6 +66,14 @@ public struct RabbitMQConfiguration: Sendable {
   /// next message.
   public var changesInterval: Duration = .milliseconds(20)
 
+  /// How much later than others a process may publish a change while all goes well. A change is
+  /// held back for so long where others of its key may come before it: see `EventOrder`.
+  public var changeSkewMax: Duration = .milliseconds(50)
+
+  /// How long a change is held back while others of its key, which come before it, are known to be
+  /// missing: longer than it takes to publish what a crashed process left.
+  public var changeLatenessMax: Duration = .seconds(15)
+
   /// How long change events are kept, and so how long a watcher may be away. Whole seconds. Takes
   /// effect when the stream is first declared, like the next two.
   public var changesKept: Duration = .seconds(24 * 3_600)

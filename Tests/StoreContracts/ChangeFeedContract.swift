@@ -45,7 +45,11 @@ public enum ChangeFeedContract {
     },
     Case("Positions grow, and can be read from their text") { harness in
       let watcher = try #require(try await harness.feed.subscribe(after: nil))
-      for number in 1...10 { try await harness.publish(number...number + number % 3) }
+      var next = 1
+      for number in 1...10 {
+        try await harness.publish(next...next + number % 3)
+        next += 1 + number % 3
+      }
       let positions = try await watcher.take(20).map(\.position)
       #expect(positions == positions.sorted() && Set(positions).count == 20)
       #expect(positions.allSatisfy { FeedPosition($0.text) == $0 })
@@ -56,6 +60,19 @@ public enum ChangeFeedContract {
       try await harness.publish(1...3)
       let events = try await first.take(3)
       #expect(try await second.take(3) == events)
+    },
+    Case("The changes of a key come in the order of its revisions") { harness in
+      let watcher = try #require(try await harness.feed.subscribe(after: nil))
+      var state = KeyState(key: Key("k"))
+      var published: [Change] = []
+      for step in 1...20 {
+        let now = Timestamp(microseconds: Int64(step) * 1_000)
+        let write = step % 5 == 0 ? Write.delete("k") : .put("k")
+        let change = try #require(state.write(write, at: now).change(of: Key("k")))
+        try await harness.feed.publish([change])
+        published.append(change)
+      }
+      #expect(try await watcher.take(20).map(\.change) == published)
     },
     Case("Many changes in one publish arrive completely") { harness in
       let watcher = try #require(try await harness.feed.subscribe(after: nil))

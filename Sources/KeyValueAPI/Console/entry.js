@@ -83,7 +83,8 @@ export function EntryPane({ route, go }) {
     setChanged(false);
   }, [key]);
   useChanges(key, (change) => {
-    if (entry && entry.etag === `"${change?.entry.revision}"`) return;
+    // Of this revision, or of an older one that came late.
+    if (entry && Number(entry.etag.slice(1, -1)) >= change?.entry.revision) return;
     if (mode === "view") read({ isWhole: entry?.isWhole, isFresh: true });
     else if (change) setChanged(true);
   });

@@ -4,6 +4,9 @@ import KeyValueStore
 /// A change, as an event of a stream (WHATWG HTML §9.2.5). All watchers of a loop share it, so that
 /// its text is made once, and only if one of them gets it. Not Sendable: it belongs to the loop.
 final class WatchEvent {
+  /// See `FeedEvent`.
+  let place: FeedPosition
+  /// A client that has had it resumes after this position: the `id` of its text.
   let position: FeedPosition
   let change: Change
 
@@ -15,12 +18,20 @@ final class WatchEvent {
   var isWanted = false
 
   init(_ event: FeedEvent) {
+    place = event.place
     position = event.position
     change = event.change
   }
 
   var isPut: Bool {
     if case .put = change.kind { true } else { false }
+  }
+
+  /// The event for a watcher that has had everything up to `position`. The feed may hold back for
+  /// others what this one has had.
+  func resuming(after position: FeedPosition) -> WatchEvent {
+    if position <= self.position { return self }
+    return WatchEvent(FeedEvent(position: position, place: place, change: change))
   }
 
   /// The length of the value that its key got.

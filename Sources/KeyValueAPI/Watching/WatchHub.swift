@@ -18,6 +18,8 @@ final class WatchHub {
   private var joined = PrefixIndex<Watcher>()
   /// Nil unless the feed is followed, or was and will be again.
   private var log: WatchLog?
+  /// What had been offered when the subscription began: some of that may come again.
+  private var had: PlacesHad?
   /// What the feed is followed with; nil while the feed is away.
   private var subscription: (any ChangeSubscription)?
   /// Callers that wait until the feed is followed.
@@ -97,13 +99,17 @@ final class WatchHub {
     _ watcher: Watcher, after position: FeedPosition?
   ) async throws(StoreError) -> Bool {
     let end = try await began()
-    let start = position ?? end
-    if position == nil || log?.contains(start) == true {
-      watcher.begin(after: start)
-      return join(watcher, after: start)
+    guard let position else {
+      watcher.begin(after: end)
+      joined.insert(watcher, prefix: watcher.prefix)
+      return true
     }
-    guard let replay = try await store.follow(after: start) else { return false }
-    watcher.begin(after: start, replay: replay)
+    if log?.contains(position) == true {
+      watcher.begin(after: position)
+      return join(watcher, after: position)
+    }
+    guard let replay = try await store.follow(after: position) else { return false }
+    watcher.begin(after: position, replay: replay)
     return true
   }
 
@@ -195,6 +201,7 @@ extension WatchHub {
       guard let subscription = try await store.follow(after: log?.end) else { return fall() }
       if watchers.isEmpty { return }
       if log == nil { log = WatchLog(after: subscription.position) }
+      had = log?.had
       self.subscription = subscription
       defer { if self.subscription === subscription { self.subscription = nil } }
       answer(nil)
@@ -216,7 +223,7 @@ extension WatchHub {
 
   private func offer(_ events: [FeedEvent]) {
     for event in events {
-      if let end = log?.end, event.position <= end { continue }
+      if had?.contains(event.place) == true { continue }
       let event = WatchEvent(event)
       log?.append(event)
       joined.forEach(matching: event.change.key.bytes) { $0.offer(event) }

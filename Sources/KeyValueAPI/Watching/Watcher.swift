@@ -14,8 +14,10 @@ final class Watcher {
   private let metrics: WatchMetrics
   /// Where the client was when it came.
   private var start: FeedPosition
-  /// It has been offered all events up to here.
+  /// Where it resumes: it has been offered all events up to here.
   private var position: FeedPosition
+  /// What it had when it joined the others.
+  private var had: PlacesHad
   /// What it reads by itself before it joins the others; nil: it has joined them.
   private var replay: (any ChangeSubscription)?
   /// Why its stream ends, once that is decided.
@@ -46,6 +48,7 @@ final class Watcher {
     start = FeedPosition(offset: 0, index: 0)
     position = start
     taken = start
+    had = PlacesHad(end: start)
   }
 
   // MARK: For the hub
@@ -54,12 +57,14 @@ final class Watcher {
   func begin(after position: FeedPosition, replay: (any ChangeSubscription)? = nil) {
     start = position
     self.position = position
+    had = PlacesHad(end: position)
     self.replay = replay
   }
 
   /// Has an event sent, unless it had it already.
   func offer(_ event: WatchEvent) {
-    guard event.position > position, end == nil, !isBehind else { return }
+    guard end == nil, !isBehind, !had.contains(event.place) else { return }
+    let event = event.resuming(after: position)
     position = event.position
     pending.append(event)
     hold(event.text.count)
@@ -119,6 +124,7 @@ final class Watcher {
         // A long replay may have nothing for this client, which must be noticed to leave.
         guard await send(events, with: hub, body), body.listen() else { return }
         position = max(position, current.position)
+        had.advance(to: position)
         if hub.join(self, after: position) { return }
         guard await commentIfQuiet(hub, body) else { return }
         // The other tasks of the loop are not to wait for a long replay.
@@ -134,6 +140,7 @@ final class Watcher {
   private func rejoin(_ hub: WatchHub, _ body: BodyStream) async {
     isBehind = false
     position = taken
+    had = PlacesHad(end: taken)
     if hub.rejoin(self, after: position) { return }
     do throws(StoreError) {
       replay = try await resume(hub)
@@ -212,6 +219,7 @@ extension Watcher {
   ) async -> Bool {
     var watched: [WatchEvent] = []
     for event in events where event.change.key.bytes.starts(with: prefix) {
+      guard had.insert(event.place, position: event.position) else { continue }
       watched.append(WatchEvent(event))
       hold(watched[watched.count - 1].text.count)
     }

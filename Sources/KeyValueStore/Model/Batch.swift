@@ -39,19 +39,16 @@ public struct Batch: Equatable, Sendable {
     }
   }
 
-  /// The last write of each key that changed it, in the order of the batch.
-  public func lastWrites(
+  /// The writes that changed their key, in order.
+  public func writesMade(
     _ outcomes: [OperationOutcome]
   ) -> [(write: Write, outcome: WriteOutcome)] {
-    var seen: Set<Key> = []
-    var last: [(write: Write, outcome: WriteOutcome)] = []
-    for (operation, outcome) in zip(operations, outcomes).reversed() {
+    zip(operations, outcomes).compactMap { operation, outcome in
       guard case .write(let write) = operation, case .write(let outcome) = outcome,
-        outcome.hasWritten, seen.insert(write.key).inserted
-      else { continue }
-      last.append((write, outcome))
+        outcome.hasWritten
+      else { return nil }
+      return (write, outcome)
     }
-    return last.reversed()
   }
 }
 

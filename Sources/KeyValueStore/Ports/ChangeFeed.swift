@@ -1,4 +1,6 @@
-/// Delivers committed changes to watchers, each at least once, to all of them in one order.
+/// Delivers committed changes to watchers, each at least once, and those of a key in the order of
+/// its revisions. A change that could not be published for long may come late, and one that was
+/// published twice may come again: the greater revision decides.
 ///
 /// Every implementation passes `ChangeFeedContract`.
 public protocol ChangeFeed {
@@ -46,11 +48,17 @@ public protocol ChangeSubscription: AnyObject {
 
 /// A change and its place in the feed.
 public struct FeedEvent: Equatable, Sendable {
-  /// A watcher resumes after this position.
+  /// Where the change itself is.
+  public let place: FeedPosition
+  /// A watcher that has had this event, and all that were handed out before it, resumes after this
+  /// position. It never runs backwards. It lies before `place` while the feed holds back an earlier
+  /// change, and behind it when that comes at last: several events may have the same.
   public let position: FeedPosition
   public let change: Change
 
-  public init(position: FeedPosition, change: Change) {
+  /// `place`: nil if it is the position.
+  public init(position: FeedPosition, place: FeedPosition? = nil, change: Change) {
+    self.place = place ?? position
     self.position = position
     self.change = change
   }

@@ -74,15 +74,16 @@ struct CommittedChanges {
 
   init() {}
 
-  /// The last state of each key that a batch wrote.
-  ///
-  /// The states in between were never visible, so neither the cache nor watchers get them.
+  /// What a batch wrote. Of each key the cache gets the last state only: those in between were
+  /// never visible. Watchers get them, as versions count them: none must seem to be missing.
   init(of batch: Batch, receipt: BatchReceipt) {
     guard case .completed(let outcomes) = receipt.outcome else { return }
     precondition(outcomes.count == batch.operations.count, "One outcome an operation")
-    for (write, outcome) in batch.lastWrites(outcomes) {
+    for (write, outcome) in batch.writesMade(outcomes) {
       append(write, outcome, receipt.outbox, isReplayed: receipt.isReplayed)
     }
+    var seen: Set<Key> = []
+    updates = updates.reversed().filter { seen.insert($0.key).inserted }.reversed()
   }
 
   /// The entries that a round of purging turned into tombstones.

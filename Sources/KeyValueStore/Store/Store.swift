@@ -143,8 +143,8 @@ public final class Store {
     }
   }
 
-  /// Executes a batch in one transaction, then updates the cache and publishes the last state of
-  /// each key that it wrote. Errors: as `write`.
+  /// Executes a batch in one transaction, then updates the cache and publishes what it wrote.
+  /// Errors: as `write`.
   public func execute(_ batch: Batch) async throws(StoreError) -> BatchReceipt {
     guard let idempotency = batch.idempotency else { return try await transact(batch) }
     try inFlight.enter(idempotency.name)

@@ -172,8 +172,7 @@ struct Decisions {
         outcomes.append(.write(outcome))
       }
     }
-    // The states in between were never visible, so that no change tells of them.
-    changes += batch.lastWrites(outcomes).compactMap { $0.outcome.change(of: $0.write.key) }
+    changes += batch.writesMade(outcomes).compactMap { $0.outcome.change(of: $0.write.key) }
     return .completed(outcomes)
   }
 

@@ -60,6 +60,13 @@ public final class RabbitMQWatcher: Sendable {
     return MessageTag(of: ChangeMessage.encode(marker: marker)).position(try result.get(), 0)
   }
 
+  /// The order of the changes after `position`.
+  func makeOrder(after position: FeedPosition) -> EventOrder {
+    EventOrder(
+      after: position, skewMax: configuration.changeSkewMax,
+      latenessMax: configuration.changeLatenessMax)
+  }
+
   /// What there is for a watcher.
   func read(_ cursor: inout WatchCursor, of watcher: UInt64) -> WatchState.Outcome {
     let (outcome, hasCommands) = state.withLock { state in

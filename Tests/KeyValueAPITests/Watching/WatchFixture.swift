@@ -96,7 +96,8 @@ struct WatchFixture: Sendable {
   }
 }
 
-/// An embedded feed that fails when a test says so.
+/// An embedded feed that fails when a test says so, and holds back the keys that begin with "late"
+/// until the key "go" comes.
 final class FaultyFeed: ChangeFeed, Sendable {
   private let wrapped: EmbeddedChangeFeed
   private let failure = Mutex<StoreError?>(nil)
@@ -150,6 +151,9 @@ final class FaultyFeed: ChangeFeed, Sendable {
 private final class FaultySubscription: ChangeSubscription {
   private let wrapped: any ChangeSubscription
   private let feed: FaultyFeed
+  private var held: [FeedEvent] = []
+  /// The position before the first event that is held.
+  private var positionBefore: FeedPosition?
 
   init(_ wrapped: any ChangeSubscription, of feed: FaultyFeed) {
     self.wrapped = wrapped
@@ -158,13 +162,18 @@ private final class FaultySubscription: ChangeSubscription {
 
   deinit { feed.ended() }
 
-  var position: FeedPosition { wrapped.position }
+  var position: FeedPosition { positionBefore ?? wrapped.position }
 
   func next() async throws(StoreError) -> [FeedEvent]? {
-    try feed.check()
-    let events = try await wrapped.next()
-    try feed.check()
-    return events
+    while true {
+      try feed.check()
+      let before = wrapped.position
+      let events = try await wrapped.next()
+      try feed.check()
+      guard let events, !events.isEmpty else { return events }
+      let ready = order(events, after: before)
+      if !ready.isEmpty { return ready }
+    }
   }
 
   func replay() async throws(StoreError) -> [FeedEvent]? {
@@ -173,7 +182,31 @@ private final class FaultySubscription: ChangeSubscription {
       let change = Change(key: Key(trusted: [0]), revision: Revision(1), kind: .delete)
       return [FeedEvent(position: position, change: change)]
     }
-    return try await wrapped.replay()
+    let before = wrapped.position
+    return try await wrapped.replay().map { order($0, after: before) }
+  }
+
+  private func order(_ events: [FeedEvent], after position: FeedPosition) -> [FeedEvent] {
+    var ready: [FeedEvent] = []
+    var previous = position
+    for event in events {
+      if event.change.key.text.hasPrefix("late") {
+        positionBefore = positionBefore ?? previous
+        held.append(event)
+      } else if event.change.key.text == "go" {
+        positionBefore = nil
+        ready += (held + [event]).map {
+          FeedEvent(position: event.place, place: $0.place, change: $0.change)
+        }
+        held = []
+      } else {
+        ready.append(
+          FeedEvent(
+            position: positionBefore ?? event.place, place: event.place, change: event.change))
+      }
+      previous = event.place
+    }
+    return ready
   }
 
   func end() { wrapped.end() }
@@ -225,6 +258,18 @@ final class WatchClient {
   func position() throws -> String {
     guard let id = try block()?.firstMatch(of: /id: ([0-9.]+)/) else { throw WatchEnded() }
     return String(id.1)
+  }
+
+  /// The next events, each as its key and its position.
+  func events(_ count: Int) throws -> [(key: String, position: String)] {
+    var events: [(key: String, position: String)] = []
+    while events.count < count {
+      guard let block = try block() else { throw WatchEnded() }
+      if let match = block.firstMatch(of: /id: ([0-9.]+)[^"]*"key":"([^"]*)"/) {
+        events.append((String(match.2), String(match.1)))
+      }
+    }
+    return events
   }
 
   /// The keys of the events until the stream ends.

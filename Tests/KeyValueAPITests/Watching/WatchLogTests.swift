@@ -10,11 +10,12 @@ struct WatchLogTests {
   }
 
   private func event(
-    _ offset: Int64, _ index: Int = 0, key: String = "k", kind: Change.Kind = .delete
+    _ offset: Int64, _ index: Int = 0, key: String = "k", kind: Change.Kind = .delete,
+    resuming: FeedPosition? = nil
   ) -> WatchEvent {
     WatchEvent(
       FeedEvent(
-        position: position(offset, index),
+        position: resuming ?? position(offset, index), place: position(offset, index),
         change: Change(key: Key(trusted: Array(key.utf8)), revision: Revision(7), kind: kind)))
   }
 
@@ -47,6 +48,35 @@ struct WatchLogTests {
     #expect(log.events(after: position(1)) == nil)
     #expect(log.events(after: position(2))?.map(\.position.offset) == [3, 4, 5])
     #expect(log.contains(position(2)) && !log.contains(position(1)))
+  }
+
+  @Test("Events that were held back come after all positions before their place")
+  func held() {
+    var log = WatchLog(after: position(3), countMax: 4)
+    log.append(event(4))
+    log.append(event(6, resuming: position(4)))
+    log.append(event(7, resuming: position(4)))
+    #expect(log.end == position(4))
+    #expect(log.had.contains(position(4)) && !log.had.contains(position(5)))
+    #expect(log.had.contains(position(6)) && log.had.contains(position(7)))
+    log.append(event(5, resuming: position(7)))
+    #expect(log.end == position(7))
+    func places(after offset: Int64) -> [Int64]? {
+      log.events(after: position(offset))?.map(\.place.offset)
+    }
+    #expect(places(after: 3) == [4, 6, 7, 5])
+    #expect(places(after: 4) == [6, 7, 5])
+    #expect(places(after: 5) == [6, 7])
+    #expect(places(after: 6) == [7])
+    #expect(places(after: 7) == [])
+    for offset in 3...7 { #expect(log.contains(position(Int64(offset)))) }
+    #expect(!log.contains(position(8)))
+    log.append(event(8))
+    log.append(event(9))
+    // The event at 6 is gone.
+    #expect(log.start == position(6))
+    #expect(places(after: 5) == nil && !log.contains(position(5)))
+    #expect(places(after: 6) == [7, 8, 9])
   }
 
   @Test("An event is three lines, whatever is in its key")

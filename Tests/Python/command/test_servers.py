@@ -162,6 +162,19 @@ class Repetition(unittest.TestCase):
         _, url = self.serve((200, {}, b"<html>"))
         kv("ls", KV_URL=url, code=1)
 
+    def test_late_change(self):
+        """A command is run neither for a change that came late nor twice for the same."""
+        stream = b"".join(
+            b'id: 1.%d\nevent: put\ndata: {"key":"%s","revision":%d}\n\n' % (place, key, revision)
+            for place, (key, revision) in enumerate(
+                [(b"a", 2), (b"a", 1), (b"b", 1), (b"a", 2), (b"a", 3)]
+            )
+        )
+        _, url = self.serve((200, {"Content-Type": "text/event-stream"}, stream))
+        command = 'cat >/dev/null; echo "$KV_KEY $KV_REVISION"'
+        done = kv("watch", "--count", 3, "--exec", command, KV_URL=url)
+        self.assertEqual(done.text, "a 2\nb 1\na 3\n")
+
     def test_certificates(self):
         """TLS: a certificate that nobody vouches for is refused; --ca-file vouches for it."""
         with tempfile.TemporaryDirectory(prefix="kv-") as folder:

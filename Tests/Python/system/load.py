@@ -62,6 +62,7 @@ class Load:
     ):
         self.ports = ports
         self.keys = keys
+        self.count_of_keys = writers * keys
         self.pause = pause
         self.prefix = prefix
         self.timeout = timeout

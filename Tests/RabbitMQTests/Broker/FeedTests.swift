@@ -1,6 +1,7 @@
 import KeyValueStore
 import Synchronization
 import TestServices
+import TestSupport
 import Testing
 
 @testable import RabbitMQ
@@ -137,6 +138,77 @@ extension BrokerTests {
           String(decoding: $0.change.key.bytes, as: UTF8.self)
         }
       }
+      await running.stop()
+      await node.stop()
+    }
+
+    @Test(
+      "A key's changes come in order, whoever publishes first; who resumes meanwhile misses none")
+    func order() async throws {
+      let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
+      let (feed, _, running) = try feed(node)
+      let watcher = try #require(try await feed.subscribe(after: nil))
+      var state = KeyState(key: Key("k"))
+      let changes = (1...4).compactMap { number in
+        state.write(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
+      }
+      try await feed.publish([changes[0]])
+      var events = try #require(try await watcher.next())
+      #expect(events.map(\.change) == [changes[0]])
+      try await feed.publish([changes[2]])
+      try await feed.publish([Change("other")])
+      events = try #require(try await watcher.next())
+      #expect(events.map(\.change.key) == [Key("other")])
+      let resumed = try #require(try await feed.subscribe(after: events[0].position))
+      try await feed.publish([changes[3], changes[1]])
+      events = try #require(try await watcher.next())
+      #expect(events.map(\.change) == Array(changes[1...]))
+      var again: [Change] = []
+      while again.count < 4 { again += try #require(try await resumed.next()).map(\.change) }
+      #expect(again.filter { $0.key == Key("k") } == Array(changes[1...]))
+      #expect(resumed.position == events[2].position)
+      await running.stop()
+      await node.stop()
+    }
+
+    @Test("What is missing for too long is not waited for, even if nothing else comes")
+    func lateness() async throws {
+      var configuration = RabbitMQConfiguration(try await SharedBroker.running())
+      configuration.changeLatenessMax = .milliseconds(100)
+      let node = try await Node(configuration)
+      let (feed, _, running) = try feed(node)
+      let watcher = try #require(try await feed.subscribe(after: nil))
+      var state = KeyState(key: Key("k"))
+      let changes = (1...3).compactMap { number in
+        state.write(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
+      }
+      for place in [0, 2, 1] {
+        try await feed.publish([changes[place]])
+        #expect(try await watcher.next()?.map(\.change) == [changes[place]])
+      }
+      await running.stop()
+      await node.stop()
+    }
+
+    @Test("A replay leaves what is held back to those who follow, and waits no longer")
+    func heldReplay() async throws {
+      let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
+      let (feed, _, running) = try feed(node)
+      let start = try #require(try await feed.subscribe(after: nil))
+      var state = KeyState(key: Key("k"))
+      let changes = (1...3).compactMap { number in
+        state.write(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
+      }
+      try await feed.publish([changes[0]])
+      try await feed.publish([changes[2]])
+      try await feed.flush()
+      let resumed = try #require(try await feed.subscribe(after: start.position))
+      let events = try #require(try await resumed.replay())
+      #expect(events.map(\.change) == [changes[0]])
+      #expect(try await resumed.replay() == [])
+      #expect(resumed.position == events[0].position)
+      try await feed.publish([changes[1]])
+      #expect(try await resumed.next()?.map(\.change) == Array(changes[1...]))
       await running.stop()
       await node.stop()
     }

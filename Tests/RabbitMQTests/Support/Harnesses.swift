@@ -21,6 +21,7 @@ final class FeedHarness: ChangeFeedHarness {
     configuration.changeSegmentBytes = 20_000
     configuration.changeBytesKept = 40_000
     configuration.watchedBytesMax = 10_000
+    configuration.changeSkewMax = .milliseconds(5)
     self.configuration = configuration
     (publisher, watcher, running) = try await FeedHarness.start(configuration)
   }
