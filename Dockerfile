@@ -8,7 +8,7 @@ ARG RUNTIME_IMAGE=debian:12.11-slim
 
 FROM ${SWIFT_IMAGE} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-  libhiredis-dev libpq-dev librabbitmq-dev libsqlite3-dev libssl-dev pkg-config \
+  libhiredis-dev libpq-dev librabbitmq-dev libsqlite3-dev libssl-dev pkg-config zlib1g-dev \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 

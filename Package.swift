@@ -25,6 +25,12 @@ let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-s
 let system = Target.Dependency.product(
   name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux]))
 let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
+let httpClient = Target.Dependency.product(
+  name: "AsyncHTTPClient", package: "async-http-client")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 
 let package = Package(
   name: "key-value-store",
@@ -39,8 +45,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
   ],
@@ -48,8 +57,6 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    // libssl is linked by the client itself, statically.
-    .systemLibrary(name: "CTLS", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     // Without pkgConfig: hiredis' flags draw a warning from every build.
     .systemLibrary(name: "CRedis", providers: [.apt(["libhiredis-dev"])]),
@@ -130,12 +137,9 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
 
     .target(
-      name: "KeyValueClient", dependencies: ["Basics", "CTLS"], swiftSettings: settings,
-      linkerSettings: [
-        .unsafeFlags(["-l:libssl.a", "-l:libcrypto.a"], .when(platforms: [.linux])),
-        .linkedLibrary("ssl", .when(platforms: [.macOS])),
-        .linkedLibrary("crypto", .when(platforms: [.macOS])),
-      ]),
+      name: "KeyValueClient",
+      dependencies: ["Basics", httpClient, nioCore, nioHTTP, nioPosix, nioSSL],
+      swiftSettings: settings),
     .executableTarget(
       name: "KeyValueCommand",
       dependencies: ["Basics", "KeyValueClient", arguments, subprocess, system],
@@ -167,7 +171,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "KeyValueClientTests", dependencies: ["Basics", "KeyValueClient", "TestSupport"],
+      name: "KeyValueClientTests",
+      dependencies: ["Basics", "KeyValueClient", "TestSupport", nioCore, nioPosix],
       swiftSettings: settings),
     .testTarget(
       name: "KeyValueCommandTests",

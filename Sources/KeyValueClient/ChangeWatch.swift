@@ -12,9 +12,6 @@ package struct ChangeWatch: Sendable {
 
   package init(after position: String? = nil) { self.position = position }
 
-  /// The server sends a comment every 15 s: a stream that is silent for longer is dead.
-  private static let silenceMax = Duration.seconds(45)
-
   private var request: ClientRequest {
     var request = ClientRequest("GET", "/watch")
     if !prefix.isEmpty { request.query("prefix", prefix) }
@@ -47,19 +44,12 @@ package struct ChangeWatch: Sendable {
       var isEnough = false
       var why = "the server ended the stream"
       do throws(ClientError) {
-        try await client.stream(request, silenceMax: Self.silenceMax) { event throws(ClientError) in
-          guard case .body(let bytes) = event else { return true }
+        try await client.stream(request) { bytes throws(ClientError) in
           if !isConnected { notice(.connected) }
           isConnected = true
           hasBegun = true
           backoff.reset()
-          let events: [StreamEvent]
-          do throws(MalformedAnswer) {
-            events = try parser.feed(bytes)
-          } catch {
-            throw .malformed(error.why)
-          }
-          for event in events {
+          for event in try parser.feed(bytes) {
             isEnough = try await !receive(event)
             position = event.id ?? position
             if isEnough { return false }

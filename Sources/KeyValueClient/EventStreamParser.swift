@@ -31,7 +31,7 @@ package struct EventStreamParser {
   /// Takes bytes, and returns the events that became complete by them.
   package mutating func feed(
     _ bytes: some Sequence<UInt8>
-  ) throws(MalformedAnswer) -> [StreamEvent] {
+  ) throws(ClientError) -> [StreamEvent] {
     var events: [StreamEvent] = []
     for byte in bytes {
       let follows = skipsLineFeed
@@ -43,7 +43,7 @@ package struct EventStreamParser {
         if let event = finishLine() { events.append(event) }
       default:
         guard line.count < Self.lineBytesMax else {
-          throw MalformedAnswer(why: "a line without an end in the stream of events")
+          throw .malformed("a line without an end in the stream of events")
         }
         line.append(byte)
       }

@@ -7,6 +7,9 @@ package struct ClientConfiguration: Sendable {
   package var token: String?
   /// Certificates of an address that is `https`.
   package var trust: TrustedCertificates?
+  /// An answer is given up after this time without a byte. The server sends a comment every 15 s
+  /// into a stream of events: one that is silent for longer is dead. Default: 45 s.
+  package var silenceMax = Duration.seconds(45)
   /// How long a request may take, with all its repetitions. Default: a minute.
   package var timeout = Duration.seconds(60)
   /// How often a request is sent again. Default: 4.
@@ -27,7 +30,7 @@ package final class StoreClient {
   /// Connects at the first request.
   package init(_ configuration: ClientConfiguration) {
     self.configuration = configuration
-    connection = ServerConnection(configuration.address, trust: configuration.trust)
+    connection = ServerConnection(configuration)
   }
 
   /// A single attempt may not take longer: a server that hangs leaves time for another. The server
@@ -47,7 +50,7 @@ package final class StoreClient {
     var policy = RetryPolicy(repetitionsMax: configuration.repetitionsMax)
     while true {
       let outcome = await attempt(request, until: min(deadline, MonotonicTime.now().adding(share)))
-      if case .failure(let error) = outcome, error.isFinal { throw error.asClientError() }
+      if case .failure(.final(let error)) = outcome { throw error }
       let left = MonotonicTime.now().duration(to: deadline)
       let verdict = policy.verdict(
         on: RetryPolicy.Attempt(outcome), request.repetition, left: left, using: &random)
@@ -70,7 +73,7 @@ package final class StoreClient {
       if isUnknown, problem.name != "outcome-unknown" { throw .outcomeUnknown(problem.text) }
       throw .refused(problem)
     case .failure(let error):
-      let failure = error.asClientError()
+      let failure = error.clientError
       if isUnknown, case .unavailable(let text) = failure { throw .outcomeUnknown(text) }
       throw failure
     }
@@ -86,36 +89,12 @@ package final class StoreClient {
     }
   }
 
-  /// Opens the stream of events and passes on each until `receive` returns false or the stream
-  /// ends. An answer of 400 or more is thrown.
-  /// - Parameter silenceMax: the stream is given up after this time without a byte.
+  /// Passes on the body of an answer as it arrives, until it ends or `receive` returns false. An
+  /// answer of 400 or more is thrown.
   package func stream(
-    _ request: ClientRequest, silenceMax: Duration,
-    _ receive: (ResponseParser.Event) async throws(ClientError) -> Bool
+    _ request: ClientRequest, _ receive: ([UInt8]) async throws(ClientError) -> Bool
   ) async throws(ClientError) {
-    var head = AnswerHead(status: 0)
-    var refusal: [UInt8] = []
-    var failure: ClientError?
-    let deadline = { MonotonicTime.now().adding(silenceMax) }
-    do throws(ExchangeError) {
-      try await connection.exchange(complete(request), until: deadline) { event in
-        if case .head(let found) = event { head = found }
-        if head.status >= 400 {
-          if case .body(let bytes) = event { refusal += bytes }
-          return event != .end
-        }
-        do throws(ClientError) {
-          return try await receive(event)
-        } catch {
-          failure = error
-          return false
-        }
-      }
-    } catch {
-      throw error.asClientError()
-    }
-    if let failure { throw failure }
-    if head.status >= 400 { throw .refused(Problem(Answer(head: head, body: refusal))) }
+    try await connection.stream(complete(request), receive)
   }
 
   private func complete(_ request: ClientRequest) -> ClientRequest {
@@ -135,37 +114,6 @@ extension RetryPolicy.Attempt {
         retryAfter: answer.head["retry-after"].flatMap { Int64($0) }.map { .seconds($0) })
     case .failure(.notSent): self = .notSent
     case .failure: self = .lost
-    }
-  }
-}
-
-extension ExchangeError {
-  /// Whether the same would happen again: a wrong name, a certificate that is not trusted, a
-  /// server that is none.
-  fileprivate var isFinal: Bool {
-    switch self {
-    case .notSent(.untrusted), .notSent(.certificates), .notSent(.unknownHost), .malformed: true
-    default: false
-    }
-  }
-
-  fileprivate func asClientError() -> ClientError {
-    switch self {
-    case .notSent(.untrusted(let host, let why)):
-      .insecure("the connection to \(host) is not secure: \(why)")
-    case .notSent(.certificates(let file)): .insecure("there are no certificates in \(file)")
-    case .notSent(.unknownHost(let host, let why)):
-      .unavailable("the host \(host) can't be found: \(why)")
-    case .notSent(.notConnected(let address, let why)):
-      .unavailable("there is no connection to \(address): \(why)")
-    case .notSent(let error), .lost(let error):
-      switch error {
-      case .timedOut: .unavailable("the server did not answer in time")
-      case .broken(let why): .unavailable("the connection broke: \(why)")
-      default: .unavailable("\(error)")
-      }
-    case .closedBeforeAnswer: .unavailable("the server closed the connection without an answer")
-    case .malformed(let why): .malformed("this is no answer of a key-value store: \(why)")
     }
   }
 }

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Basics
-internal import Dispatch
 internal import FoundationEssentials
 internal import KeyValueClient
 internal import Synchronization
@@ -66,10 +65,9 @@ struct BenchCommand: AsyncParsableCommand {
   ) async throws {
     let start = MonotonicTime.now()
     let end = start.adding(.seconds(seconds))
-    let executor = BlockingExecutor()
     let times = try await withThrowingTaskGroup(of: [Int64].self) { group in
       for connection in 0..<connections {
-        group.addTask(executorPreference: executor) {
+        group.addTask {
           let client = StoreClient(configuration)
           var times: [Int64] = []
           var last = MonotonicTime.now()
@@ -99,16 +97,5 @@ struct BenchCommand: AsyncParsableCommand {
     }
     try Terminal.line(
       "{\"operation\":\"\(name)\",\"per_second\":\(rate),\"p50_us\":\(median),\"p99_us\":\(tail)}")
-  }
-}
-
-/// Runs tasks on threads that may block: as many as there are tasks, where the pool of Swift has
-/// only as many as there are cores.
-private final class BlockingExecutor: TaskExecutor {
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    DispatchQueue.global().async { [self] in
-      job.runSynchronously(on: asUnownedTaskExecutor())
-    }
   }
 }

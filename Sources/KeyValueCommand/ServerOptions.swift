@@ -56,12 +56,11 @@ struct ServerOptions: ParsableArguments {
       throw Failure(.usage, "the token has a space or a character that no token has")
     }
     if address.isSecure {
-      do throws(ConnectionError) {
-        configuration.trust = try TrustedCertificates(file: caFile ?? setting("KV_CA_FILE"))
-      } catch {
-        let file = caFile ?? setting("KV_CA_FILE") ?? ""
-        throw Failure(.usage, "there are no certificates in \(file)")
+      let file = caFile ?? setting("KV_CA_FILE")
+      guard let trust = TrustedCertificates(file: file) else {
+        throw Failure(.usage, "there are no certificates in \(file ?? "")")
       }
+      configuration.trust = trust
     }
     return configuration
   }

@@ -2,9 +2,7 @@
 enum Layers {
   /// The modules of `Sources`, from bottom to top. A module depends on modules of lower rows only.
   static let rows: [Set<String>] = [
-    [
-      "Basics", "CLinux", "COpenSSL", "CPostgres", "CRabbitMQ", "CRedis", "CTLS", "KeyValueStore",
-    ],
+    ["Basics", "CLinux", "COpenSSL", "CPostgres", "CRabbitMQ", "CRedis", "KeyValueStore"],
     ["EventLoop", "KeyValueClient", "Observability"],
     ["Embedded", "HTTP", "Postgres", "RabbitMQ", "Redis"],
     ["Service"],
@@ -24,11 +22,8 @@ enum Layers {
     "KeyValueAPI", "KeyValueAutoscaler", "KeyValueCommand", "KeyValueWorker", "Service",
   ]
 
-  /// Where pointers and promises that the compiler can't check may be: the loop, the adapters and
-  /// the client, which is one of sockets and OpenSSL.
-  static let unsafe: Set = [
-    "EventLoop", "Embedded", "KeyValueClient", "Postgres", "Redis", "RabbitMQ",
-  ]
+  /// Where pointers and promises that the compiler can't check may be: the loop and the adapters.
+  static let unsafe: Set = ["EventLoop", "Embedded", "Postgres", "Redis", "RabbitMQ"]
 
   /// Every arrow of Package.swift points down.
   static let arrows = Rule { file in

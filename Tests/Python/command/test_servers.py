@@ -78,7 +78,8 @@ class Running(unittest.TestCase):
         url = f"http://127.0.0.1:{support.free_port()}"
         done = kv("get", "a", "--retries", 1, KV_URL=url, code=5)
         self.assertIn(url, done.errors)
-        kv("get", "a", KV_URL="http://nowhere.invalid", code=5)
+        done = kv("get", "a", KV_URL="http://nowhere.invalid", code=5)
+        self.assertIn("nowhere.invalid can't be found", done.errors)
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -194,5 +195,6 @@ class Repetition(unittest.TestCase):
             name = url.replace("127.0.0.1", "localhost")
             self.assertEqual(kv("get", "a", KV_URL=name, KV_CA_FILE=certificate).bytes, value)
             done = kv("get", "a", KV_URL=url, code=1)
+            self.assertIn("not trusted", done.errors)
             self.assertIn("--ca-file", done.errors)
             kv("get", "--ca-file", key, "a", KV_URL=url, code=2)
