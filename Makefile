@@ -1,6 +1,6 @@
 # Each target calls one script; the scripts can also be called directly.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster demo test test-compose check conformance sanitize fuzz load bench \
+.PHONY: help run cluster demo test test-compose check conformance model sanitize fuzz load bench \
   settings packages install uninstall clean
 
 help: ## List these targets
@@ -26,6 +26,9 @@ check: ## Format, warnings, import arrows, layout rules, shell scripts
 
 conformance: ## Test a kv-api with curl, Python, Chromium and schemathesis
 	@scripts/conformance
+
+model: ## Check the model of the cache with Spin (MODEL="--masters 3"; --help)
+	@scripts/model $(MODEL)
 
 sanitize: ## Run the tests under the Address and the Thread Sanitizer
 	@scripts/sanitize
