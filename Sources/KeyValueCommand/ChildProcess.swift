@@ -42,22 +42,18 @@ enum ChildProcess {
     for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
     let executable: Executable =
       words[0].contains("/") ? .path(FilePath(words[0])) : .name(words[0])
-    do {
-      let status: TerminationStatus
+    let source: FileDescriptorInput =
       if let input {
-        status = try await Subprocess.run(
-          executable, arguments: Arguments(Array(words.dropFirst())),
-          environment: .inherit.updating(variables), platformOptions: options,
-          input: .array(input), output: .currentStandardOutput, error: .currentStandardError
-        ) { started($0.processIdentifier.value) }.terminationStatus
+        .fileDescriptor(try file(of: input), closeAfterSpawningProcess: true)
       } else {
-        status = try await Subprocess.run(
-          executable, arguments: Arguments(Array(words.dropFirst())),
-          environment: .inherit.updating(variables), platformOptions: options,
-          input: .currentStandardInput, output: .currentStandardOutput,
-          error: .currentStandardError
-        ) { started($0.processIdentifier.value) }.terminationStatus
+        .currentStandardInput
       }
+    do {
+      let status = try await Subprocess.run(
+        executable, arguments: Arguments(Array(words.dropFirst())),
+        environment: .inherit.updating(variables), platformOptions: options,
+        input: source, output: .currentStandardOutput, error: .currentStandardError
+      ) { started($0.processIdentifier.value) }.terminationStatus
       switch status {
       case .exited(let code): return Int32(code)
       case .signaled(let signal): return 128 + Int32(signal)
@@ -67,4 +63,18 @@ enum ChildProcess {
       return 127
     }
   }
+
+  /// A file with these bytes and without a name, to be read from its beginning. A pipe would break
+  /// for a command that ends without reading all of it, such as `echo`.
+  private static func file(of bytes: [UInt8]) throws -> FileDescriptor {
+    guard let stream = tmpfile() else { throw noFile }
+    defer { fclose(stream) }
+    guard fwrite(bytes, 1, bytes.count, stream) == bytes.count, fflush(stream) == 0,
+      fseek(stream, 0, SEEK_SET) == 0
+    else { throw noFile }
+    return try FileDescriptor(rawValue: fileno(stream)).duplicate()
+  }
+
+  private static let noFile = Failure(
+    .failure, "no temporary file can be written for the input of a command: is the disk full?")
 }

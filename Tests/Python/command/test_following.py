@@ -68,6 +68,20 @@ class Watching(unittest.TestCase):
         self.assertEqual(head, "put exec/key")
         self.assertEqual(json.loads(document)["data"]["key"], "exec/key")
 
+    def test_exec_of_a_command_that_reads_nothing(self):
+        """A change is more than a pipe holds, and nobody reads it."""
+        kv("put", "unread/key", "x" * 500_000)
+        process = start("watch", "--values", "--count", 2, "--exec", "exit 3", "unread/")
+
+        def ended():
+            kv("put", "unread/key", "x" * 500_000)
+            return process.poll() is not None
+
+        support.wait_until(ended, 30, "end of the watch")
+        _, errors = process.communicate()
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertIn(b"ended with 3", errors)
+
     def test_interrupted(self):
         process = start("watch", "int/")
         support.wait_until(lambda: handles(process.pid, signal.SIGINT), 20, "handler")
