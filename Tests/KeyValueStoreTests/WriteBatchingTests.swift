@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import KeyValueStore
@@ -150,7 +151,7 @@ struct WriteBatchingTests {
 
   @Test("Writes of a contended key wait in a batch of their own, for a while")
   func contended() async throws {
-    let loop = Loop(backing)
+    let loop = Loop(backing, clock: TestSteadyClock().clock)
     backing.database.hold([key("a")])
     _ = try await loop.write(put("a"))
     for task in await loop.start(writes: [put("a", "2"), put("b")]) {
