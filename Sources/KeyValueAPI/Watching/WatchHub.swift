@@ -83,7 +83,9 @@ final class WatchHub {
 
   /// Whether a watcher could begin after `position` now. It takes no place.
   func check(after position: FeedPosition?) async throws(Problem) {
-    if isOver { throw Problem(StoreError.overloaded(retryAfter: 1)) }
+    guard !isOver, surroundings.places.isFree else {
+      throw Problem(StoreError.overloaded(retryAfter: 1))
+    }
     var isKept = true
     do throws(StoreError) {
       try await store.checkFeed()

@@ -47,6 +47,9 @@ final class WatchPlaces: Sendable {
     return false
   }
 
+  /// Whether a watcher that came now would find a place.
+  var isFree: Bool { taken.load(ordering: .relaxed) < countMax }
+
   func giveBack() { taken.subtract(1, ordering: .relaxed) }
 }
 
