@@ -125,13 +125,17 @@ def _run(options):
     if not options.no_browser and _has_desktop():
         webbrowser.open(f"{cluster.url}/")
     port = cluster.ports.nginx
-    with Watcher([port], "demo/") as watcher, Load(port) as load:
+    with contextlib.ExitStack() as stack:
+        watcher = stack.enter_context(Watcher([port], "demo/"))
+        # What was written before it has begun would count as missed.
+        if not watcher.has_begun.wait(60):
+            raise ClusterError("changes can't be watched: see `scripts/cluster logs kv-api-1`")
+        load = stack.enter_context(Load(port))
         pause = options.pause or options.seconds / 4
         show = Show(
             cluster, load, watcher, options.seconds, pause, options.step, sys.stdout
         )
         show.introduce(shown)
-        watcher.has_begun.wait(30)
         for number, fault in enumerate(shown, 1):
             show.run(number, len(shown), fault)
     show.conclude()

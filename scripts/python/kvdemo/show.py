@@ -134,7 +134,7 @@ class Show:
             f"that the watcher missed: {len(missed)} (it reconnected {streams} times).",
         )
 
-    def missed(self, seconds=30):
+    def missed(self, seconds=60):
         """The acknowledged changes that the watcher has not seen; they are given time."""
         end = time.monotonic() + seconds
         while (missing := self.load.committed - self.watcher.seen()) and time.monotonic() < end:
