@@ -70,11 +70,11 @@ class Watching(unittest.TestCase):
 
     def test_exec_of_a_command_that_reads_nothing(self):
         """A change is more than a pipe holds, and nobody reads it."""
-        kv("put", "unread/key", "x" * 500_000)
+        kv("put", "unread/key", "x" * 100_000)
         process = start("watch", "--values", "--count", 2, "--exec", "exit 3", "unread/")
 
         def ended():
-            kv("put", "unread/key", "x" * 500_000)
+            kv("put", "unread/key", "x" * 100_000)
             return process.poll() is not None
 
         support.wait_until(ended, 30, "end of the watch")
