@@ -117,10 +117,7 @@ extension RabbitMQWatcher: BrokerJob {
     try connection.consume(
       stream, on: channel, prefetch: RabbitMQWatcher.tailPrefetch,
       from: state.withLock { $0.tailOffset })
-    if state.withLock({ $0.needsProbe }) {
-      try connection.openChannel(ReplayChannels.probe)
-      try connection.consume(stream, on: ReplayChannels.probe, prefetch: 1, from: .next)
-    }
+    if state.withLock({ $0.needsProbe }) { try probe(stream, on: connection) }
     state.withLock { $0.attached(at: .now) }.give()
   }
 
@@ -177,6 +174,17 @@ extension RabbitMQWatcher: BrokerJob {
       state.withLock { $0.received(tail) }.give()
     }
     return hasHeard
+  }
+
+  /// Publishes a marker, and has it or what comes before it delivered: see `compare`.
+  private func probe(
+    _ stream: String, on connection: BrokerConnection
+  ) throws(BrokerFailure) {
+    try connection.openChannel(ReplayChannels.probe)
+    try connection.consume(stream, on: ReplayChannels.probe, prefetch: 1, from: .next)
+    let marker = ChangeMessage.encode(marker: .random(in: .min ... .max))
+    try connection.publish(
+      OutgoingMessage(id: [], body: marker), to: stream, on: ReplayChannels.probe)
   }
 
   /// Sees whether the stream is still the same. One message is enough.

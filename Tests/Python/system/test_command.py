@@ -6,6 +6,7 @@ import threading
 import time
 
 from command.shell import kv, start
+from kvdemo import watcher
 from support import wait_until
 from system.load import Load
 from system.test_watch import AWAY, Watched
@@ -41,9 +42,16 @@ class Following:
         for reader in self.readers:
             reader.join()
 
-    def seen(self):
+    def changes(self):
+        """(key, revision) of all events so far, as they came."""
         entries = [json.loads(line)["data"] for line in self.events[:]]
-        return {(entry["key"], int(entry["revision"])) for entry in entries}
+        return [(entry["key"], int(entry["revision"])) for entry in entries]
+
+    def seen(self):
+        return set(self.changes())
+
+    def out_of_order(self):
+        return watcher.out_of_order(self.changes())
 
 
 class Command(Watched):

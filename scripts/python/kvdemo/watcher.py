@@ -101,13 +101,18 @@ class Watcher:
 
     def out_of_order(self):
         """Changes that came for the first time after a newer one of their key."""
-        newest, seen, found = {}, set(), []
-        for _, _, data in self.events[:]:
-            key, revision = data["key"], int(data["revision"])
-            if (key, revision) in seen:
-                continue
-            seen.add((key, revision))
-            if revision < newest.get(key, 0):
-                found.append((key, revision, newest[key]))
-            newest[key] = max(revision, newest.get(key, 0))
-        return found
+        return out_of_order((data["key"], int(data["revision"])) for _, _, data in self.events[:])
+
+
+def out_of_order(changes):
+    """Those of some changes, (key, revision) each, that came first after a newer one of their
+    key."""
+    newest, seen, found = {}, set(), []
+    for key, revision in changes:
+        if (key, revision) in seen:
+            continue
+        seen.add((key, revision))
+        if revision < newest.get(key, 0):
+            found.append((key, revision, newest[key]))
+        newest[key] = max(revision, newest.get(key, 0))
+    return found
