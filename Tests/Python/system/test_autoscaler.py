@@ -134,6 +134,10 @@ class Autoscaler(running.Case):
         wait_until(
             lambda: any(is_it(line) for line in self.decisions(service, begin)), 40, what)
 
+    def wait_for_counter(self, name):
+        """Waits until a counter of the autoscaler is not 0 any more."""
+        wait_until(lambda: self.metrics().get(name, 0) >= 1, 40, name)
+
     def metrics(self):
         status = self.client.request("GET", "/metrics", port=self.port)
         self.assertEqual(status.status, 200)
@@ -166,11 +170,11 @@ class Autoscaler(running.Case):
                 self.assertEqual(self.replicas("kv-worker"), 2)
                 self.cluster.command("resume", "kv-worker")
                 self.wait_for_replicas("kv-worker", 3, 60)
-            samples = self.metrics()
-            self.assertGreaterEqual(
-                samples['kv_autoscaler_decisions_total{direction="up",service="kv-api"}'], 1)
-            self.assertGreaterEqual(
-                samples['kv_autoscaler_commands_total{result="succeeded",service="kv-worker"}'], 1)
+            self.wait_for_counter(
+                'kv_autoscaler_decisions_total{direction="up",service="kv-api"}')
+            # The plan names the new replica before the command has ended.
+            self.wait_for_counter(
+                'kv_autoscaler_commands_total{result="succeeded",service="kv-worker"}')
             self.wait_for_replicas("kv-api", 2, 90)
             self.wait_for_replicas("kv-worker", 2, 90)
         self.assertEqual(queueing.errors, [])
