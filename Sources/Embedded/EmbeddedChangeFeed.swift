@@ -5,12 +5,14 @@ internal import Synchronization
 /// A change feed in this process: the last changes in a bounded buffer.
 ///
 /// All event loops share it. A watcher that waits is resumed on its own loop. Publishing appends
-/// and resumes, and never waits.
+/// and resumes, and never waits. The loops publish their commits at the same time; the numbers that
+/// the database's writer has given these put them in order.
 public final class EmbeddedChangeFeed: ChangeFeed, Sendable {
   private let state: Mutex<State>
 
   private struct State {
     var buffer: FeedBuffer
+    var order = CommitOrder()
     var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
     var lastWatcher: UInt64 = 0
   }
@@ -32,11 +34,14 @@ public final class EmbeddedChangeFeed: ChangeFeed, Sendable {
   /// Returns at once: what was published is in the buffer.
   public func flush() async throws(StoreError) {}
 
-  /// Never throws.
+  /// Adds changes in the order of their commits: those of a commit that comes too early are added
+  /// with the last of its predecessors. Changes without a commit are added at once. Never throws.
   public func publish(_ changes: [Change], settling id: OutboxID?) async throws(StoreError) {
     if changes.isEmpty { return }
-    let waiting = state.withLock { state in
-      state.buffer.append(changes)
+    let waiting: [CheckedContinuation<Void, Never>] = state.withLock { state in
+      let due = id.map { state.order.take(changes, number: $0.number) } ?? [changes]
+      if due.isEmpty { return [] }
+      for changes in due { state.buffer.append(changes) }
       defer { state.waiting.removeAll(keepingCapacity: true) }
       return Array(state.waiting.values)
     }
@@ -139,6 +144,31 @@ private final class EmbeddedChangeSubscription: ChangeSubscription {
   func end() {
     isEnded = true
     feed.stopWaiting(watcher)
+  }
+}
+
+/// Lets commits pass in the order of their numbers. Each is published once, soon after the commit,
+/// so that the next one never waits for long.
+private struct CommitOrder {
+  private var next: Int64 = 0
+  private var early: [Int64: [Change]] = [:]
+
+  /// More than the loops have under way at a time. If one were missing nevertheless, the feed would
+  /// go on without it.
+  private static let earlyMax = 4_096
+
+  /// What can be published now.
+  mutating func take(_ changes: [Change], number: Int64) -> [[Change]] {
+    // The feed has gone on without it.
+    if number < next { return [changes] }
+    early[number] = changes
+    if early.count > CommitOrder.earlyMax, let first = early.keys.min() { next = first }
+    var due: [[Change]] = []
+    while let changes = early.removeValue(forKey: next) {
+      due.append(changes)
+      next += 1
+    }
+    return due
   }
 }
 

@@ -110,10 +110,7 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
     let weight = writes.reduce(0) { $0 + $1.weight + EmbeddedDatabase.callWeight }
     do throws(StoreError) {
       let receipts = try await self.writes.call(weight: weight) { session throws(SQLiteFailure) in
-        var receipts: [WriteReceipt] = []
-        receipts.reserveCapacity(writes.count)
-        for write in writes { receipts.append(try session.write(write)) }
-        return receipts
+        try session.write(each: writes)
       }
       return receipts.map { .success($0) }
     } catch {
@@ -163,9 +160,7 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
   public func apply(_ queued: [QueuedWrite]) async throws(StoreError) -> [AppliedWrite] {
     let weight = queued.reduce(0) { $0 + $1.write.weight + EmbeddedDatabase.callWeight }
     return try await writes.call(weight: weight) { session throws(SQLiteFailure) in
-      var applied: [AppliedWrite] = []
-      for write in queued { applied.append(try session.apply(write)) }
-      return applied
+      try session.apply(queued)
     }
   }
 
@@ -179,7 +174,7 @@ public final class EmbeddedDatabase: KeyValueStore.Database, Sendable {
 
   public func purgeExpired(limit: Int) async throws(StoreError) -> OutboxBatch {
     try await writes.call(weight: 0) { session throws(SQLiteFailure) in
-      OutboxBatch(id: nil, changes: try session.purgeExpired(limit: limit))
+      try session.purgeExpired(limit: limit)
     }
   }
 

@@ -17,6 +17,8 @@ private final class DyingDisk {
   let jobs: JobQueue<WriteSession>
   let clock = TestClock()
   private let configuration: EmbeddedConfiguration
+  /// The numbers of the commits that succeeded.
+  private(set) var commits: [Int64] = []
 
   init() throws {
     folder = try TemporaryFolder()
@@ -48,7 +50,12 @@ private final class DyingDisk {
       async let answer = DyingDisk.submit(key, to: jobs)
       while metrics.queuedWrites.value == 0 { await Task.yield() }
       writer.commitNext()
-      answers.append(await answer)
+      switch await answer {
+      case .success(let commit):
+        commits.append(commit)
+        answers.append(nil)
+      case .failure(let error): answers.append(error)
+      }
       clock.advance(seconds: 2)
     }
     FailingDisk.failures.store(0, ordering: .relaxed)
@@ -86,14 +93,14 @@ private final class DyingDisk {
 
   private static func submit(
     _ key: String, to jobs: JobQueue<WriteSession>
-  ) async -> StoreError? {
-    do {
-      _ = try await jobs.call(weight: 1) { session throws(SQLiteFailure) in
-        try session.write(.put(key))
+  ) async -> Result<Int64, StoreError> {
+    do throws(StoreError) {
+      let receipts = try await jobs.call(weight: 1) { session throws(SQLiteFailure) in
+        try session.write(each: [.put(key)])
       }
-      return nil
+      return .success(receipts[0].outbox?.number ?? -1)
     } catch {
-      return error
+      return .failure(error)
     }
   }
 }
@@ -136,6 +143,13 @@ struct FailedSyncTests {
     try #require(answers.count == 3)
     #expect(answers[2] == nil)
     #expect(found == ["a", "c"])
+  }
+
+  @Test("The numbers of commits have no gap where one failed", arguments: [1, 2])
+  func numbers(failures: Int) async throws {
+    let disk = try DyingDisk()
+    _ = try await disk.write(["a", "b", "c"], failures: failures)
+    #expect(disk.commits == [0, 1])
   }
 }
 

@@ -17,6 +17,8 @@ final class WriteSession {
   private var now = Timestamp(microseconds: 0)
   /// Writes of the transaction.
   private(set) var rows = 0
+  /// The number of the next call that changes something; see `EmbeddedChangeFeed`.
+  private(set) var nextCommit: Int64 = 0
 
   init(on database: GRDB.Database, retentionSeconds: Int64) throws(SQLiteFailure) {
     entries = try EntryWriter(on: database)
@@ -30,19 +32,28 @@ final class WriteSession {
     self.retentionSeconds = retentionSeconds
   }
 
-  func begin(at now: Timestamp) {
+  /// `commit` is the number of its first call that changes something.
+  func begin(at now: Timestamp, commit: Int64) {
     self.now = now
     rows = 0
+    nextCommit = commit
+  }
+
+  /// A name for the changes of a call, if it has made any.
+  private func name(for changes: Bool) -> OutboxID? {
+    guard changes else { return nil }
+    defer { nextCommit += 1 }
+    return OutboxID(committedAt: now, number: nextCommit)
   }
 
   /// The oldest time whose records are still valid.
   private var retained: Timestamp { now.adding(seconds: -retentionSeconds) }
 
   /// Turns at most `limit` expired entries into tombstones.
-  func purgeExpired(limit: Int) throws(SQLiteFailure) -> [Change] {
+  func purgeExpired(limit: Int) throws(SQLiteFailure) -> OutboxBatch {
     let changes = try purge.expire(limit: limit, at: now)
     rows += changes.count
-    return changes
+    return OutboxBatch(id: name(for: !changes.isEmpty), changes: changes)
   }
 
   /// Removes at most `limit` records that are older than their retention.
@@ -52,8 +63,22 @@ final class WriteSession {
     return removed
   }
 
+  /// The writes of one call.
+  func write(each writes: [Write]) throws(SQLiteFailure) -> [WriteReceipt] {
+    var receipts: [WriteReceipt] = []
+    receipts.reserveCapacity(writes.count)
+    for write in writes { receipts.append(try self.write(write)) }
+    guard let id = name(for: receipts.contains { $0.outcome.hasWritten && !$0.isReplayed }) else {
+      return receipts
+    }
+    for index in receipts.indices where !receipts[index].isReplayed {
+      receipts[index].outbox = id
+    }
+    return receipts
+  }
+
   /// Writes, or returns the stored outcome of the same request.
-  func write(_ write: Write) throws(SQLiteFailure) -> WriteReceipt {
+  private func write(_ write: Write) throws(SQLiteFailure) -> WriteReceipt {
     guard let key = write.idempotency else {
       return WriteReceipt(outcome: try writeEntry(write))
     }
@@ -77,7 +102,7 @@ final class WriteSession {
   /// Executes a batch, or returns the stored outcome of the same request.
   func execute(_ batch: Batch) throws(SQLiteFailure) -> BatchReceipt {
     guard let key = batch.idempotency else {
-      return BatchReceipt(outcome: try executeOperations(of: batch))
+      return receipt(try executeOperations(of: batch), of: batch)
     }
     switch try idempotency.find(key, since: retained) {
     case .mismatch:
@@ -90,12 +115,29 @@ final class WriteSession {
     case .new:
       let outcome = try executeOperations(of: batch)
       try idempotency.keep(outcome.encoded(), under: key, at: now)
-      return BatchReceipt(outcome: outcome)
+      return receipt(outcome, of: batch)
     }
   }
 
-  /// Applies a queued write, unless it has been recorded already.
-  func apply(_ queued: QueuedWrite) throws(SQLiteFailure) -> AppliedWrite {
+  private func receipt(_ outcome: BatchOutcome, of batch: Batch) -> BatchReceipt {
+    var hasWritten = false
+    if case .completed(let outcomes) = outcome {
+      hasWritten = !batch.writesMade(outcomes).isEmpty
+    }
+    return BatchReceipt(outcome: outcome, outbox: name(for: hasWritten))
+  }
+
+  /// Applies the queued writes of one call, except those that have been recorded already.
+  func apply(_ queued: [QueuedWrite]) throws(SQLiteFailure) -> [AppliedWrite] {
+    var applied: [AppliedWrite] = []
+    applied.reserveCapacity(queued.count)
+    for write in queued { applied.append(try apply(write)) }
+    let id = name(for: applied.contains { $0.outcome?.hasWritten == true })
+    for index in applied.indices { applied[index].outbox = id }
+    return applied
+  }
+
+  private func apply(_ queued: QueuedWrite) throws(SQLiteFailure) -> AppliedWrite {
     if let record = try operations.record(queued.id) {
       return AppliedWrite(record: record, outcome: nil)
     }

@@ -28,6 +28,9 @@ final class Writer {
   private let metrics: EmbeddedMetrics
   private let configuration: EmbeddedConfiguration
   private var connection: WriteConnection?
+  /// The number of the next commit. Those of a failed transaction are used again, so that none is
+  /// missing.
+  private var nextCommit: Int64 = 0
   /// The time of the last attempt to open a new connection, in µs of the configured clock.
   private var reconnectedAt: Int64?
   /// The length of the log, in pages, from which on a copy waits for readers.
@@ -71,11 +74,12 @@ final class Writer {
     do {
       let connection = try connected()
       let start = ContinuousClock.now
-      let rows = try connection.transaction(at: configuration.now()) {
+      let session = try connection.transaction(at: configuration.now(), commit: nextCommit) {
         session throws(SQLiteFailure) in
         for job in jobs { try job.run(in: session) }
       }
-      metrics.committed(rows: rows, calls: jobs.count, in: ContinuousClock.now - start)
+      nextCommit = session.nextCommit
+      metrics.committed(rows: session.rows, calls: jobs.count, in: ContinuousClock.now - start)
       for job in jobs { job.finish(nil) }
     } catch {
       metrics.failures.add()
@@ -214,12 +218,12 @@ private final class WriteConnection {
   /// Pages in the log after the last commit.
   var logPages: Int { Int(logLength.pointee) }
 
-  /// Runs `body` in a transaction at `now`. Returns the number of its writes once they are durable.
+  /// Runs `body` in a transaction at `now`, and returns its session once its writes are durable.
   func transaction(
-    at now: Timestamp, _ body: (WriteSession) throws(SQLiteFailure) -> Void
-  ) throws(TransactionFailure) -> Int {
+    at now: Timestamp, commit: Int64, _ body: (WriteSession) throws(SQLiteFailure) -> Void
+  ) throws(TransactionFailure) -> WriteSession {
     try within { statements, database throws(TransactionFailure) in
-      statements.session.begin(at: now)
+      statements.session.begin(at: now, commit: commit)
       do throws(SQLiteFailure) {
         try statements.begin.run()
         try body(statements.session)
@@ -233,7 +237,7 @@ private final class WriteConnection {
         WriteConnection.rollBack(statements, database)
         throw TransactionFailure(error, mayHaveHappened: error.primaryCode == SQLITE_IOERR)
       }
-      return statements.session.rows
+      return statements.session
     }
   }
 

@@ -91,7 +91,7 @@ public struct BatchReceipt: Equatable, Sendable {
   public let outcome: BatchOutcome
   /// True: this is the stored outcome of an earlier request, and nothing was written this time.
   public let isReplayed: Bool
-  /// The outbox rows that hold the changes until they are settled; nil: there are none.
+  /// The commit of the changes; nil: there are none, or it needs no name.
   public let outbox: OutboxID?
 
   public init(outcome: BatchOutcome, isReplayed: Bool = false, outbox: OutboxID? = nil) {

@@ -27,7 +27,8 @@ public struct Change: Equatable, Sendable {
 public struct OutboxID: Hashable, Sendable {
   /// The time of the commit, by the database's clock or close to it. Old rows are searched by it.
   public let committedAt: Timestamp
-  /// Distinguishes commits of the same time; random, and not negative.
+  /// Distinguishes commits of the same time; not negative. Random, where processes share the
+  /// database. Otherwise commits are counted, from 0, so that their changes can be put in order.
   public let number: Int64
   /// Whether other processes are asked to repair the cache at once.
   public let awaitsRepair: Bool

@@ -134,8 +134,8 @@ public struct WriteReceipt: Equatable, Sendable {
   public let outcome: WriteOutcome
   /// True: this is the stored outcome of an earlier request, and nothing was written this time.
   public let isReplayed: Bool
-  /// The outbox rows that hold the change until it is settled; nil: there are none.
-  public let outbox: OutboxID?
+  /// The commit of the change; nil: there is none, or it needs no name.
+  public var outbox: OutboxID?
 
   public init(outcome: WriteOutcome, isReplayed: Bool = false, outbox: OutboxID? = nil) {
     self.outcome = outcome

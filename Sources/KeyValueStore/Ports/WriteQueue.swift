@@ -51,7 +51,7 @@ public struct AppliedWrite: Equatable, Sendable {
   public let record: OperationRecord
   /// The outcome of the write; nil: this delivery wrote nothing.
   public let outcome: WriteOutcome?
-  /// The outbox rows that hold the change until it is settled; nil: there are none.
+  /// The commit of the change; nil: there is none, or it needs no name.
   public var outbox: OutboxID?
 
   public init(record: OperationRecord, outcome: WriteOutcome?, outbox: OutboxID? = nil) {
