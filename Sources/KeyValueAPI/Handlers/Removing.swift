@@ -14,6 +14,10 @@ extension APIHandler {
         throw .parameter(
           name, "\(name) belongs to prefix: name the prefix, or leave \(name) out.")
       }
+      guard request.query["key"] != nil else {
+        throw .parameter(
+          "key", "Name one key, or the prefix of many: /kv?key=… or /kv?prefix=….")
+      }
       return try await deleteDocument(request)
     }
     guard request.query["key"] == nil else {

@@ -8,7 +8,9 @@ extension APIHandler {
     let includesValues = try request.query.boolean("values") ?? false
     let position = try watchedPosition(request)
     // The stream would end at once; another server can serve it.
-    if surroundings.isDraining() { throw Problem(StoreError.overloaded(retryAfter: 1)) }
+    if surroundings.isDraining() {
+      throw Problem(StoreError.unavailable(cause: "the server is draining", retryAfter: 1))
+    }
     if request.head.method == .head {
       try await hub.check(after: position)
     } else {

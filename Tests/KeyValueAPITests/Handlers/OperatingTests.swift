@@ -54,6 +54,9 @@ struct OperatingTests {
     #expect(ready.status == 503)
     #expect(ready.problem == "unavailable")
     #expect(try await server.send("GET /health/live").status == 200)
+    let watch = try await server.send("GET /watch")
+    #expect(watch.status == 503 && watch.problem == "unavailable")
+    #expect(watch["Retry-After"] == "1")
   }
 
   @Test("While too many answers wait for slow readers, reads get 503 and writes go on")
