@@ -320,20 +320,20 @@ class Positions(Watched):
                     lambda: all(len(watcher.events) > number for watcher in watchers), 30, "event"
                 )
             positions = [watcher.last_id for watcher in watchers]
-            streams = [watcher.streams for watcher in watchers]
             self.cluster.command("stop", "rabbitmq")
             for broker in Cluster(self.cluster.folder).of_kind("rabbitmq"):
                 broker.forget()
             self.cluster.command("start", "rabbitmq")
             self.cluster.wait_until_healthy()
-            for watcher, count in zip(watchers, streams):
+            for watcher, position in zip(watchers, positions):
                 # Nothing has to be written for that.
                 wait_until(
                     lambda: any(code == 410 for code, _ in watcher.refusals),
                     EVENTS_SECONDS,
                     lambda: f"410: {watcher.refusals[-3:]}, {watcher.ends[-3:]}",
                 )
-                self.assertEqual(watcher.streams, count, "it goes on in another stream")
+                # A node that has not noticed yet may take it on for a moment, at its old place.
+                self.assertEqual(watcher.last_id, position, "it goes on in another stream")
             for port in self.cluster.nodes:
                 with Watcher([port], self.prefix) as new:
                     self.assertTrue(new.has_begun.wait(AWAY), new.refusals + new.ends)
