@@ -43,7 +43,8 @@ class Redis(Service):
         With its old configuration it would be a master for ten seconds, until a Sentinel corrects
         it.
         """
-        port = master(self.cluster)
+        port, ports = master(self.cluster), self.cluster.ports
+        replicaof = f"replicaof 127.0.0.1 {ports.announced(port)}"
         folder = self.folder.make(self.name)
         self.folder.render(
             "redis/redis.conf",
@@ -51,9 +52,10 @@ class Redis(Service):
             bind="127.0.0.1",
             address="127.0.0.1",
             port=self.ports["Redis"],
+            announced_port=ports.announced(self.ports["Redis"]),
             folder=folder,
             password=self.folder.passwords["redis"],
-            replicaof="" if port == self.ports["Redis"] else f"replicaof 127.0.0.1 {port}",
+            replicaof="" if port == self.ports["Redis"] else replicaof,
         )
 
     def command(self):
@@ -99,7 +101,7 @@ class Sentinel(Service):
 
         When all restart, the file may name another master than the one that starts.
         """
-        starting = self.cluster.starting
+        starting, ports = self.cluster.starting, self.cluster.ports
         others = [other for other in self.cluster.of_kind("sentinel") if other.name not in starting]
         if self._configuration.exists() and any(other.master for other in others):
             return
@@ -110,10 +112,11 @@ class Sentinel(Service):
             address="127.0.0.1",
             master_address="127.0.0.1",
             port=self.ports["Sentinel"],
+            announced_port=ports.announced(self.ports["Sentinel"]),
             folder=self.folder.make(self.name),
             password=self.folder.passwords["redis"],
             sentinel_password=self.folder.passwords["sentinel"],
-            master_port=master(self.cluster),
+            master_port=ports.announced(master(self.cluster)),
         )
 
     def command(self):
@@ -126,7 +129,9 @@ class Sentinel(Service):
     def master(self):
         """The port of the master as this one knows it; None if there is no answer."""
         answer = self.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
-        return int(answer[1]) if isinstance(answer, list) and len(answer) == 2 else None
+        if not isinstance(answer, list) or len(answer) != 2:
+            return None
+        return self.cluster.ports.own(int(answer[1]))
 
     def is_ready(self):
         """Whether it can take part in a failover: it knows the master, a replica and the others."""
