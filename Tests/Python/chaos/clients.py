@@ -1,5 +1,7 @@
 """Clients that read and write the same keys at the same time, and note everything."""
 
+import collections
+import contextlib
 import itertools
 import random
 import threading
@@ -37,15 +39,29 @@ class Keys:
         self._lock = threading.Lock()
         self._histories = []
         self._used = []
+        # How many operations on each key are under way.
+        self._under_way = collections.Counter()
         self.renew()
 
-    def choose(self, rng):
-        """The history of a key in use."""
+    @contextlib.contextmanager
+    def chosen(self, rng):
+        """Lends the history of a key in use, for one operation."""
         with self._lock:
             place = rng.randrange(len(self._used))
             if len(self._used[place].operations) >= OPERATIONS_MAX:
                 self._used[place] = self._new()
-            return self._used[place]
+            history = self._used[place]
+            self._under_way[history.key] += 1
+        try:
+            yield history
+        finally:
+            with self._lock:
+                self._under_way[history.key] -= 1
+
+    def are_lent(self, histories):
+        """Whether an operation on one of these is under way."""
+        with self._lock:
+            return any(self._under_way[history.key] for history in histories)
 
     def renew(self):
         """Replaces all keys. Returns the histories of the old ones."""
@@ -77,8 +93,6 @@ class ChaosClient:
         self._requests = Requests(self._client, name, run.clock, run.complain, run.note)
         self._run = run
         self._stopping = threading.Event()
-        # The history that it works on; None between two operations.
-        self.current = None
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def start(self):
@@ -93,13 +107,11 @@ class ChaosClient:
     def _work(self):
         try:
             while not self._stopping.wait(self._pause * self._rng.random() * 2):
-                self.current = history = self._keys.choose(self._rng)
-                self.step(history)
-                self.current = None
+                with self._keys.chosen(self._rng) as history:
+                    self.step(history)
         except Exception as error:
             self._run.fail(error)
         finally:
-            self.current = None
             self._client.close()
 
     def step(self, history):

@@ -63,17 +63,14 @@ class Run:
                 stack.enter_context(watcher)
                 if not watcher.has_begun.wait(30):
                     raise ClusterError(f"{watcher.name} can't begin: {watcher.refusals}")
-            stack.callback(self._stop)
+            # Told also if the run is interrupted; then nobody waits for them.
             for client in self.clients:
+                stack.callback(client.stop)
                 client.start()
             end = time.monotonic() + seconds
             while time.monotonic() < end and not self._journal.errors:
                 if not self._round():
                     break
-
-    def _stop(self):
-        for client in self.clients:
-            client.stop()
         for client in self.clients:
             client.join()
 
@@ -89,7 +86,7 @@ class Run:
             return False
         took = self._journal.clock() - begin
         time.sleep(CALM_SECONDS)
-        found, histories = self._settling.check(self._keys.renew(), self.clients)
+        found, histories = self._settling.check(self._keys.renew())
         for history in histories:
             for line in history.lines():
                 self._archive.write(line + "\n")
@@ -97,6 +94,7 @@ class Run:
         for violation in found:
             self._journal.complain(violation)
         self._check_watchers()
+        self._check_ended([])
         self.keys += len(histories)
         count = sum(len(history.operations) for history in histories)
         self.operations += count

