@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -42,21 +43,23 @@ def parser():
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    found.add_argument("--seconds", type=float, default=60, help="how long (default: 60)")
+    found.add_argument("--seconds", type=_seconds, default=60, help="how long (default: 60)")
     found.add_argument("--seed", default=None, help="repeats a schedule (default: a new one)")
     found.add_argument(
-        "--longest", type=float, default=8, metavar="SECONDS",
+        "--longest", type=_seconds, default=8, metavar="SECONDS",
         help="the longest time of a fault; twice that for nodes of a database or a queue (8)",
     )
     found.add_argument(
-        "--breaks", type=int, default=1, metavar="N",
+        "--breaks", type=int, choices=[1, 2, 3], default=1,
         help="how many faults at a time may take a majority away (1)",
     )
     found.add_argument(
-        "--kinds", default="", metavar="KIND,…", help=f"only these, of {', '.join(WAYS)}"
+        "--kinds", type=_some_of(WAYS), default=[], metavar="KIND,…",
+        help=f"only these, of {', '.join(WAYS)}",
     )
     found.add_argument(
-        "--systems", default="", metavar="PART,…", help=f"only about these: {', '.join(SYSTEMS)}"
+        "--systems", type=_some_of(SYSTEMS), default=[], metavar="PART,…",
+        help=f"only about these: {', '.join(SYSTEMS)}",
     )
     found.add_argument(
         "--ordered", action="store_true",
@@ -75,20 +78,45 @@ def parser():
     return found
 
 
+def _seconds(text):
+    found = float(text)
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError("has to be more than 0")
+    return found
+
+
+def _some_of(names):
+    def taken(text):
+        found = text.split(",")
+        if unknown := set(found) - set(names):
+            raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(unknown))}")
+        return found
+
+    return taken
+
+
+def repetition(options, seed, database):
+    """The command that repeats the schedule of a run."""
+    usual = parser()
+    words = ["scripts/chaos", "--seed", seed, "--database", database]
+    for name in ("seconds", "longest", "breaks"):
+        if (value := getattr(options, name)) != usual.get_default(name):
+            words += [f"--{name}", f"{value:g}"]
+    for name in ("kinds", "systems"):
+        if chosen := getattr(options, name):
+            words += [f"--{name}", ",".join(chosen)]
+    return shlex.join(words)
+
+
 def main(arguments=None):
     """Runs. Returns the exit code."""
     options = parser().parse_args(arguments)
     seed = options.seed or str(random.SystemRandom().randrange(1_000_000))
-    options.kinds = [kind for kind in options.kinds.split(",") if kind]
-    options.systems = [system for system in options.systems.split(",") if system]
-    if unknown := {*options.kinds, *options.systems} - {*WAYS, *SYSTEMS}:
-        print(f"error: there is no {', '.join(unknown)}", file=sys.stderr)
-        return 2
     # An end by a signal cleans up as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options.binaries = options.binaries and options.binaries.absolute()
     made = (options.dir or Path(tempfile.mkdtemp(prefix="kv-chaos-"))).absolute()
-    made.mkdir(exist_ok=True)
+    made.mkdir(parents=True, exist_ok=True)
     # Where a service may leave the memory that it had when it ended.
     os.chdir(made)
     # PostgreSQL's user has to get in.
@@ -127,10 +155,7 @@ def _run(options, seed, made):
             seed, cluster.database, disks.names, options.longest, options.kinds, options.systems,
             options.breaks,
         )
-        _print(
-            f"Chaos on {DATABASES[cluster.database]} for {options.seconds:g} s: "
-            f"--seed {seed} repeats the schedule"
-        )
+        _print(f"Chaos on {DATABASES[cluster.database]} for {options.seconds:g} s, seed {seed}")
         if disks.reason:
             _print(f"No disk becomes full: {disks.reason}")
         if options.plan:
@@ -153,6 +178,7 @@ def _run(options, seed, made):
         _print("")
         for line in summary(run, journal):
             _print(line)
+        _print(f"repeat               {repetition(options, seed, cluster.database)}")
         if journal.errors:
             raise ClusterError(f"the run has failed: {journal.errors[0]!r}")
         return 1 if journal.violations else 0

@@ -4,6 +4,8 @@ import dataclasses
 import itertools
 import random
 
+from kvcluster import ClusterError
+
 from .faults import Fault
 from .links import MODES
 
@@ -138,6 +140,8 @@ class Schedule:
             for fault in deck(database, list(disks))
             if self._modes_of(fault) and (not systems or fault.system in systems)
         ]
+        if not self._deck:
+            raise ClusterError("no fault is left: --kinds and --systems have none in common")
         self._modes = itertools.count(self._rng.randrange(len(MODES)))
         self._cards = []
 

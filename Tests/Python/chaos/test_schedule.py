@@ -1,11 +1,16 @@
 """Schedules: the same for the same seed, and never more at once than is allowed."""
 
+import contextlib
+import io
 import itertools
+import shlex
 import unittest
 
+from chaos.command import parser, repetition
 from chaos.links import MODES
 from chaos.schedule import SLOW, SYSTEMS, Schedule, deck
 from chaos.ways import WAYS
+from kvcluster import ClusterError
 
 DISKS = {"postgres": ["postgres", "rabbitmq-3"], "cockroach": ["cockroach-3", "rabbitmq-3"]}
 
@@ -61,6 +66,10 @@ class Schedules(unittest.TestCase):
         self.assertEqual(found, {"redis", "rabbitmq"})
         self.assertEqual({card.system for card in deck("postgres", [])}, set(SYSTEMS))
 
+    def test_nothing_left(self):
+        with self.assertRaisesRegex(ClusterError, "no fault is left"):
+            Schedule(1, "postgres", kinds=["failover"], systems=["clients"])
+
     def test_amounts(self):
         for group in self.groups(1, "postgres"):
             for fault in group:
@@ -69,3 +78,26 @@ class Schedules(unittest.TestCase):
                 self.assertIn(" for ", str(fault))
                 self.assertEqual(" > " in fault.target or " <> " in fault.target,
                                  fault.kind in MODES)
+
+
+class Repetition(unittest.TestCase):
+    def test_same_options(self):
+        """The command at the end of a run has all that its schedule depends on."""
+        for words in ("", "--seconds 90 --longest 2.5 --breaks 2", "--kinds 'full disk,kill'",
+                      "--systems redis,clients --dir elsewhere --base 30000"):
+            options = parser().parse_args(shlex.split(words))
+            command = shlex.split(repetition(options, "7", "postgres"))
+            self.assertEqual(command[0], "scripts/chaos")
+            again = parser().parse_args(command[1:])
+            self.assertEqual((again.seed, again.database), ("7", "postgres"))
+            for name in ("seconds", "longest", "breaks", "kinds", "systems"):
+                self.assertEqual(getattr(again, name), getattr(options, name), name)
+
+    def test_nonsense(self):
+        for words in ("--seconds 0", "--seconds -1", "--longest nan", "--breaks 0", "--kinds x",
+                      "--systems x", "--database x"):
+            with self.subTest(words), contextlib.redirect_stderr(io.StringIO()) as said:
+                with self.assertRaises(SystemExit) as end:
+                    parser().parse_args(words.split())
+                self.assertEqual(end.exception.code, 2)
+                self.assertIn("error:", said.getvalue())
