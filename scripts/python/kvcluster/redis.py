@@ -1,5 +1,7 @@
 """Redis: a master, two replicas, and three Sentinels that decide which is the master."""
 
+import itertools
+
 from . import probes, programs
 from .service import Service
 
@@ -18,14 +20,20 @@ def announced_master(cluster):
 
 
 def master(cluster):
-    """The port of the master: as announced, else that of a server with this role, else the
-    first."""
-    if port := announced_master(cluster):
-        return port
-    for server in cluster.of_kind("redis"):
-        if server.is_alive and server.role == "master":
-            return server.ports["Redis"]
-    return cluster.ports.redis(1)
+    """The port of the master: as announced, else that of a server with this role, else as any
+    Sentinel or replica knows it, else the first.
+
+    A master that restarts without a majority of Sentinels has to be the master again: as a replica
+    of one of its own replicas, it would leave all three without a master for ever.
+    """
+    servers = [server for server in cluster.of_kind("redis") if server.is_alive]
+    known = itertools.chain(
+        [announced_master(cluster)],
+        (server.ports["Redis"] for server in servers if server.role == "master"),
+        (sentinel.master for sentinel in cluster.of_kind("sentinel") if sentinel.is_alive),
+        (server.master for server in servers),
+    )
+    return next((port for port in known if port), cluster.ports.redis(1))
 
 
 class Redis(Service):
@@ -69,6 +77,14 @@ class Redis(Service):
         """ "master", "slave", or None without an answer."""
         answer = self.ask("ROLE")
         return answer[0] if isinstance(answer, list) and answer else None
+
+    @property
+    def master(self):
+        """The port of the master that it follows; None if it follows none or does not answer."""
+        answer = self.ask("ROLE")
+        if not isinstance(answer, list) or answer[:1] != ["slave"]:
+            return None
+        return self.cluster.ports.own(int(answer[2]))
 
     def is_ready(self):
         """A replica is ready once it follows its master."""
