@@ -6,6 +6,10 @@ import time
 
 # How many violations of a promise are printed; all are kept in a file.
 TOLD_MAX = 5
+# How long before a violation a fault may have ended that is named with it; and if it is not known
+# when the violation happened, how long ago it may have been.
+BEFORE_SECONDS = 10
+LATELY_SECONDS = 60
 # Answers that a store gives that serves.
 SERVED = {200, 201, 202, 204, 404, 412}
 
@@ -60,15 +64,14 @@ class Journal:
         self.errors.append(error)
         self.say(f"ERROR {error!r}")
 
-    def faults_around(self, violation, seconds=10):
+    def faults_around(self, violation):
         """Lines about the faults shortly before and during a violation."""
-        if violation.span is None:
-            return []
-        begin, end = violation.span
+        now = self.clock()
+        begin, end = violation.span or (now - LATELY_SECONDS, now)
         return [
-            f"from {when:.1f} to {until or self.clock():.1f} s: {fault} ({detail})"
+            f"from {when:.1f} to {until or now:.1f} s: {fault} ({detail})"
             for when, until, fault, detail in self.faults
-            if when <= end and (until is None or until >= begin - seconds)
+            if when <= end and (until is None or until >= begin - BEFORE_SECONDS)
         ]
 
     def fault_begins(self, fault, detail):
