@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 from kvcluster import Cluster, ClusterError
@@ -21,7 +22,7 @@ from kvcluster.ports import SPAN
 
 from .disks import Disks
 from .faults import World
-from .health import PARTS, Health
+from .health import Health
 from .journal import Journal
 from .network import Network
 from .report import summary
@@ -60,6 +61,11 @@ def parser():
     found.add_argument(
         "--systems", type=_some_of(SYSTEMS), default=[], metavar="PART,…",
         help=f"only about these: {', '.join(SYSTEMS)}",
+    )
+    found.add_argument(
+        "--patience", type=_seconds, default=120, metavar="SECONDS",
+        help="how long everything may take to be healthy after faults, and then to decide what was "
+        "queued and to send all events (120); more on a slow machine",
     )
     found.add_argument(
         "--ordered", action="store_true",
@@ -126,6 +132,9 @@ def main(arguments=None):
         code = _run(options, seed, made)
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
+    except Exception:
+        # Not 1, which stands for a violation.
+        traceback.print_exc()
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
     finally:
@@ -150,7 +159,6 @@ def _run(options, seed, made):
     with contextlib.ExitStack() as stack:
         stack.callback(_keep_logs, cluster, made)
         disks = stack.enter_context(Disks(cluster.folder, [*wanted, "rabbitmq-3"]))
-        stack.callback(lambda: cluster.kill(cluster.names))
         schedule = Schedule(
             seed, cluster.database, disks.names, options.longest, options.kinds, options.systems,
             options.breaks,
@@ -163,17 +171,20 @@ def _run(options, seed, made):
                 _print(f"{number + 1:3}  " + "; ".join(map(str, schedule.group())))
             return 0
         network = stack.enter_context(Network.of(cluster))
+        # While the proxy still runs: a RabbitMQ that can't reach epmd behind it starts another one.
+        stack.callback(lambda: cluster.kill(cluster.names))
         begin = time.monotonic()
-        cluster.up(PARTS)
         health = Health(cluster)
-        if wrong := health.recover(60):
+        if wrong := health.recover(options.patience):
             raise ClusterError(wrong)
         _print(f"The cluster has started in {time.monotonic() - begin:.0f} s")
         found = stack.enter_context(open(made / "violations.txt", "w", encoding="utf-8"))
         journal = Journal(_print, lambda line: print(line, file=found, flush=True))
         archive = stack.enter_context(open(made / "histories.jsonl", "w", encoding="utf-8"))
         world = World(cluster, network, disks, sessions(cluster))
-        run = Run(world, health, schedule, journal, archive, seed, options.ordered)
+        run = Run(
+            world, health, schedule, journal, archive, seed, options.patience, options.ordered
+        )
         run.go(options.seconds)
         _print("")
         for line in summary(run, journal):

@@ -24,11 +24,11 @@ class Health:
     def recover(self, seconds):
         """Starts what does not run, and waits until all is well. Returns what is wrong after that
         time; None: nothing."""
-        try:
-            self._cluster.up(PARTS)
-        except ClusterError as error:
-            return f"does not start: {error}"
         end = time.monotonic() + seconds
+        while wrong := self._start():
+            # One that ends by itself does so again.
+            if self.ended() or time.monotonic() > end:
+                return wrong
         good = 0
         # Several times in a row: a service that has just come back may stumble.
         while good < GOOD_TIMES:
@@ -37,6 +37,14 @@ class Health:
             if wrong and time.monotonic() > end:
                 return wrong
             time.sleep(PAUSE)
+        return None
+
+    def _start(self):
+        """What does not start in its time; None: all runs."""
+        try:
+            self._cluster.up(PARTS)
+        except ClusterError as error:
+            return f"does not start: {error}"
         return None
 
     def wrong(self):

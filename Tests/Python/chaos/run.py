@@ -15,22 +15,24 @@ from .ways import WAYS
 PAUSE = 0.03
 # Load without faults at the beginning of each round, and after it has recovered.
 CALM_SECONDS = 1.5
-# How long a cluster may take to become healthy after the last fault of a round, to decide what was
-# queued, and to send all events.
-RECOVERY_SECONDS = 120
-SETTLING_SECONDS = 90
 
 
 class Run:
     """Rounds until the time is over. `world` and `health` are those of a cluster that serves."""
 
-    def __init__(self, world, health, schedule, journal, archive, seed, is_ordered=False):
-        """archive: the file for all histories; is_ordered: whether a late event is a violation."""
+    def __init__(self, world, health, schedule, journal, archive, seed, patience, is_ordered=False):
+        """
+        archive: the file for all histories.
+        patience: how many seconds a cluster may take to become healthy after the last fault of a
+            round, and then to decide what was queued and to send all events.
+        is_ordered: whether a late event is a violation.
+        """
         self._world = world
         self._health = health
         self._schedule = schedule
         self._journal = journal
         self._archive = archive
+        self._patience = patience
         self._is_ordered = is_ordered
         cluster = world.cluster
         announced = cluster.ports.announced
@@ -49,7 +51,7 @@ class Run:
         ]
         # Not through the proxy: what a round leaves behind is asked without further faults.
         own = [service.port for service in cluster.of_kind("kv-api")]
-        self._settling = Settling(journal, own, self._keys, self.watchers, SETTLING_SECONDS)
+        self._settling = Settling(journal, own, self._keys, self.watchers, patience)
         self._late = dict.fromkeys([watcher.name for watcher in self.watchers], 0)
         self.rounds = 0
         self.keys = 0
@@ -61,7 +63,7 @@ class Run:
         with contextlib.ExitStack() as stack:
             for watcher in self.watchers:
                 stack.enter_context(watcher)
-                if not watcher.has_begun.wait(30):
+                if not watcher.has_begun.wait(self._patience):
                     raise ClusterError(f"{watcher.name} can't begin: {watcher.refusals}")
             # Told also if the run is interrupted; then nobody waits for them.
             for client in self.clients:
@@ -80,7 +82,7 @@ class Run:
         time.sleep(CALM_SECONDS)
         self._break(self._schedule.group())
         begin = self._journal.clock()
-        wrong = self._health.recover(RECOVERY_SECONDS)
+        wrong = self._health.recover(self._patience)
         if wrong:
             self._journal.complain(Violation("recovers", "all", wrong))
             return False
