@@ -93,13 +93,23 @@ class ChaosClient:
         self._requests = Requests(self._client, name, run.clock, run.complain, run.note)
         self._run = run
         self._stopping = threading.Event()
+        self._may_work = threading.Event()
+        self._may_work.set()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def start(self):
         self._thread.start()
 
+    def rest(self):
+        """Begins no operation until `go_on`."""
+        self._may_work.clear()
+
+    def go_on(self):
+        self._may_work.set()
+
     def stop(self):
         self._stopping.set()
+        self._may_work.set()
 
     def join(self):
         self._thread.join()
@@ -107,6 +117,7 @@ class ChaosClient:
     def _work(self):
         try:
             while not self._stopping.wait(self._pause * self._rng.random() * 2):
+                self._may_work.wait()
                 with self._keys.chosen(self._rng) as history:
                     self.step(history)
         except Exception as error:

@@ -48,6 +48,11 @@ class Journal:
                 self.gaps[what] = max(self.gaps[what], (now - before, now))
                 self._served[what] = now
 
+    def begin_anew(self):
+        """There was no load until now: that is no time without an answer."""
+        with self._lock:
+            self._served.clear()
+
     def complain(self, violation):
         """Takes a violation, and tells it."""
         with self._lock:
