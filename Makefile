@@ -1,7 +1,7 @@
 # Each target calls one script; the scripts can also be called directly.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster demo test test-compose check conformance model sanitize fuzz load bench \
-  settings packages install uninstall clean
+.PHONY: help run cluster demo test chaos test-compose check conformance model sanitize fuzz \
+  load bench settings packages install uninstall clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ demo: ## Show what happens when parts of a cluster fail (DEMO="--step"; --help)
 
 test: ## Run every test: unit, contract, end to end, conformance
 	@scripts/test
+
+chaos: ## Break a cluster under checked load (SECONDS=60 SEED=… CHAOS="--help")
+	@scripts/chaos $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(SEED),--seed "$(SEED)") $(CHAOS)
 
 test-compose: ## Build the images, run docker-compose.yml, break it (takes 20 minutes)
 	@scripts/test-compose

@@ -176,6 +176,28 @@ class Backing(unittest.TestCase):
         self.assertEqual(old.role, "slave")
         self.assertEqual(self.master(), new)
 
+    @pytest.mark.once
+    def test_a_master_that_restarts_without_a_majority_of_sentinels_is_master_again(self):
+        for lost in (["sentinel-1", "sentinel-2"], ["sentinel"]):
+            with self.subTest(lost=lost):
+                old = self.master_but_redis_1()
+                self.cluster.kill(lost)
+                self.cluster.stop([old.name])
+                self.cluster.start([old.name])
+                self.assertEqual(old.role, "master")
+                for server in self.cluster.of_kind("redis"):
+                    wait_until(server.is_ready, 30, f"connection of {server.name}")
+                self.cluster.start(lost)
+                wait_until(lambda: self.master() == old, 30, "announcement")
+
+    def master_but_redis_1(self):
+        """Not the one that is taken for the master if nothing is known."""
+        if self.master().name == "redis-1":
+            self.cluster.kill(["redis-1"])
+            wait_until(lambda: self.master() not in (None, self.cluster["redis-1"]), 15, "master")
+            self.cluster.start(["redis-1"])
+        return self.master()
+
     def master(self):
         """The Redis that all Sentinels name."""
         ports = {sentinel.master for sentinel in self.cluster.of_kind("sentinel")}

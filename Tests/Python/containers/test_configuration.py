@@ -299,6 +299,29 @@ class StartScripts(InTemporaryFolder):
             ["172.30.73.11", "6379", "replica-announce-ip", "172.30.73.11", "172.30.73.11"],
         )
 
+    def test_a_master_is_known_without_a_majority_of_sentinels(self):
+        """A replica that runs names it, and so does one Sentinel; else it is the first."""
+        output = self.inside(
+            """
+            $files/redis/container-master
+            cd /tmp
+            redis-server --bind 172.30.73.11 --requirepass $KV_REDIS_PASSWORD --save '' \
+              --replicaof 172.30.73.12 6379 >/tmp/redis.log 2>&1 &
+            export REDISCLI_AUTH=$KV_REDIS_PASSWORD
+            until_ready redis-cli -h 172.30.73.11 ping >/dev/null || { cat /tmp/redis.log; exit 1; }
+            $files/redis/container-master
+            kill $! && wait $! || true
+            printf '%s\n' "bind 172.30.73.21" "requirepass $KV_REDIS_SENTINEL_PASSWORD" \
+              "sentinel monitor mymaster 172.30.73.12 6379 2" >/tmp/sentinel.conf
+            redis-sentinel /tmp/sentinel.conf >/tmp/sentinel.log 2>&1 &
+            export REDISCLI_AUTH=$KV_REDIS_SENTINEL_PASSWORD
+            until_ready redis-cli -h 172.30.73.21 -p 26379 ping >/dev/null ||
+              { cat /tmp/sentinel.log; exit 1; }
+            $files/redis/container-master
+            """
+        )
+        self.assertEqual(output.split(), ["172.30.73.11", "172.30.73.12", "172.30.73.12"])
+
     def test_rabbitmq_starts(self):
         output = self.inside(
             """

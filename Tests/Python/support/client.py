@@ -9,9 +9,16 @@ import random
 class Unreachable(Exception):
     """The connection broke: whether the request took effect is not known."""
 
+    def __init__(self, port, error):
+        super().__init__(f"port {port}: {error!r}")
+        self.port = port
+        # A word for the error.
+        self.reason = type(error).__name__
+
 
 class Answer:
-    def __init__(self, status, headers, body):
+    def __init__(self, port, status, headers, body):
+        self.port = port
         self.status = status
         self.headers = headers
         self.body = body
@@ -53,11 +60,11 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             del self.connections[port]
-            raise Unreachable(f"port {port}: {error!r}") from error
+            raise Unreachable(port, error) from error
         if answer.headers.get("Connection", "").lower() == "close":
             connection.close()
             del self.connections[port]
-        return Answer(answer.status, answer.headers, body)
+        return Answer(port, answer.status, answer.headers, body)
 
     def put(self, key, value, port=None, **headers):
         return self.request("PUT", f"/kv/{key}", value, fields(headers), port)

@@ -39,6 +39,7 @@ class Cluster:
         tls=None,
         rate=None,
         database=None,
+        detour=None,
     ):
         """
         path: the folder of the cluster; by default `.cluster` in the repository.
@@ -51,10 +52,13 @@ class Cluster:
         database: "postgres" or "cockroach"; by default that of the last `up`, or CockroachDB if its
             program is found.
         has_autoscaler: whether it runs kv-autoscaler; by default as at the last `up`, else no.
+        detour: how many ports above its own each service is announced to the others, for tests that
+            have proxies there; by default as at the last `up`, else 0.
         """
         self.folder = Folder(path or DEFAULT)
         plan = self.folder.plan
-        self.ports = Ports(base or plan.get("base", DEFAULT_BASE))
+        detour = plan.get("detour", 0) if detour is None else detour
+        self.ports = Ports(base or plan.get("base", DEFAULT_BASE), detour)
         self.binaries = binaries or plan.get("binaries")
         self.settings = settings or {}
         self.tls = plan.get("tls", False) if tls is None else tls
@@ -262,6 +266,7 @@ class Cluster:
     def _save_plan(self):
         self.folder.plan = {
             "base": self.ports.base,
+            "detour": self.ports.detour,
             "binaries": str(self.binaries) if self.binaries else None,
             "database": self.database,
             "cockroach": self._cockroach,

@@ -91,7 +91,8 @@ class Cockroach(Service):
     @property
     def addresses(self):
         ports = self.cluster.ports
-        return ",".join(f"127.0.0.1:{ports.database(number + 1)}" for number in range(NODES))
+        announced = [ports.announced(ports.database(number + 1)) for number in range(NODES)]
+        return ",".join(f"127.0.0.1:{port}" for port in announced)
 
     @property
     def url(self):
@@ -101,6 +102,7 @@ class Cockroach(Service):
         folder = self.folder.make(self.name)
         return [self.cluster.cockroach, "start", "--insecure", f"--store={folder / 'data'}"] + [
             f"--listen-addr=127.0.0.1:{self.ports['SQL']}",
+            f"--advertise-addr=127.0.0.1:{self.cluster.ports.announced(self.ports['SQL'])}",
             f"--http-addr=127.0.0.1:{self.ports['console']}",
             f"--join={self.addresses}",
             # The defaults are too small for a machine that three nodes share.

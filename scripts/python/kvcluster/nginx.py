@@ -131,7 +131,8 @@ class Nginx(Service):
         ports = [api.port for api in self.cluster.members("kv-api")]
         # Nginx requires one; without any kv-api it answers 503.
         ports = ports or [self.cluster.ports.api(1)]
-        lines = [f"server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;" for port in ports]
+        places = [f"127.0.0.1:{self.cluster.ports.announced(port)}" for port in ports]
+        lines = [f"server {place} max_fails=1 fail_timeout=2s;" for place in places]
         return "\n  ".join(lines)
 
     def update(self):

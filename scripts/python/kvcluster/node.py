@@ -30,7 +30,8 @@ def given_settings():
 def backing_settings(cluster):
     """The addresses and passwords of the services behind kv-api and kv-worker."""
     passwords = cluster.folder.passwords
-    sentinels = [sentinel.ports["Sentinel"] for sentinel in cluster.of_kind("sentinel")]
+    announced = cluster.ports.announced
+    sentinels = [announced(one.ports["Sentinel"]) for one in cluster.of_kind("sentinel")]
     return {
         "KV_DATABASE_URL": cluster.of_kind("database")[0].url,
         "KV_REDIS_SENTINELS": ",".join(f"127.0.0.1:{port}" for port in sentinels),

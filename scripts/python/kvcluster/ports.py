@@ -14,13 +14,23 @@ REPLICAS_MAX = 20
 class Ports:
     """The ports of one cluster. Numbers within a kind count from 1."""
 
-    def __init__(self, base):
+    def __init__(self, base, detour=0):
         if not 1024 <= base <= FIRST_EPHEMERAL - SPAN:
             raise ClusterError(
                 f"the base port has to be between 1024 and {FIRST_EPHEMERAL - SPAN}: from "
                 f"{FIRST_EPHEMERAL} on Linux hands ports out to outgoing connections"
             )
         self.base = base
+        self.detour = detour
+
+    def announced(self, port):
+        """The port at which other services reach the one that listens on `port`. `detour` ports
+        higher, a proxy may listen that passes connections on."""
+        return port + self.detour
+
+    def own(self, announced):
+        """The port of the service that is announced at this one."""
+        return announced - self.detour
 
     @property
     def nginx(self):

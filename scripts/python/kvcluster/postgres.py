@@ -27,7 +27,8 @@ class Postgres(Service):
     @property
     def url(self):
         password = self.folder.passwords["database"]
-        return f"postgresql://kv:{password}@127.0.0.1:{self.cluster.ports.database()}/kv"
+        port = self.cluster.ports.announced(self.ports["SQL"])
+        return f"postgresql://kv:{password}@127.0.0.1:{port}/kv"
 
     @property
     def data(self):

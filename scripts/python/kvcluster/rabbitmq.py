@@ -77,7 +77,8 @@ class RabbitMQ(Service):
     @property
     def url(self):
         password = self.folder.passwords["rabbitmq"]
-        return f"amqp://kv:{password}@127.0.0.1:{self.ports['AMQP']}"
+        port = self.cluster.ports.announced(self.ports["AMQP"])
+        return f"amqp://kv:{password}@127.0.0.1:{port}"
 
     @property
     def node(self):
@@ -144,7 +145,7 @@ class RabbitMQ(Service):
             "RABBITMQ_CTL_DIST_PORT_MAX": str(last),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ARGUMENTS,
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_EPMD_PORT": str(self.cluster.ports.epmd),
+            "ERL_EPMD_PORT": str(self.cluster.ports.announced(self.cluster.ports.epmd)),
             # No crash dumps: they have hundreds of megabytes and contain messages.
             "ERL_CRASH_DUMP_SECONDS": "0",
         }

@@ -1,5 +1,7 @@
 """Redis: a master, two replicas, and three Sentinels that decide which is the master."""
 
+import itertools
+
 from . import probes, programs
 from .service import Service
 
@@ -18,14 +20,20 @@ def announced_master(cluster):
 
 
 def master(cluster):
-    """The port of the master: as announced, else that of a server with this role, else the
-    first."""
-    if port := announced_master(cluster):
-        return port
-    for server in cluster.of_kind("redis"):
-        if server.is_alive and server.role == "master":
-            return server.ports["Redis"]
-    return cluster.ports.redis(1)
+    """The port of the master: as announced, else that of a server with this role, else as any
+    Sentinel or replica knows it, else the first.
+
+    A master that restarts without a majority of Sentinels has to be the master again: as a replica
+    of one of its own replicas, it would leave all three without a master for ever.
+    """
+    servers = [server for server in cluster.of_kind("redis") if server.is_alive]
+    known = itertools.chain(
+        [announced_master(cluster)],
+        (server.ports["Redis"] for server in servers if server.role == "master"),
+        (sentinel.master for sentinel in cluster.of_kind("sentinel") if sentinel.is_alive),
+        (server.master for server in servers),
+    )
+    return next((port for port in known if port), cluster.ports.redis(1))
 
 
 class Redis(Service):
@@ -43,7 +51,8 @@ class Redis(Service):
         With its old configuration it would be a master for ten seconds, until a Sentinel corrects
         it.
         """
-        port = master(self.cluster)
+        port, ports = master(self.cluster), self.cluster.ports
+        replicaof = f"replicaof 127.0.0.1 {ports.announced(port)}"
         folder = self.folder.make(self.name)
         self.folder.render(
             "redis/redis.conf",
@@ -51,9 +60,10 @@ class Redis(Service):
             bind="127.0.0.1",
             address="127.0.0.1",
             port=self.ports["Redis"],
+            announced_port=ports.announced(self.ports["Redis"]),
             folder=folder,
             password=self.folder.passwords["redis"],
-            replicaof="" if port == self.ports["Redis"] else f"replicaof 127.0.0.1 {port}",
+            replicaof="" if port == self.ports["Redis"] else replicaof,
         )
 
     def command(self):
@@ -67,6 +77,14 @@ class Redis(Service):
         """ "master", "slave", or None without an answer."""
         answer = self.ask("ROLE")
         return answer[0] if isinstance(answer, list) and answer else None
+
+    @property
+    def master(self):
+        """The port of the master that it follows; None if it follows none or does not answer."""
+        answer = self.ask("ROLE")
+        if not isinstance(answer, list) or answer[:1] != ["slave"]:
+            return None
+        return self.cluster.ports.own(int(answer[2]))
 
     def is_ready(self):
         """A replica is ready once it follows its master."""
@@ -99,7 +117,7 @@ class Sentinel(Service):
 
         When all restart, the file may name another master than the one that starts.
         """
-        starting = self.cluster.starting
+        starting, ports = self.cluster.starting, self.cluster.ports
         others = [other for other in self.cluster.of_kind("sentinel") if other.name not in starting]
         if self._configuration.exists() and any(other.master for other in others):
             return
@@ -110,10 +128,11 @@ class Sentinel(Service):
             address="127.0.0.1",
             master_address="127.0.0.1",
             port=self.ports["Sentinel"],
+            announced_port=ports.announced(self.ports["Sentinel"]),
             folder=self.folder.make(self.name),
             password=self.folder.passwords["redis"],
             sentinel_password=self.folder.passwords["sentinel"],
-            master_port=master(self.cluster),
+            master_port=ports.announced(master(self.cluster)),
         )
 
     def command(self):
@@ -126,7 +145,9 @@ class Sentinel(Service):
     def master(self):
         """The port of the master as this one knows it; None if there is no answer."""
         answer = self.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
-        return int(answer[1]) if isinstance(answer, list) and len(answer) == 2 else None
+        if not isinstance(answer, list) or len(answer) != 2:
+            return None
+        return self.cluster.ports.own(int(answer[1]))
 
     def is_ready(self):
         """Whether it can take part in a failover: it knows the master, a replica and the others."""

@@ -90,8 +90,11 @@ class Watcher:
             self.last_id = fields["id"]
             self.has_begun.set()
         if "data" in fields:
-            event = (self.last_id, fields.get("event"), json.loads(fields["data"]))
-            self.events.append(event)
+            self.take(fields.get("event"), json.loads(fields["data"]))
+
+    def take(self, kind, data):
+        """Keeps an event."""
+        self.events.append((self.last_id, kind, data))
 
     # What was seen
 
