@@ -9,8 +9,8 @@ from system.nodes import Nodes
 # What a run starts of a cluster: all but the monitoring.
 PARTS = ["backing", "kv-api", "kv-worker", "nginx"]
 
-# How often each program has to be well, and the seconds between two looks. Not in a row: on a machine
-# that does much else, Redis misses the 50 ms that it has for an answer now and then.
+# How often each program has to be well, and the seconds between two looks. Not in a row: on a
+# machine that does much else, Redis misses the 50 ms that it has for an answer now and then.
 GOOD_TIMES = 4
 PAUSE = 0.3
 
