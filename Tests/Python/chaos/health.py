@@ -20,7 +20,6 @@ class Health:
 
     def __init__(self, cluster):
         self._cluster = cluster
-        self._nodes = Nodes(cluster.folder.path) if cluster.database == "cockroach" else None
 
     def recover(self, seconds):
         """Starts what does not run, and waits until all is well. Returns what is wrong after that
@@ -38,11 +37,16 @@ class Health:
                 if wrong and time.monotonic() > end:
                     return wrong
             time.sleep(PAUSE)
-        while self._nodes and not self._nodes.is_whole():
+        while not self._is_whole():
             if time.monotonic() > end:
                 return "CockroachDB is not whole"
             time.sleep(PAUSE)
         return None
+
+    def _is_whole(self):
+        """Whether the nodes of the database are. They are known once the cluster has started."""
+        path, database = self._cluster.folder.path, self._cluster.database
+        return database != "cockroach" or Nodes(path).is_whole()
 
     def _programs(self):
         """The services that are programs of this project."""
