@@ -114,6 +114,8 @@ private final class EmbeddedChangeSubscription: ChangeSubscription {
   let watcher: UInt64
   private(set) var position: FeedPosition
   private(set) var isEnded = false
+  /// What comes too early is not in the buffer yet.
+  let isHolding = false
 
   /// Most events returned at a time, to bound the memory that one watcher's backlog takes.
   private static let eventsMax = 256

@@ -91,6 +91,8 @@ private final class StreamSubscription: ChangeSubscription {
 
   deinit { reader.leave(watcher) }
 
+  var isHolding: Bool { order.isHolding }
+
   func next() async throws(StoreError) -> [FeedEvent]? {
     order.bounds = .following
     return try await take(while: { true })
@@ -128,12 +130,13 @@ private final class StreamSubscription: ChangeSubscription {
     return true
   }
 
-  /// The next events; none once `goesOn` says so and there are none at hand.
+  /// The next events; none once `goesOn` says so and there are none at hand. Among what is at hand
+  /// may be what others wait for.
   private func take(while goesOn: () -> Bool) async throws(StoreError) -> [FeedEvent]? {
     while !Task.isCancelled, !isEnded {
       var received: [FeedEvent] = []
       swap(&received, &early)
-      if received.isEmpty, goesOn() {
+      if received.isEmpty, goesOn() || order.isHolding {
         guard let read = try read() else { return nil }
         received = read
       }

@@ -129,7 +129,13 @@ final class Watcher {
         guard await commentIfQuiet(hub, body) else { return }
         // The other tasks of the loop are not to wait for a long replay.
         await Task.yield()
-        if events.isEmpty { subscription = try await resume(hub) }
+        guard events.isEmpty else { continue }
+        if current.isHolding {
+          // Another subscription would hold the same changes back anew, and so for ever.
+          guard await body.wait(for: Self.retryInterval) != .ended else { return }
+        } else {
+          subscription = try await resume(hub)
+        }
       } catch {
         subscription = await retry(hub, body)
       }

@@ -32,6 +32,10 @@ public protocol ChangeSubscription: AnyObject {
   /// Where the watcher is: it has all changes up to here, and can resume after it.
   var position: FeedPosition { get }
 
+  /// Whether changes that were read wait for others that are missing. `replay`, called again later,
+  /// returns them in their time.
+  var isHolding: Bool { get }
+
   /// Waits for the next changes and returns them, at least one. Nil: the watcher fell so far behind
   /// that its next change is no longer kept. Returns an empty array when its task is cancelled or
   /// the subscription ended.

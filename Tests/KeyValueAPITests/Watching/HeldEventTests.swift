@@ -45,6 +45,46 @@ struct HeldEventTests {
     }
   }
 
+  @Test("A held event that those who follow do not have any more comes in its time")
+  func alone() async throws {
+    try await WatchFixture.with { fixture in
+      let start: String
+      do {
+        let first = try fixture.watch()
+        start = try first.position()
+        try await fixture.publish(["a", "late", "b"])
+        #expect(try first.keys(2) == ["a", "b"])
+      }
+      while fixture.feed.subscriptions.alive > 0 { await Task.yield() }
+      // The others begin here.
+      let second = try fixture.watch()
+      let far = try fixture.watch("after=\(start)")
+      #expect(try far.keys(3) == ["a", "b", "late"])
+      try await fixture.publish(["c"])
+      #expect(try far.keys(1) == ["c"])
+      #expect(try second.keys(1) == ["c"])
+    }
+  }
+
+  @Test("A watcher whose event is held back leaves at once")
+  func leaving() async throws {
+    try await WatchFixture.with { fixture in
+      let start: String
+      do {
+        let first = try fixture.watch()
+        start = try first.position()
+        try await fixture.publish(["a", "late"])
+        #expect(try first.keys(1) == ["a"])
+      }
+      while fixture.feed.subscriptions.alive > 0 { await Task.yield() }
+      do {
+        let far = try fixture.watch("after=\(start)")
+        #expect(try far.keys(1) == ["a"])
+      }
+      while fixture.feed.subscriptions.alive > 0 { await Task.yield() }
+    }
+  }
+
   @Test("When the feed is lost and followed again, what was handed out does not come again")
   func following() async throws {
     try await WatchFixture.with { fixture in

@@ -97,7 +97,7 @@ struct WatchFixture: Sendable {
 }
 
 /// An embedded feed that fails when a test says so, and holds back the keys that begin with "late"
-/// until the key "go" comes.
+/// until the key "go" comes, or a replay is asked once more.
 final class FaultyFeed: ChangeFeed, Sendable {
   private let wrapped: EmbeddedChangeFeed
   private let failure = Mutex<StoreError?>(nil)
@@ -154,6 +154,7 @@ private final class FaultySubscription: ChangeSubscription {
   private var held: [FeedEvent] = []
   /// The position before the first event that is held.
   private var positionBefore: FeedPosition?
+  private var hasReplayed = false
 
   init(_ wrapped: any ChangeSubscription, of feed: FaultyFeed) {
     self.wrapped = wrapped
@@ -163,6 +164,7 @@ private final class FaultySubscription: ChangeSubscription {
   deinit { feed.ended() }
 
   var position: FeedPosition { positionBefore ?? wrapped.position }
+  var isHolding: Bool { !held.isEmpty }
 
   func next() async throws(StoreError) -> [FeedEvent]? {
     while true {
@@ -183,7 +185,18 @@ private final class FaultySubscription: ChangeSubscription {
       return [FeedEvent(position: position, change: change)]
     }
     let before = wrapped.position
-    return try await wrapped.replay().map { order($0, after: before) }
+    guard let events = try await wrapped.replay() else { return nil }
+    let ready = order(events, after: before)
+    guard ready.isEmpty else { return ready }
+    defer { hasReplayed = true }
+    return hasReplayed ? release() : []
+  }
+
+  private func release() -> [FeedEvent] {
+    defer { (held, positionBefore) = ([], nil) }
+    return held.map {
+      FeedEvent(position: wrapped.position, place: $0.place, change: $0.change)
+    }
   }
 
   private func order(_ events: [FeedEvent], after position: FeedPosition) -> [FeedEvent] {

@@ -214,6 +214,39 @@ extension BrokerTests {
       await node.stop()
     }
 
+    @Test("Who replays again gets what is held back in its time, and what comes meanwhile")
+    func heldReplayAlone() async throws {
+      var configuration = RabbitMQConfiguration(try await SharedBroker.running())
+      configuration.changeLatenessMax = .milliseconds(300)
+      let node = try await Node(configuration)
+      let (feed, _, running) = try feed(node)
+      let start = try #require(try await feed.subscribe(after: nil))
+      var state = KeyState(key: Key("k"))
+      let changes = (1...3).compactMap { number in
+        state.write(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
+      }
+      // The second one never comes.
+      try await feed.publish([changes[0]])
+      try await feed.publish([changes[2]])
+      try await feed.flush()
+      let resumed = try #require(try await feed.subscribe(after: start.position))
+      #expect(try await resumed.replay()?.map(\.change) == [changes[0]])
+      #expect(try await resumed.replay() == [])
+      #expect(resumed.isHolding)
+      var other = KeyState(key: Key("l"))
+      let now = Timestamp(microseconds: 4)
+      try await feed.publish([try #require(other.write(.put("l"), at: now).change(of: Key("l")))])
+      var late: [FeedEvent] = []
+      while late.count < 2 {
+        late += try #require(try await resumed.replay())
+        await Task.yield()
+      }
+      #expect(Set(late.map(\.change.key)) == [Key("k"), Key("l")])
+      #expect(!resumed.isHolding && resumed.position >= late[1].place)
+      await running.stop()
+      await node.stop()
+    }
+
     @Test("Without watchers there is no connection for them, and nothing is amiss")
     func unwatched() async throws {
       let node = try await Node(RabbitMQConfiguration(SharedBroker.running()))
