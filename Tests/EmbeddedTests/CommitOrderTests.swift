@@ -96,6 +96,17 @@ struct CommitOrderTests {
     await harness.embedded.close()
   }
 
+  @Test("A purge is a commit of its own, and one that finds nothing is none")
+  func purge() async throws {
+    let harness = try EmbeddedDatabaseHarness()
+    let put = try await harness.embedded.write([.put("k", timeToLive: 1)])
+    harness.advance(seconds: 2)
+    let purged = try await harness.embedded.purgeExpired(limit: 10)
+    let nothing = try await harness.embedded.purgeExpired(limit: 10)
+    #expect([put[0].outbox, purged.id, nothing.id].map { $0?.number } == [0, 1, nil])
+    await harness.embedded.close()
+  }
+
   /// One call that may change keys of all tasks, and its changes.
   private static func call(
     _ database: EmbeddedDatabase, kind: Int, number: Int, at now: Timestamp

@@ -47,8 +47,7 @@ public struct OutboxID: Hashable, Sendable {
 
 /// The changes of one commit, in its order.
 public struct OutboxBatch: Equatable, Sendable {
-  /// The name by which the changes are settled; nil: there is nothing to settle, because no other
-  /// process could finish the work.
+  /// The name by which the changes are settled or put in order; nil: they need neither.
   public let id: OutboxID?
   public var changes: [Change]
 
