@@ -22,9 +22,13 @@ class Live(ConsoleTest):
     def test_values(self):
         browser = self.open("live", self.prefix)
         browser.find("//label[contains(.,'with values')]/input").click()
-        browser.see("Live", ".pill")
-        self.put(self.prefix + "a", "the value")
-        browser.see("the value", ".events")
+
+        def is_shown():
+            # The stream without values may be followed for a moment longer.
+            self.put(self.prefix + "a", "the value")
+            return "the value" in browser.text(".events")
+
+        browser.until(is_shown, "“the value”")
 
     def test_expiry(self):
         """An expiry is a change too."""
