@@ -22,7 +22,7 @@ package struct ClusterBackend: Backend {
   private let watch: SentinelWatch
   private let publisher: RabbitMQPublisher
   private let watcher: RabbitMQWatcher?
-  private let evidence = RepairEvidence()
+  private let evidence = RepairEvidence(trustTime: RedisMaster.trustTime)
   private let loops: [EventLoop]
   private let logger: Logger
 

@@ -60,6 +60,10 @@ public final class RedisMaster: Sendable {
     MonotonicTime(nanoseconds: votesExpire.load(ordering: .acquiring))
   }
 
+  /// For how long at most a process trusts a master that other processes can't update any more: as
+  /// long as votes for it count.
+  public static let trustTime = SentinelVotes.lifetime
+
   /// Which Redis to use, and the version of that.
   var current: (view: MasterView, version: Int)? {
     state.withLock { view in view.map { ($0, version) } }
