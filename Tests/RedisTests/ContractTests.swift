@@ -37,6 +37,8 @@ private final class RedisCacheHarness: CacheHarness {
     ])
     node = try CacheNode(server.configuration, now: { clock.now })
     try await node.untilHealthy()
+    // Has the cache observe that it is read now, instead of within a second.
+    _ = await node.cache.statistics()
   }
 
   var cache: any Cache { node.cache }

@@ -43,7 +43,7 @@ public final class RedisMaster: Sendable {
   /// Whether a majority of the Sentinels has confirmed within the last second that Redis is there.
   public var isCertain: Bool { isCertain(at: .now()) }
 
-  /// Grows with each change of master.
+  /// Grows with each change of master, and when there is a majority again after there was none.
   var version: Int { number.load(ordering: .acquiring) }
 
   func isCertain(at now: MonotonicTime) -> Bool {
@@ -70,15 +70,21 @@ public final class RedisMaster: Sendable {
   }
 
   /// Takes in the agreement of a majority. Returns whether it is another Redis than before.
+  ///
+  /// While there was no majority, other processes may have had none either, and acknowledged writes
+  /// without a repair. So even the same Redis then needs new sessions, which wait for them
+  /// (`RedisConfiguration.quarantine`).
   func confirm(_ view: MasterView, until: MonotonicTime) -> Bool {
     state.withLock { current in
       let isNew = current != view
       if isNew {
-        // A loop must not read the new certainty as one about the old Redis.
-        certainUntil.store(0, ordering: .relaxed)
         let expiry = MonotonicTime.now().adding(SentinelVotes.lifetime)
         votesExpire.store(expiry.nanoseconds, ordering: .releasing)
         current = view
+      }
+      if isNew || !isCertain {
+        // A loop must not read the new certainty as one about the old sessions.
+        certainUntil.store(0, ordering: .relaxed)
         number.add(1, ordering: .acquiringAndReleasing)
       }
       certainUntil.store(until.nanoseconds, ordering: .releasing)
