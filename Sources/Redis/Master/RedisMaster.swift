@@ -14,7 +14,7 @@ struct MasterView: Equatable, Sendable {
 /// What all event loops of a process know of their Redis: where it is, whether that is certain, and
 /// which of its entries may be outdated. One for each process.
 ///
-/// A read of the cache costs two relaxed loads here.
+/// A read of the cache costs a few loads here.
 public final class RedisMaster: Sendable {
   let failures: FailedUpdates
   private let state: Mutex<MasterView?>
@@ -47,7 +47,8 @@ public final class RedisMaster: Sendable {
   var version: Int { number.load(ordering: .acquiring) }
 
   func isCertain(at now: MonotonicTime) -> Bool {
-    now.nanoseconds < certainUntil.load(ordering: .relaxed)
+    // Whoever sees a new certainty then sees the version that it is about.
+    now.nanoseconds < certainUntil.load(ordering: .acquiring)
   }
 
   /// The time from which on no process trusts the previous master any more.
