@@ -30,8 +30,9 @@ public struct RedisConfiguration: Sendable {
   /// How long an attempt to connect may take. Longer than an operation: an attempt that waits for a
   /// hanging Redis repairs the cache as soon as Redis goes on.
   public var connectDeadline: Duration = .seconds(1)
-  /// The longest pause between two attempts to connect.
-  public var reconnectPauseMax: Duration = .milliseconds(500)
+  /// For how long other processes may still acknowledge writes without a repair after they can have
+  /// one again.
+  public var relianceMax = RepairEvidence.relianceMax
   /// How long a write waits for this process to repair its failed update, counted from when the
   /// connection was lost or the process began: as long as a reconnect takes. After that the write
   /// asks other processes.
@@ -55,14 +56,15 @@ public struct RedisConfiguration: Sendable {
   /// - Every process that can reach Redis has a session, too. If Redis came back just after an
   ///   attempt to connect had begun, it takes `connectDeadline` until this attempt fails, and up to
   ///   `reconnectPauseMax` until the next one.
-  /// - `RepairEvidence.relianceMax` later no process acknowledges a write without a repair any
-  ///   more, not even one that can't reach Redis. The others use this time to repair what they have
-  ///   acknowledged without one.
+  /// - `relianceMax` later no process acknowledges a write without a repair any more, not even one
+  ///   that can't reach Redis. The others use this time to repair what they have acknowledged
+  ///   without one.
   ///
   /// The model in Tests/Model takes this for granted, because it has no clock.
-  public var quarantine: Duration {
-    connectDeadline + reconnectPauseMax + RepairEvidence.relianceMax
-  }
+  public var quarantine: Duration { connectDeadline + Self.reconnectPauseMax + relianceMax }
+
+  /// The longest pause between two attempts to connect.
+  static let reconnectPauseMax = Duration.milliseconds(500)
 
   /// A Redis found through `source`; by default the one on this machine.
   public init(source: Source = .server(HostAndPort(host: "127.0.0.1", port: 6_379))) {

@@ -37,7 +37,8 @@ public actor RedisCache: Cache {
   var connection: RedisConnection?
   /// Set while Redis can be used.
   var session: RedisSession?
-  var backoff: Backoff
+  var backoff = Backoff(
+    first: .milliseconds(50), longest: RedisConfiguration.reconnectPauseMax)
   var attempts = 0
   /// Why Redis is bypassed, as last logged; nil: it is in use.
   var reportedCause: String?
@@ -58,7 +59,6 @@ public actor RedisCache: Cache {
     self.metrics = metrics
     self.logger = logger
     self.now = now
-    backoff = Backoff(first: .milliseconds(50), longest: configuration.reconnectPauseMax)
     leases = GrantedLeases(lifetime: configuration.leaseTime)
     lastStatistics = CacheStatistics(
       keys: 0, keysMax: nil, bytes: 0, bytesMax: nil, hits: 0, misses: 0, evictions: 0)
