@@ -22,7 +22,7 @@ package struct ClusterBackend: Backend {
   private let watch: SentinelWatch
   private let publisher: RabbitMQPublisher
   private let watcher: RabbitMQWatcher?
-  private let evidence = RepairEvidence()
+  private let evidence = RepairEvidence(trustTime: RedisMaster.trustTime)
   private let loops: [EventLoop]
   private let logger: Logger
 
@@ -90,7 +90,8 @@ package struct ClusterBackend: Backend {
   /// How long to wait for services that may be down: as long as a Redis failover takes.
   private static let warmUpTime = Duration.seconds(3)
 
-  /// The services that not every loop reaches, each with its setting and why.
+  /// The services that not every loop reaches, each with its setting and why. Whether the cache is
+  /// read already does not matter: the database is, until then.
   private var silentServices: [String] {
     get async {
       var silent: [String] = []
@@ -100,7 +101,7 @@ package struct ClusterBackend: Backend {
         silent.append("KV_DATABASE_URL: \(error.cause)")
       }
       do throws(StoreError) {
-        for cache in caches { try await cache.checkHealth() }
+        for cache in caches { try await cache.checkUpdates() }
       } catch {
         silent.append("KV_REDIS_SENTINELS or KV_REDIS_URL: \(error.cause)")
       }

@@ -1,5 +1,6 @@
 internal import Basics
 internal import EventLoop
+internal import KeyValueStore
 
 /// Where Redis is, and how it is used as a cache.
 ///
@@ -29,9 +30,9 @@ public struct RedisConfiguration: Sendable {
   /// How long an attempt to connect may take. Longer than an operation: an attempt that waits for a
   /// hanging Redis repairs the cache as soon as Redis goes on.
   public var connectDeadline: Duration = .seconds(1)
-  /// How long reads stay off after a connection was lost and Redis turned out to be the same one.
-  /// Meanwhile other nodes repair what they could not update.
-  public var quarantine: Duration = .milliseconds(300)
+  /// For how long other processes may still acknowledge writes without a repair after they can have
+  /// one again.
+  public var relianceMax = RepairEvidence.relianceMax
   /// How long a write waits for this process to repair its failed update, counted from when the
   /// connection was lost or the process began: as long as a reconnect takes. After that the write
   /// asks other processes.
@@ -44,6 +45,26 @@ public struct RedisConfiguration: Sendable {
   public var pendingBytesMax = 32 << 20
   /// Keys with a failed update that a process remembers. Beyond it the whole cache is dropped.
   public var failedUpdatesMax = 100_000
+
+  /// How long reads stay off in a new session, counted from when it began, or from when no vote for
+  /// the previous master counts any more if that is later. Nor do updates that were committed
+  /// before create an entry.
+  ///
+  /// While Redis was away from all processes, some may have acknowledged writes that it does not
+  /// have, because nobody seemed to read from it. At the end of the quarantine that is over:
+  ///
+  /// - Every process that can reach Redis has a session, too. If Redis came back just after an
+  ///   attempt to connect had begun, it takes `connectDeadline` until this attempt fails, and up to
+  ///   `reconnectPauseMax` until the next one.
+  /// - `relianceMax` later no process acknowledges a write without a repair any more, not even one
+  ///   that can't reach Redis. The others use this time to repair what they have acknowledged
+  ///   without one.
+  ///
+  /// The model in Tests/Model takes this for granted, because it has no clock.
+  public var quarantine: Duration { connectDeadline + Self.reconnectPauseMax + relianceMax }
+
+  /// The longest pause between two attempts to connect.
+  static let reconnectPauseMax = Duration.milliseconds(500)
 
   /// A Redis found through `source`; by default the one on this machine.
   public init(source: Source = .server(HostAndPort(host: "127.0.0.1", port: 6_379))) {

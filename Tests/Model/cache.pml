@@ -218,7 +218,7 @@ failed:
            }
         // CacheRepairs.wait gets no answer: nobody reads the cache.
         :: d_step {
-             node[p].isSilent || !node[1 - p].readsOn || !IS_CURRENT(1 - p) ->
+             node[p].isSilent || MAY_BE_UNANSWERED(p) ->
              printf("node %d gets no answer from a worker\n", p);
              REACHES(4, true);
              node[p].isSilent = true;
@@ -334,9 +334,10 @@ end:
      }
   // RedisMaster.confirm: the same master
   :: d_step {
-       !node[p].isCertain && node[p].view == named && OTHERS_HAVE_REPAIRED(p) ->
+       !node[p].isCertain && node[p].view == named ->
        printf("node %d is certain of master %d again\n", p, named);
-       node[p].isCertain = true
+       node[p].isCertain = true;
+       END_SESSION(p)
      }
   // RedisMaster.confirm: another master
   :: d_step {

@@ -36,17 +36,19 @@
 #define MAY_BEGIN_TO_READ(p) VOTES_HAVE_EXPIRED(p)
 #endif
 
-// Nor does an update create an entry in it: an observation (`DropWatch`) from before then counts
-// for nothing, as newer revisions may have been told to the previous master alone.
+// RedisSession.observe: nor does an update create an entry in it: an observation (`DropWatch`) from
+// before then counts for nothing, as newer revisions may have been told to the previous master
+// alone. The code waits longer, until the session reads.
 #ifdef WITHOUT_DISPUTED_ENTRIES
 #define MAY_CREATE(reign) true
 #else
 #define MAY_CREATE(reign) (reign <= settled)
 #endif
 
-// RedisCache.beginSession: a session begins to read when the others had the time to repair what
-// they have acknowledged without a repair, and to find that such a repair is possible again:
-// `quarantine` after a loss of the connection, `readingGrace` in a new reign.
+// RedisCache.beginSession: each session begins to read when the others had the time to repair what
+// they have acknowledged without a repair, and to find that such a repair is possible again
+// (`RedisConfiguration.quarantine`). The variants leave that out in a new reign, after a restart of
+// the master, and where only the connection was lost.
 #define OTHERS_HAVE_REPAIRED(p) (!node[1 - p].isSilent && !node[1 - p].owes)
 #if defined(WITHOUT_QUARANTINE)
 #define HAS_WAITED(p) (node[p].session == 0 && !node[p].isFresh || OTHERS_HAVE_REPAIRED(p))
@@ -60,6 +62,23 @@
 // Whether the variant tells a restarted master from one that only the connection to was lost.
 #if defined(WITHOUT_QUARANTINE) || defined(WITHOUT_FRESH_QUARANTINE)
 #define KNOWS_RESTARTS
+#endif
+
+// RedisMaster.confirm: a node that is certain again needs a new session, which waits like others.
+#ifdef WITHOUT_NEW_SESSION
+#define END_SESSION(p) skip
+#else
+#define END_SESSION(p) disconnect(p)
+#endif
+
+// RepairEvidence: a request for a repair gets no answer only if the other node does not read. It
+// lasts longer than a dispute: until then workers wait for the new master, while the other node may
+// still read the old one.
+#define READS(p) (node[p].readsOn && IS_CURRENT(p))
+#ifdef WITHOUT_PATIENCE
+#define MAY_BE_UNANSWERED(p) (!READS(1 - p) || settled < named)
+#else
+#define MAY_BE_UNANSWERED(p) !READS(1 - p)
 #endif
 
 // FailedUpdates.contains: a node does not read what it could not update.

@@ -70,7 +70,7 @@ final class CacheNode: Sendable {
     }
   }
 
-  /// Waits until the cache is in use.
+  /// Waits until the cache is in use, and read.
   func untilHealthy(seconds: Double = 30) async throws {
     try await wait(for: "healthy cache", seconds: seconds) {
       (try? await self.cache.checkHealth()) != nil
@@ -96,6 +96,17 @@ extension RedisServer {
   var configuration: RedisConfiguration {
     RedisConfiguration(source: .server(HostAndPort(host: "127.0.0.1", port: port)))
   }
+
+  /// What Sentinels say of it in one of its reigns.
+  func view(epoch: Int64) -> MasterView {
+    MasterView(address: HostAndPort(host: "127.0.0.1", port: port), epoch: epoch)
+  }
+}
+
+extension RedisConfiguration {
+  /// The Sentinels never answer: the test itself confirms the masters.
+  static let silent = RedisConfiguration(
+    source: .sentinels([HostAndPort(host: "127.0.0.1", port: 1)], master: "mymaster"))
 }
 
 /// Keeps what was logged.

@@ -20,6 +20,8 @@ extension RedisServices {
         var acknowledged: Int64 = 0
       }
       private let state: Mutex<[Row]>
+      /// The workers are to stop.
+      let isOver = Atomic(false)
 
       init(keys: Int) { state = Mutex(Array(repeating: Row(), count: keys)) }
 
@@ -80,8 +82,8 @@ extension RedisServices {
 
     /// Two nodes with four workers each.
     private func run(
-      _ first: CacheNode, _ second: CacheNode, keys: Int, valueBytes: Int, seconds: Double,
-      meanwhile: @Sendable () throws -> Void
+      _ first: CacheNode, _ second: CacheNode, keys: Int, valueBytes: Int,
+      meanwhile: @Sendable () async throws -> Void
     ) async throws -> (hits: Int, stale: Int) {
       let model = Model(keys: keys)
       let seed = UInt64.random(in: 0 ... .max)
@@ -96,18 +98,25 @@ extension RedisServices {
         ])
         model.acknowledge(number, revision)
       }
-      let end = ContinuousClock.now + .seconds(seconds)
       return try await withThrowingTaskGroup(of: (hits: Int, stale: Int).self) { group in
         for worker in 0..<8 {
           group.addTask {
             await self.work(
               on: worker % 2 == 0 ? first : second, model, keys: keys, valueBytes: valueBytes,
-              seed: seed &+ UInt64(worker), until: { ContinuousClock.now > end })
+              seed: seed &+ UInt64(worker), until: { model.isOver.load(ordering: .relaxed) })
           }
         }
-        try meanwhile()
+        do {
+          defer { model.isOver.store(true, ordering: .relaxed) }
+          try await meanwhile()
+        }
         return try await group.reduce((0, 0)) { ($0.0 + $1.hits, $0.1 + $1.stale) }
       }
+    }
+
+    /// Lets the workers work for so many times 5 ms.
+    @Sendable private func pauses(_ count: Int) {
+      for _ in 0..<count { Polling.pause() }
     }
 
     @Test("While Redis evicts at random", arguments: ["allkeys-lru", "allkeys-random"])
@@ -118,7 +127,7 @@ extension RedisServices {
       try await CacheNode.with(server.configuration) { first in
         try await CacheNode.with(server.configuration) { second in
           let result = try await run(
-            first, second, keys: 2_000, valueBytes: 4_000, seconds: 4, meanwhile: {})
+            first, second, keys: 2_000, valueBytes: 4_000, meanwhile: { pauses(800) })
           #expect(result.stale == 0)
           #expect(result.hits > 0)
           #expect(await first.cache.statistics().evictions > 0)
@@ -132,15 +141,17 @@ extension RedisServices {
       try await CacheNode.with(server.configuration) { first in
         try await CacheNode.with(server.configuration) { second in
           let result = try await run(
-            first, second, keys: 50, valueBytes: 100, seconds: 6,
+            first, second, keys: 50, valueBytes: 100,
             meanwhile: {
               for _ in 0..<4 {
-                for _ in 0..<60 { Polling.pause() }
+                pauses(60)
                 server.process.pause()
-                for _ in 0..<80 { Polling.pause() }
+                pauses(80)
                 server.process.resume()
-                for _ in 0..<120 { Polling.pause() }
+                try await first.untilHealthy()
+                try await second.untilHealthy()
               }
+              pauses(120)
             })
           #expect(result.stale == 0)
           #expect(result.hits > 0)

@@ -79,6 +79,11 @@ struct MasterTests {
     #expect(!master.confirm(old, until: MonotonicTime.now().adding(.seconds(60))))
     #expect(master.confirm(new, until: .distantPast))
     #expect(!master.isCertain && master.version == 2)
+    // After the majority was lost, it needs new sessions.
+    #expect(!master.confirm(new, until: .distantFuture))
+    #expect(master.isCertain && master.version == 3)
+    #expect(!master.confirm(new, until: .distantFuture))
+    #expect(master.version == 3)
   }
 
   @Test("What the loops of a process count is added up")
@@ -157,6 +162,18 @@ struct MasterTests {
     #expect(isSecond)
     #expect(watch.arguments(for: Revision(2_500_000)) == arguments("a", "7", "1002000"))
     #expect(watch.arguments(for: Revision(2_500_001)) == arguments("b", "7", "1002000"))
+    // Until reads begin, others may acknowledge what this Redis never gets.
+    var early = DropWatch(leaseTime: .seconds(5), skew: .milliseconds(500))
+    let isThird = early.observe(
+      reply("c"), at: Timestamp(microseconds: 1_000_000), readingIn: .milliseconds(700))
+    #expect(isThird)
+    #expect(early.arguments(for: Revision(2_200_000)) == closed)
+    #expect(early.arguments(for: Revision(2_200_001)) == arguments("c", "7", "1002000"))
+    let isFourth = early.observe(
+      reply("d"), at: .systemTime(), readingIn: MonotonicTime.now().duration(to: .distantFuture))
+    #expect(isFourth)
+    #expect(early.arguments(for: Revision(2_200_000)) == closed)
+    #expect(early.arguments(for: Revision(fresh())) == arguments("c", "7", "1002000"))
   }
 
   @Test("Commands that wait keep their order, and their bytes are counted")

@@ -64,17 +64,31 @@ public final class CacheRepairs {
 /// While no process can reach the cache, no write must wait for a repair; but the first write after
 /// the cache has come back must. So while requests stay without an answer, one write now and then
 /// waits for an answer, as a probe, and the others rely on its result.
+///
+/// A request without an answer proves that no process reads the cache:
+///
+/// - While a process reads, another one can repair, and would have answered.
+/// - A process that still reads what no other one can repair any more has stopped when the request
+///   ends (`patience`).
+/// - A process that begins to read waits until nobody relies on an earlier request (`relianceMax`).
+///
+/// Tests/Model checks this with any order of events, and takes these durations for granted.
 public final class RepairEvidence: Sendable {
-  /// How long the first request waits for an answer: several times as long as one takes.
-  static let patience = Duration.seconds(1)
-  /// How long a request waits if the previous one got no answer.
-  static let probePatience = Duration.milliseconds(400)
-  /// The least time from one such request, a probe, to the next.
+  /// How long an answer takes at most, if a process can repair the cache: several times as long as
+  /// it mostly takes. A probe waits for this time.
+  static let answerTime = Duration.milliseconds(400)
+  /// The least time from one probe to the next.
   static let probeInterval = Duration.milliseconds(200)
-  /// How long writes rely on a request that got no answer.
+  /// How long writes rely on a request that got no answer, and a request is a probe. It is longer
+  /// than a probe and the interval, so that one probe follows another.
   static let validity = Duration.milliseconds(600)
-  /// How long a request without an answer counts at all.
-  static let memory = Duration.seconds(60)
+  /// For how long writes may still be acknowledged without a repair after a process can repair the
+  /// cache again. A request just before may have found no answer at the end of its `answerTime`;
+  /// writes rely on that for `validity`, and a probe at the end of that is answered in time.
+  public static let relianceMax = answerTime + validity + answerTime
+
+  /// How long a request waits for an answer if there was no silence just before.
+  let patience: Duration
 
   private struct State {
     var lastSilence: ContinuousClock.Instant?
@@ -84,18 +98,19 @@ public final class RepairEvidence: Sendable {
 
   private let state = Mutex(State())
 
-  public init() {}
+  /// - Parameter trustTime: for how long at most a process reads a cache that other processes can't
+  ///   repair any more.
+  public init(trustTime: Duration) { patience = trustTime + Self.answerTime }
 
   /// How long to wait for a request that begins `now`; nil: not at all.
   func patience(at now: ContinuousClock.Instant) -> Duration? {
     state.withLock { state in
-      guard let silence = state.lastSilence, now - silence < Self.memory else {
-        return Self.patience
+      guard let silence = state.lastSilence, now - silence < Self.validity else {
+        return patience
       }
-      let isRecent = now - silence < Self.validity
-      if isRecent, let probe = state.lastProbe, now - probe < Self.probeInterval { return nil }
+      if let probe = state.lastProbe, now - probe < Self.probeInterval { return nil }
       state.lastProbe = now
-      return Self.probePatience
+      return Self.answerTime
     }
   }
 

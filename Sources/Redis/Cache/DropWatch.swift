@@ -10,7 +10,10 @@ internal import KeyValueStore
 /// script of an update creates an entry only if
 ///
 /// - the update's revision is newer than the node's clock was at the observation, by the clock skew
-///   at least: then nothing that had been dropped before was newer, as revisions are times;
+///   at least: then nothing that had been dropped before was newer, as revisions are times. As long
+///   as reads are off, other processes acknowledge what they told only the previous master, or
+///   nobody (`RedisConfiguration.quarantine`), which is as good as dropped here: the revision must
+///   also be newer than the end of that time;
 /// - evictions and marker are as observed: nothing was dropped since, except by age;
 /// - Redis' clock is within `validity` of the observation: whatever was written since is too young
 ///   to have been dropped by age. This also covers commands that a hanging Redis runs late.
@@ -54,13 +57,16 @@ struct DropWatch {
     self.skew = skew
   }
 
-  /// Takes in the reply to the script `observe`, received at `time`. False: the reply is malformed.
-  mutating func observe(_ reply: RedisReply, at time: Timestamp) -> Bool {
+  /// Takes in the reply to the script `observe`, received at `time`. Reads stay off for `rest` from
+  /// then on. False: the reply is malformed.
+  mutating func observe(
+    _ reply: RedisReply, at time: Timestamp, readingIn rest: Duration = .zero
+  ) -> Bool {
     let words = reply.elements.compactMap(\.text)
     guard words.count == 3, let clock = Int64(words[2]) else { return false }
     previous = latest
     latest = Observation(
-      horizon: Revision(time.microseconds + skew.microseconds),
+      horizon: Revision(time.microseconds + rest.microseconds + skew.microseconds),
       arguments: CommandBuffer.words([
         words[0], words[1], String(clock + validity.milliseconds),
       ]))

@@ -13,9 +13,6 @@ extension RedisCache {
   private static let masterInterval = Duration.milliseconds(25)
   /// How often a write checks whether its failed update is repaired.
   private static let repairInterval = Duration.milliseconds(5)
-  /// How long reads stay off after the votes for the previous master have expired. By then every
-  /// process that can reach the new master repairs it, for itself and for those that can't.
-  private static let readingGrace = Duration.milliseconds(500)
   /// Keys that are repaired with one write.
   private static let repairsMax = 500
 
@@ -82,14 +79,7 @@ extension RedisCache {
       configuration: configuration, view: view, version: version, now: now)
     guard let session = await handshake.run(on: connection), connection.isOpen else { return }
     connection.deadline = configuration.operationDeadline
-    if session.generation == lastGeneration {
-      session.readsFrom = MonotonicTime.now().adding(configuration.quarantine)
-    }
-    lastGeneration = session.generation
-    let votesExpire = master.previousVotesExpire
-    if votesExpire > .distantPast {
-      session.readsFrom = max(session.readsFrom, votesExpire.adding(Self.readingGrace))
-    }
+    session.readsFrom = max(.now(), master.previousVotesExpire).adding(configuration.quarantine)
     self.session = session
     metrics.loopsServing.add(1)
     metrics.connects.add()
@@ -146,7 +136,8 @@ extension RedisCache {
     guard let session, session.connection.isOpen else { return }
     let now = MonotonicTime.now()
     if isCurrent(session) { lastTrust = now }
-    reportCertainty(master.isCertain(at: now))
+    // When there is a majority again, a new session begins.
+    if !master.isCertain(at: now) { report(Self.noMajority, at: master.address) }
     if session.needsObservation(at: now) {
       _ = await session.observe(now: self.now)
     } else if session.connection.pendingCount == 0,
@@ -155,16 +146,6 @@ extension RedisCache {
       session.connection.send(CommandBuffer.command(["PING"]), .unawaited)
     }
     await repair(session)
-  }
-
-  /// Logs when the majority of the Sentinels is lost, and when there is one again.
-  private func reportCertainty(_ isCertain: Bool) {
-    guard let address = master.address else { return }
-    if !isCertain {
-      report(Self.noMajority, at: address)
-    } else if reportedCause != nil {
-      reportUse(of: address)
-    }
   }
 
   /// Waits until no process can trust the previous master any more, as long as the session's Redis

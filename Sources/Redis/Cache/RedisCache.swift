@@ -15,10 +15,12 @@ internal import Observability
 /// - a key whose update failed is not read by this process until it is repaired (`FailedUpdates`),
 ///   and the write is not acknowledged before this process (`waitForRepair`) or another one
 ///   (`CacheRepairs`) has repaired it;
-/// - after a connection to the same generation was lost, reads stay off for a moment, until the
-///   other nodes have repaired what they could not update;
 /// - a master counts as one only as long as a majority of the Sentinels says so, and a new one only
-///   once no process can trust the previous one any more (`RedisMaster.previousVotesExpire`).
+///   once no process can trust the previous one any more (`RedisMaster.previousVotesExpire`);
+/// - in each session reads stay off for a while, until the other processes have repaired what they
+///   could not update (`RedisConfiguration.quarantine`).
+///
+/// Tests/Model checks these rules with any order of events.
 ///
 /// Call its methods on its loop: elsewhere they cost two hops.
 public actor RedisCache: Cache {
@@ -35,9 +37,8 @@ public actor RedisCache: Cache {
   var connection: RedisConnection?
   /// Set while Redis can be used.
   var session: RedisSession?
-  /// The last generation that was used.
-  var lastGeneration: [UInt8] = []
-  var backoff = Backoff(first: .milliseconds(50), longest: .milliseconds(500))
+  var backoff = Backoff(
+    first: .milliseconds(50), longest: RedisConfiguration.reconnectPauseMax)
   var attempts = 0
   /// Why Redis is bypassed, as last logged; nil: it is in use.
   var reportedCause: String?
@@ -151,14 +152,22 @@ public actor RedisCache: Cache {
 
   /// See `Cache`.
   public func checkHealth() async throws(StoreError) {
+    try await checkUpdates()
+    guard let session, session.readsFrom <= .now() else {
+      throw .unavailable(cause: "Redis: it is not read yet", retryAfter: 1)
+    }
+  }
+
+  /// Throws unless the cache can be updated now. It may be too early to read it.
+  public func checkUpdates() async throws(StoreError) {
     guard let session else {
       throw .unavailable(cause: "Redis: \(reportedCause ?? "not connected yet")", retryAfter: 1)
     }
     guard isCurrent(session) else {
       throw .unavailable(cause: "Redis: \(Self.noMajority)", retryAfter: 1)
     }
-    guard session.readsFrom <= .now() else {
-      throw .unavailable(cause: "Redis: it has just come back", retryAfter: 1)
+    guard isUndisputed(session) else {
+      throw .unavailable(cause: "Redis: it has just become the master", retryAfter: 1)
     }
     guard case .string = await session.connection.call("PING") else {
       throw .unavailable(cause: "Redis: it does not answer", retryAfter: 1)

@@ -10,8 +10,8 @@ final class RedisSession {
   let version: Int
   /// What every key begins with: the run id of this Redis and the number of its reign.
   let generation: [UInt8]
-  /// Reads are off until then.
-  var readsFrom = MonotonicTime.distantPast
+  /// Reads are off until then; see `RedisConfiguration.quarantine`.
+  var readsFrom = MonotonicTime.distantFuture
   private var observedAt = MonotonicTime.distantPast
   private var watch: DropWatch
 
@@ -239,7 +239,8 @@ extension RedisSession {
       }
       return nil
     }
-    guard watch.observe(reply, at: now()) else { return nil }
+    let rest = MonotonicTime.now().duration(to: readsFrom)
+    guard watch.observe(reply, at: now(), readingIn: rest) else { return nil }
     observedAt = start
     return reply.elements[1].text.flatMap { Int($0) }
   }

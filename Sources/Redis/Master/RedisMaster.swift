@@ -14,7 +14,7 @@ struct MasterView: Equatable, Sendable {
 /// What all event loops of a process know of their Redis: where it is, whether that is certain, and
 /// which of its entries may be outdated. One for each process.
 ///
-/// A read of the cache costs two relaxed loads here.
+/// A read of the cache costs a few loads here.
 public final class RedisMaster: Sendable {
   let failures: FailedUpdates
   private let state: Mutex<MasterView?>
@@ -43,11 +43,12 @@ public final class RedisMaster: Sendable {
   /// Whether a majority of the Sentinels has confirmed within the last second that Redis is there.
   public var isCertain: Bool { isCertain(at: .now()) }
 
-  /// Grows with each change of master.
+  /// Grows with each change of master, and when there is a majority again after there was none.
   var version: Int { number.load(ordering: .acquiring) }
 
   func isCertain(at now: MonotonicTime) -> Bool {
-    now.nanoseconds < certainUntil.load(ordering: .relaxed)
+    // Whoever sees a new certainty then sees the version that it is about.
+    now.nanoseconds < certainUntil.load(ordering: .acquiring)
   }
 
   /// The time from which on no process trusts the previous master any more.
@@ -60,21 +61,31 @@ public final class RedisMaster: Sendable {
     MonotonicTime(nanoseconds: votesExpire.load(ordering: .acquiring))
   }
 
+  /// For how long at most a process trusts a master that other processes can't update any more: as
+  /// long as votes for it count.
+  public static let trustTime = SentinelVotes.lifetime
+
   /// Which Redis to use, and the version of that.
   var current: (view: MasterView, version: Int)? {
     state.withLock { view in view.map { ($0, version) } }
   }
 
   /// Takes in the agreement of a majority. Returns whether it is another Redis than before.
+  ///
+  /// While there was no majority, other processes may have had none either, and acknowledged writes
+  /// without a repair. So even the same Redis then needs new sessions, which wait for them
+  /// (`RedisConfiguration.quarantine`).
   func confirm(_ view: MasterView, until: MonotonicTime) -> Bool {
     state.withLock { current in
       let isNew = current != view
       if isNew {
-        // A loop must not read the new certainty as one about the old Redis.
-        certainUntil.store(0, ordering: .relaxed)
         let expiry = MonotonicTime.now().adding(SentinelVotes.lifetime)
         votesExpire.store(expiry.nanoseconds, ordering: .releasing)
         current = view
+      }
+      if isNew || !isCertain {
+        // A loop must not read the new certainty as one about the old sessions.
+        certainUntil.store(0, ordering: .relaxed)
         number.add(1, ordering: .acquiringAndReleasing)
       }
       certainUntil.store(until.nanoseconds, ordering: .releasing)
