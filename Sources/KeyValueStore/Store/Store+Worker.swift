@@ -81,7 +81,7 @@ extension Store {
   private func refreshCache(
     _ changed: [Key], from database: any Database
   ) async throws(StoreError) -> Bool {
-    let keys = Array(Set(changed))
+    let keys = Set(changed).sorted()
     var isCached = true
     for start in stride(from: 0, to: keys.count, by: Store.refreshedMax) where isCached {
       let part = Array(keys[start..<min(start + Store.refreshedMax, keys.count)])

@@ -14,6 +14,8 @@ public final class Store {
   /// The time of day as this node has it.
   public let now: WallClock
   let clock: SteadyClock
+  /// For the names of operations.
+  private var random: any RandomNumberGenerator
   let reads: ReadBatcher
   private let writes: WriteBatcher
   private let patientWrites: WriteBatcher
@@ -23,12 +25,13 @@ public final class Store {
   private var lastAccepted = Timestamp(microseconds: 0)
 
   /// A store on these ports. All loops of a process share `inFlight`. `repairs` is set where other
-  /// processes read the cache, too.
+  /// processes read the cache, too. `random` distinguishes the operations of all stores.
   public init(
     database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
     repairs: CacheRepairs? = nil, limits: StoreLimits = StoreLimits(),
     inFlight: IdempotencyRegistry, observer: any StoreObserver, now: @escaping WallClock,
-    clock: SteadyClock = .system
+    clock: SteadyClock = .system,
+    random: any RandomNumberGenerator = SystemRandomNumberGenerator()
   ) {
     self.database = database
     self.cache = cache
@@ -38,6 +41,7 @@ public final class Store {
     self.inFlight = inFlight
     self.now = now
     self.clock = clock
+    self.random = random
     publisher = CommitPublisher(
       cache: cache, feed: feed, repairs: repairs, observer: observer)
     reads = ReadBatcher(database: database, limits: limits, observer: observer, clock: clock)
@@ -255,7 +259,6 @@ public final class Store {
     _ write: Write, at acceptedAt: Timestamp, _ attempt: OutboxID? = nil,
     of owner: OperationOwner
   ) async throws(StoreError) -> Submission {
-    var random = SystemRandomNumberGenerator()
     let id = OperationID.make(at: acceptedAt, of: owner, random: &random)
     let receipt = try await queue.submit(
       QueuedWrite(id: id, write: write, acceptedAt: acceptedAt, attempt: attempt))
