@@ -204,6 +204,12 @@ let package = Package(
       name: "StoreContracts", dependencies: ["KeyValueStore", "TestSupport"],
       path: "Tests/StoreContracts",
       swiftSettings: settings),
+    .target(
+      name: "Simulation", dependencies: ["KeyValueStore", "TestSupport"], path: "Tests/Simulation",
+      swiftSettings: settings),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["KeyValueStore", "Simulation"],
+      swiftSettings: settings),
     .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["KeyValueStore"], path: "Tests/TestSupport",
