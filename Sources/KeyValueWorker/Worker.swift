@@ -1,3 +1,4 @@
+import Basics
 import Cluster
 import EventLoop
 import HTTP
@@ -70,8 +71,12 @@ struct Worker: Sendable {
       executor: loop.executor,
       makeApplier: {
         Applier(
-          store: makeStore(), database: backend.databases[0], consumer: consumer,
-          metrics: metrics, logger: logger)
+          store: makeStore(), database: backend.databases[0], source: consumer,
+          observer: ApplyRecorder(metrics: metrics, logger: logger)
+        ) {
+          var backoff = Backoff(first: .milliseconds(50), longest: .seconds(1))
+          return { backoff.next() }
+        }
       }, consumer: consumer)
   }
 

@@ -1,4 +1,5 @@
 import DequeModule
+import KeyValueStore
 
 /// The deliveries that a consumer holds, the task that waits for them, and what the broker must be
 /// told: events in, actions out. No I/O, no lock, no clock.

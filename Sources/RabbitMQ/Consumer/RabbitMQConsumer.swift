@@ -11,7 +11,7 @@ import Synchronization
 /// The consumer holds a bounded number of bytes; the rest waits at the broker. It gives up a
 /// connection on which the broker delivers nothing although the queue is not empty, or answers
 /// nothing.
-public final class RabbitMQConsumer: Sendable {
+public final class RabbitMQConsumer: WriteSource, Sendable {
   private let configuration: RabbitMQConfiguration
   private let logger: Logger
   private let thread: BrokerThread
@@ -67,13 +67,12 @@ public final class RabbitMQConsumer: Sendable {
     }
   }
 
-  /// The deliveries are done. Never waits. A delivery of a lost connection is ignored, as it comes
-  /// again anyway.
+  /// See `WriteSource`. A delivery of a lost connection is ignored, as it comes again anyway.
   public func acknowledge(_ deliveries: [Delivery]) {
     if state.withLock({ $0.acknowledge(deliveries) }) { thread.wake() }
   }
 
-  /// The deliveries can never be applied: they go to the dead-letter queue. Never waits.
+  /// See `WriteSource`. The deliveries go to the dead-letter queue.
   public func reject(_ deliveries: [Delivery]) {
     if state.withLock({ $0.reject(deliveries) }) { thread.wake() }
   }

@@ -132,3 +132,18 @@ enum WriteMessage {
     return .revisions(revisions)
   }
 }
+
+extension Delivery {
+  /// Reads a message of the queue.
+  init(_ message: ReceivedMessage, tag: DeliveryTag) {
+    let content: Content
+    do throws(WriteMessage.Malformed) {
+      content = .write(try WriteMessage.decode(message))
+    } catch {
+      content = .malformed(reason: error.reason, id: error.id)
+    }
+    self.init(
+      content: content, deliveryCount: Int(clamping: message.integer(.deliveryCount) ?? 0),
+      bytes: message.bytes, tag: tag)
+  }
+}

@@ -1,4 +1,12 @@
-public import KeyValueStore
+/// The other end of a write queue: it hands queued writes to those who apply them, each at least
+/// once.
+public protocol WriteSource {
+  /// The deliveries are done. Never waits.
+  func acknowledge(_ deliveries: [Delivery])
+
+  /// The deliveries can never be applied: they are put aside. Never waits.
+  func reject(_ deliveries: [Delivery])
+}
 
 /// A queued write as it came out of the queue, to be acknowledged or rejected.
 public struct Delivery: Sendable {
@@ -6,8 +14,8 @@ public struct Delivery: Sendable {
   /// How often it was delivered before without being acknowledged.
   public let deliveryCount: Int
   /// What it takes in memory, roughly.
-  let bytes: Int
-  let tag: DeliveryTag
+  public let bytes: Int
+  public let tag: DeliveryTag
 
   /// What a message turned out to be.
   public enum Content: Equatable, Sendable {
@@ -17,24 +25,25 @@ public struct Delivery: Sendable {
     case malformed(reason: String, id: OperationID?)
   }
 
-  init(_ message: ReceivedMessage, tag: DeliveryTag) {
+  public init(content: Content, deliveryCount: Int, bytes: Int, tag: DeliveryTag) {
+    self.content = content
+    self.deliveryCount = deliveryCount
+    self.bytes = bytes
     self.tag = tag
-    bytes = message.bytes
-    deliveryCount = Int(clamping: message.integer(.deliveryCount) ?? 0)
-    do throws(WriteMessage.Malformed) {
-      content = .write(try WriteMessage.decode(message))
-    } catch {
-      content = .malformed(reason: error.reason, id: error.id)
-    }
   }
 }
 
 /// Identifies a delivery while its connection lives.
-struct DeliveryTag: Equatable, Sendable {
+public struct DeliveryTag: Equatable, Sendable {
   /// Counts the connections of a consumer.
-  let connection: Int
+  public let connection: Int
   /// Counts the deliveries of a connection, from 1.
-  let number: UInt64
+  public let number: UInt64
+
+  public init(connection: Int, number: UInt64) {
+    self.connection = connection
+    self.number = number
+  }
 }
 
 /// Cuts deliveries into parts that are tried together.

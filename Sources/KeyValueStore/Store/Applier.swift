@@ -1,9 +1,3 @@
-import Basics
-import KeyValueStore
-import Logging
-import RabbitMQ
-import ServiceLifecycle
-
 /// Applies what the queue delivers: each write exactly once, in the order of delivery, however
 /// often it is delivered.
 ///
@@ -12,30 +6,32 @@ import ServiceLifecycle
 /// worker holds the messages, however long it takes. A message that can never be applied, because
 /// the database refuses it or it is malformed, goes to the dead-letter queue, and its operation
 /// becomes `failed`. The number of its deliveries alone never sends a message there.
-final class Applier {
+public final class Applier {
   private let store: Store
   private let database: any SharedDatabase
-  private let consumer: RabbitMQConsumer
-  private let metrics: WorkerMetrics
-  private let logger: Logger
+  private let source: any WriteSource
+  private let observer: any ApplierObserver
+  private let makePauses: () -> () -> Duration
 
-  init(
-    store: Store, database: any SharedDatabase, consumer: RabbitMQConsumer,
-    metrics: WorkerMetrics, logger: Logger
+  /// - Parameter makePauses: makes the pauses between the attempts of one step. They have jitter,
+  ///   which keeps the workers from coming back all at once.
+  public init(
+    store: Store, database: any SharedDatabase, source: any WriteSource,
+    observer: any ApplierObserver, makePauses: @escaping () -> () -> Duration
   ) {
     self.store = store
     self.database = database
-    self.consumer = consumer
-    self.metrics = metrics
-    self.logger = logger
+    self.source = source
+    self.observer = observer
+    self.makePauses = makePauses
   }
 
   /// Applies deliveries and acknowledges them. When its task is cancelled it returns early; the
   /// broker delivers those again that were not acknowledged.
-  func apply(_ deliveries: [Delivery]) async {
+  public func apply(_ deliveries: [Delivery]) async {
     if deliveries.isEmpty { return }
-    metrics.took(deliveries.count, oldest: Self.oldest(of: deliveries))
-    defer { metrics.finished(deliveries.count) }
+    observer.took(deliveries.count, oldest: Self.oldest(of: deliveries))
+    defer { observer.finished(deliveries.count) }
     var writes: [Delivery] = []
     for delivery in deliveries {
       switch delivery.content {
@@ -50,16 +46,12 @@ final class Applier {
     }
   }
 
-  /// Logs messages that were delivered several times: they may be what makes workers die.
+  /// Reports messages that were delivered several times: they may be what makes workers die.
   private func reportReturned(_ writes: [Delivery]) {
     let returned = writes.filter { $0.deliveryCount >= DeliveryParts.aloneAfter }
     guard let worst = returned.max(by: { $0.deliveryCount < $1.deliveryCount }) else { return }
-    logger.warning(
-      "queued writes come again and again; each is tried alone",
-      metadata: [
-        "writes": "\(returned.count)", "deliveries": "\(worst.deliveryCount + 1)",
-        "operation": "\(PendingDelivery(worst)?.queued.id.text ?? "unknown")",
-      ])
+    observer.returned(
+      returned.count, deliveries: worst.deliveryCount + 1, PendingDelivery(worst)?.queued.id)
   }
 
   /// When the oldest write among them was accepted.
@@ -76,13 +68,13 @@ final class Applier {
   /// transaction of its own, down to the message that is refused.
   private func apply(_ part: ArraySlice<PendingDelivery>) async {
     guard !part.isEmpty else { return }
-    let start = ContinuousClock.now
+    let start = store.clock.now()
     let queued = part.map(\.queued)
     let attempt = await persist { () async throws(StoreError) in try await store.apply(queued) }
     switch attempt {
     case .success(let results):
-      consumer.acknowledge(part.map(\.delivery))
-      metrics.applied(queued, results, duration: ContinuousClock.now - start)
+      source.acknowledge(part.map(\.delivery))
+      observer.applied(queued, results, duration: store.clock.now() - start)
     case .failure(.cancelled):
       return
     case .failure(.rejected(let cause)) where part.count == 1:
@@ -103,11 +95,8 @@ final class Applier {
       }
       if case .failure(.cancelled) = attempt { return }
     }
-    logger.error(
-      "a queued write can't be applied; it is in the dead-letter queue",
-      metadata: ["operation": "\(id?.text ?? "unknown")", "cause": "\(why)"])
-    consumer.reject([delivery])
-    metrics.buried(1)
+    source.reject([delivery])
+    observer.buried(id, cause: why)
   }
 
   /// Why a step failed for good.
@@ -122,22 +111,16 @@ final class Applier {
   private func persist<Result>(
     _ step: () async throws(StoreError) -> Result
   ) async -> Swift.Result<Result, Failure> {
-    // Jitter keeps the workers from coming back all at once.
-    var backoff = Backoff(first: .milliseconds(50), longest: .seconds(1))
-    var isWaiting = false
+    let nextPause = makePauses()
+    var isFirst = true
     while true {
       do throws(StoreError) {
         return .success(try await step())
       } catch {
         if case .rejected(let cause) = error { return .failure(.rejected(cause)) }
-        metrics.retried(error)
-        if !isWaiting {
-          isWaiting = true
-          logger.warning(
-            "queued writes wait until the database answers", metadata: ["cause": "\(error.cause)"])
-        }
-        try? await Task.sleep(for: backoff.next())
-        if Task.isCancelled { return .failure(.cancelled) }
+        observer.retried(error, isFirst: isFirst)
+        isFirst = false
+        guard await store.clock.wait(nextPause()) else { return .failure(.cancelled) }
       }
     }
   }
@@ -156,22 +139,23 @@ private struct PendingDelivery {
   }
 }
 
-/// Takes messages from the queue and applies them, batch after batch.
-struct ApplyService: Service {
-  let executor: any TaskExecutor
-  let makeApplier: @Sendable () -> Applier
-  let consumer: RabbitMQConsumer
+/// Receives the events of an applier that operators want to know.
+public protocol ApplierObserver {
+  /// A batch of deliveries came; the oldest write among them was accepted at `oldest`.
+  func took(_ count: Int, oldest: Timestamp?)
 
-  /// When the process is asked to stop, the batch in progress is finished, unless the database is
-  /// away: then the broker delivers it to another worker.
-  func run() async throws {
-    await cancelWhenGracefulShutdown {
-      await withTaskExecutorPreference(executor) {
-        let applier = makeApplier()
-        while !Task.isCancelled {
-          await applier.apply(await consumer.next())
-        }
-      }
-    }
-  }
+  /// The deliveries that came last, `count` of them, are done with or given up.
+  func finished(_ count: Int)
+
+  /// A transaction was committed, and its messages are acknowledged.
+  func applied(_ queued: [QueuedWrite], _ results: [AppliedWrite], duration: Duration)
+
+  /// A batch is held because of `error`. `isFirst`: it has not been held before.
+  func retried(_ error: StoreError, isFirst: Bool)
+
+  /// `count` writes come again and again, one of them for the `deliveries`th time: `operation`.
+  func returned(_ count: Int, deliveries: Int, _ operation: OperationID?)
+
+  /// A message went to the dead-letter queue.
+  func buried(_ operation: OperationID?, cause: String)
 }
