@@ -1,7 +1,7 @@
 # Each target calls one script; the scripts can also be called directly.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster demo test chaos test-compose check conformance model sanitize fuzz \
-  load bench settings packages install uninstall clean
+.PHONY: help run cluster demo test chaos test-compose check conformance model simulate sanitize \
+  fuzz load bench settings packages install uninstall clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ conformance: ## Test a kv-api with curl, Python, Chromium and schemathesis
 
 model: ## Check the model of the cache with Spin (MODEL="--masters 3"; --help)
 	@scripts/model $(MODEL)
+
+simulate: ## Simulate the whole system, with faults (SEED=7 RUNS=100000; RUNS=1 tells one run)
+	@SEED="$(SEED)" RUNS="$(RUNS)" PLANT="$(PLANT)" scripts/simulate
 
 sanitize: ## Run the tests under the Address and the Thread Sanitizer
 	@scripts/sanitize

@@ -156,7 +156,7 @@ let package = Package(
       name: "HTTPServerTests", dependencies: ["EventLoop", "HTTP", log], swiftSettings: settings),
     .testTarget(
       name: "KeyValueStoreTests",
-      dependencies: ["Basics", "KeyValueStore", "StoreContracts", "TestSupport"],
+      dependencies: ["Basics", "KeyValueStore", "Simulation", "StoreContracts", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ObservabilityTests", dependencies: ["Basics", "Observability", "TestSupport", log],
@@ -207,8 +207,11 @@ let package = Package(
     .target(
       name: "Simulation", dependencies: ["KeyValueStore", "TestSupport"], path: "Tests/Simulation",
       swiftSettings: settings),
+    .executableTarget(
+      name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate",
+      swiftSettings: settings),
     .testTarget(
-      name: "SimulationTests", dependencies: ["KeyValueStore", "Simulation"],
+      name: "SimulationTests", dependencies: ["KeyValueStore", "Simulation", "StoreContracts"],
       swiftSettings: settings),
     .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: settings),
     .target(
