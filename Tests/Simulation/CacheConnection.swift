@@ -46,6 +46,9 @@ package class CacheConnection: Cache {
       self.readsFrom = readsFrom
     }
 
+    /// A server that has restarted knows none of its old connections.
+    var isWithItsServer: Bool { server.isUp && server.runID == generation.runID }
+
     var space: CacheSpace {
       get { server[generation] }
       set { server[generation] = newValue }
@@ -135,7 +138,7 @@ package class CacheConnection: Cache {
   /// Takes notice of the master, and connects, as far as both can be done now.
   private func follow() {
     if master.follow() { lose(until: .zero) }
-    if let session, !session.server.isUp || session.server.runID != session.generation.runID {
+    if let session, !session.isWithItsServer {
       lose(until: now + stage.chance.milliseconds(0...20))
     }
     if session == nil { connect() }
@@ -177,7 +180,7 @@ package class CacheConnection: Cache {
   ) async -> Result? {
     await stage.travel()
     let isLost = stage.chance.oneIn(stage.odds.lostUpdates)
-    let arrives = session.isOpen && session.server.isUp && !isCut && !redis.isAway
+    let arrives = session.isOpen && session.isWithItsServer && !isCut && !redis.isAway
     if !arrives || isLost && stage.chance.oneIn(2) {
       if session.isOpen { lose(until: now + stage.chance.milliseconds(0...20)) }
       return nil
