@@ -17,7 +17,9 @@ extension PostgresDatabase {
     if let name = batch.idempotency?.name { scope.names.insert(name) }
     scope.isAtomic = batch.isAtomic
     let (receipt, id) = try await decide(scope, reading: batch) { $0.executeOnce(batch) }
-    return BatchReceipt(outcome: receipt.outcome, isReplayed: receipt.isReplayed, outbox: id)
+    return BatchReceipt(
+      outcome: receipt.outcome, isReplayed: receipt.isReplayed, outbox: id,
+      previous: receipt.previous)
   }
 
   /// Makes writes that no statement decides, or that wait for locks: in one transaction; or in one
@@ -55,7 +57,7 @@ extension PostgresDatabase {
     }
     return receipts.map { receipt in
       guard receipt.outcome.hasWritten, !receipt.isReplayed else { return receipt }
-      return WriteReceipt(outcome: receipt.outcome, outbox: id)
+      return WriteReceipt(outcome: receipt.outcome, outbox: id, previous: receipt.previous)
     }
   }
 

@@ -126,9 +126,10 @@ extension PostgresDatabase {
         }
         var rest: Int64 = 0
         for (steps, place) in groups[found].reversed().enumerated() {
-          let outcome = row.outcome(of: writes[place], steps: Int64(steps), rest: rest)
+          results[place] = .success(
+            row.receipt(
+              of: writes[place], steps: steps, of: groups[found].count, rest: rest, outbox: id))
           rest += writes[place].amount ?? 0
-          results[place] = .success(WriteReceipt(outcome: outcome, outbox: id))
         }
         found += 1
       }

@@ -74,6 +74,12 @@ private final class StreamSubscription: ChangeSubscription {
   private var isEnded = false
   /// Events that were read to see whether the watcher's position is kept, and not handed out yet.
   private var early: [FeedEvent] = []
+  /// The watcher has had everything up to here.
+  private let had: FeedPosition
+
+  /// Before its position, a watcher reads so many messages, to know what came last of each key:
+  /// under full load, those of half a second or more.
+  private static let rememberedMessages: Int64 = 128
 
   /// Takes over `watcher`, which has entered, and lets it leave in the end.
   init(
@@ -86,7 +92,10 @@ private final class StreamSubscription: ChangeSubscription {
     self.position = position
     self.last = last
     self.order = order
-    cursor = WatchCursor(after: position)
+    had = position
+    // From the end of the stream on, nothing is owed that was made before.
+    cursor = WatchCursor(
+      after: position, remembering: position == last ? 0 : Self.rememberedMessages)
   }
 
   deinit { reader.leave(watcher) }
@@ -116,18 +125,27 @@ private final class StreamSubscription: ChangeSubscription {
   /// Reads the message that holds the watcher's position. False: it is no longer kept, or was never
   /// handed out.
   func readFirst() async throws(StoreError) -> Bool {
-    let first = cursor.offset
-    while cursor.offset == first, !Task.isCancelled {
+    while cursor.offset <= had.offset, !Task.isCancelled {
       switch try read() {
       case nil: return false
       case .some(let events):
-        early += events
-        if cursor.offset == first {
+        early += afterPosition(events)
+        if cursor.offset <= had.offset {
           await reader.wait(watcher, for: cursor, generation: generation)
         }
       }
     }
     return true
+  }
+
+  /// Has the order remember what the watcher has had, and returns the rest.
+  private func afterPosition(_ events: [FeedEvent]) -> [FeedEvent] {
+    guard let first = events.first, first.place <= had else { return events }
+    return events.filter { event in
+      if event.place > had { return true }
+      order.remember(event.change, at: event.place)
+      return false
+    }
   }
 
   /// The next events; none once `goesOn` says so and there are none at hand. Among what is at hand
@@ -142,7 +160,7 @@ private final class StreamSubscription: ChangeSubscription {
       }
       let now = ContinuousClock.now
       var events: [FeedEvent] = []
-      for event in received {
+      for event in afterPosition(received) {
         order.receive(event.change, at: event.place, now, into: &events)
       }
       order.release(at: now, into: &events)

@@ -139,7 +139,7 @@ struct WritePublishingTests {
       Array(changes) == [
         Change(
           key: key("a"), revision: receipts[1].stored!.revision,
-          kind: .put(receipts[1].stored!))
+          kind: .put(receipts[1].stored!), previous: Revision.none)
       ])
   }
 

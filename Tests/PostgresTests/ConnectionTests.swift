@@ -24,7 +24,7 @@ extension OnAnyDatabase {
         }
       }
       loop.stop()
-      #expect(try target.admin.number("SELECT count(*) FROM migrations") == 2)
+      #expect(try target.admin.number("SELECT count(*) FROM migrations") == 3)
       try target.drop()
     }
 

@@ -124,7 +124,7 @@ package class DatabaseConnection: SharedDatabase {
           results[place] = .success(
             WriteReceipt(
               outcome: receipt.outcome, isReplayed: receipt.isReplayed,
-              outbox: hasChanged ? id : nil))
+              outbox: hasChanged ? id : nil, previous: receipt.previous))
         }
       } catch {
         for place in places { results[place] = .failure(error) }
@@ -154,7 +154,8 @@ package class DatabaseConnection: SharedDatabase {
       $0.execute(batch, at: $1)
     }
     return BatchReceipt(
-      outcome: receipt.outcome, isReplayed: receipt.isReplayed, outbox: id)
+      outcome: receipt.outcome, isReplayed: receipt.isReplayed, outbox: id,
+      previous: receipt.previous)
   }
 
   package func list(_ request: PageRequest) async throws(StoreError) -> Page {

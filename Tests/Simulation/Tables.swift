@@ -101,30 +101,30 @@ package struct Tables: Sendable {
 
   /// Makes a write, or returns the stored outcome of the same request.
   package mutating func write(_ write: Write, at now: Timestamp) -> WriteReceipt {
-    guard let name = write.idempotency else { return WriteReceipt(outcome: decide(write, at: now)) }
+    guard let name = write.idempotency else { return decide(write, at: now) }
     if let first = find(name, at: now) {
       guard first.fingerprint == name.fingerprint,
         let outcome = WriteOutcome(encoded: first.outcome, of: write)
       else { return WriteReceipt(outcome: .idempotencyMismatch) }
       return WriteReceipt(outcome: outcome, isReplayed: true)
     }
-    let outcome = decide(write, at: now)
-    keep(outcome.encoded(), of: name, at: now)
-    return WriteReceipt(outcome: outcome)
+    let receipt = decide(write, at: now)
+    keep(receipt.outcome.encoded(), of: name, at: now)
+    return receipt
   }
 
   /// Executes a batch, or returns the stored outcome of the same request.
   package mutating func execute(_ batch: Batch, at now: Timestamp) -> BatchReceipt {
-    guard let name = batch.idempotency else { return BatchReceipt(outcome: run(batch, at: now)) }
+    guard let name = batch.idempotency else { return run(batch, at: now) }
     if let first = find(name, at: now) {
       guard first.fingerprint == name.fingerprint,
         let outcome = BatchOutcome(encoded: first.outcome, of: batch)
       else { return BatchReceipt(outcome: .idempotencyMismatch) }
       return BatchReceipt(outcome: outcome, isReplayed: true)
     }
-    let outcome = run(batch, at: now)
-    keep(outcome.encoded(), of: name, at: now)
-    return BatchReceipt(outcome: outcome)
+    let receipt = run(batch, at: now)
+    keep(receipt.outcome.encoded(), of: name, at: now)
+    return receipt
   }
 
   /// Applies a queued write, unless it is on record or took effect before it was queued.
@@ -146,16 +146,16 @@ package struct Tables: Sendable {
       applied = change(key, by: queued.write, at: now) {
         $0.apply(queued, at: now, tombstonesSince: since)
       }
-      note(applied.outcome?.change(of: key))
+      note(applied.change(of: key))
     }
     operations[queued.id] = applied.record
     return applied
   }
 
-  private mutating func decide(_ write: Write, at now: Timestamp) -> WriteOutcome {
-    let outcome = change(write.key, by: write, at: now) { $0.write(write, at: now) }
-    note(outcome.change(of: write.key))
-    return outcome
+  private mutating func decide(_ write: Write, at now: Timestamp) -> WriteReceipt {
+    let receipt = change(write.key, by: write, at: now) { $0.make(write, at: now) }
+    note(receipt.change(of: write.key))
+    return receipt
   }
 
   private mutating func change<Result>(
@@ -175,7 +175,7 @@ package struct Tables: Sendable {
     return result
   }
 
-  private mutating func run(_ batch: Batch, at now: Timestamp) -> BatchOutcome {
+  private mutating func run(_ batch: Batch, at now: Timestamp) -> BatchReceipt {
     let snapshot = self
     var outcomes: [OperationOutcome] = []
     var bytesLeft = batch.readBytesMax
@@ -187,15 +187,17 @@ package struct Tables: Sendable {
         outcomes.append(size <= bytesLeft ? .read(lookup) : .readTooLarge)
         if size <= bytesLeft { bytesLeft -= size }
       case .write(let write):
-        let outcome = decide(write, at: now)
+        let outcome = decide(write, at: now).outcome
         if batch.isAtomic, let undone = BatchOutcome(undoneBy: outcome, at: index) {
           self = snapshot
-          return undone
+          return BatchReceipt(outcome: undone)
         }
         outcomes.append(.write(outcome))
       }
     }
-    return .completed(outcomes)
+    return BatchReceipt(
+      outcome: .completed(outcomes),
+      previous: changes[snapshot.changes.count...].map(\.change.previous))
   }
 
   private func find(_ name: IdempotencyKey, at now: Timestamp) -> Kept? {

@@ -68,7 +68,7 @@ public enum ChangeFeedContract {
       for step in 1...20 {
         let now = Timestamp(microseconds: Int64(step) * 1_000)
         let write = step % 5 == 0 ? Write.delete("k") : .put("k")
-        let change = try #require(state.write(write, at: now).change(of: Key("k")))
+        let change = try #require(state.make(write, at: now).change(of: Key("k")))
         try await harness.feed.publish([change])
         published.append(change)
       }

@@ -128,14 +128,16 @@ final class EntryWriter {
     defer { state.reset() }
     guard try state.step() else { return KeyState(key: key) }
     let revision = Revision(state.number(0))
-    guard state.number(1) > 0 else { return KeyState(key: key, revision: revision) }
+    guard state.number(1) > 0 else {
+      return KeyState(key: key, revision: revision, lastChange: nil)
+    }
     let entry = Metadata(
       key: key, revision: revision, version: state.number(1), size: Int(state.number(6)),
       contentType: state.text(5), createdAt: Timestamp(microseconds: state.number(2)),
       updatedAt: Timestamp(microseconds: state.number(3)),
       expiresAt: state.optionalNumber(4).map { Timestamp(microseconds: $0) })
     return KeyState(
-      key: key, revision: revision, entry: entry,
+      key: key, revision: revision, lastChange: nil, entry: entry,
       smallValue: entry.size <= Int64.textBytesMax ? state.bytes(7) : nil)
   }
 

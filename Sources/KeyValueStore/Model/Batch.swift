@@ -93,10 +93,17 @@ public struct BatchReceipt: Equatable, Sendable {
   public let isReplayed: Bool
   /// The commit of the changes; nil: there are none, or it needs no name.
   public let outbox: OutboxID?
+  /// What each change of the batch follows, in their order (see `Change`); empty: that is not
+  /// known.
+  public let previous: [Revision?]
 
-  public init(outcome: BatchOutcome, isReplayed: Bool = false, outbox: OutboxID? = nil) {
+  public init(
+    outcome: BatchOutcome, isReplayed: Bool = false, outbox: OutboxID? = nil,
+    previous: [Revision?] = []
+  ) {
     self.outcome = outcome
     self.isReplayed = isReplayed
     self.outbox = outbox
+    self.previous = previous
   }
 }

@@ -6,6 +6,9 @@ public struct Change: Equatable, Sendable {
   /// The key's revision after the change. It orders the changes of one key.
   public let revision: Revision
   public let kind: Kind
+  /// The revision of the key's change before this one; `.none`: there was none, nil: it is not
+  /// known. It tells whether a change is missing.
+  public let previous: Revision?
 
   public enum Kind: Equatable, Sendable {
     /// A value was stored.
@@ -16,10 +19,11 @@ public struct Change: Equatable, Sendable {
     case expire
   }
 
-  public init(key: Key, revision: Revision, kind: Kind) {
+  public init(key: Key, revision: Revision, kind: Kind, previous: Revision? = nil) {
     self.key = key
     self.revision = revision
     self.kind = kind
+    self.previous = previous
   }
 }
 

@@ -8,6 +8,10 @@ public struct KeyState: Equatable, Sendable {
   public let key: Key
   /// The revision of the entry or the tombstone; `.none` where the key was never written.
   public private(set) var revision: Revision
+  /// The revision of the key's last change: an earlier one than `revision` after a queued delete
+  /// that found nothing. `.none`: it has not been changed since tombstones are kept; nil: that is
+  /// not known.
+  public private(set) var lastChange: Revision?
   /// The entry, live or expired; nil: the key has a tombstone, or nothing at all.
   public private(set) var entry: Metadata?
   /// The integer whose text is the entry's value; nil: it is none.
@@ -15,13 +19,18 @@ public struct KeyState: Equatable, Sendable {
 
   /// `smallValue`: the entry's value, if it has at most `Int64.textBytesMax` bytes.
   public init(
-    key: Key, revision: Revision = .none, entry: Metadata? = nil, smallValue: [UInt8]? = nil
+    key: Key, revision: Revision, lastChange: Revision?, entry: Metadata? = nil,
+    smallValue: [UInt8]? = nil
   ) {
     self.key = key
     self.revision = revision
+    self.lastChange = lastChange
     self.entry = entry
     integer = smallValue.flatMap { Int64(valueText: $0) }
   }
+
+  /// A key of which nothing is stored.
+  public init(key: Key) { self.init(key: key, revision: .none, lastChange: Revision.none) }
 
   /// The entry, unless it has expired.
   public func live(at now: Timestamp) -> Metadata? {
@@ -31,6 +40,13 @@ public struct KeyState: Equatable, Sendable {
   /// Writes at `now`, after all earlier writes of the key.
   public mutating func write(_ write: Write, at now: Timestamp) -> WriteOutcome {
     self.write(write, as: revision.next(at: now), at: now, livingFrom: now)
+  }
+
+  /// Writes at `now`, as `write`. The receipt says what the change follows.
+  public mutating func make(_ write: Write, at now: Timestamp) -> WriteReceipt {
+    let previous = lastChange
+    let outcome = self.write(write, at: now)
+    return WriteReceipt(outcome: outcome, previous: outcome.hasWritten ? previous : nil)
   }
 
   /// Applies a queued write at `now`, with the time of its acceptance as its revision, unless the
@@ -56,11 +72,13 @@ public struct KeyState: Equatable, Sendable {
     }
     let isAhead = queued.acceptedAt > now.adding(microseconds: Self.aheadMax)
     let place = isAhead ? revision.next(at: now) : accepted
+    let previous = lastChange
     let outcome = write(
       queued.write, as: place, at: now, livingFrom: isAhead ? now : queued.acceptedAt)
     switch outcome {
     case .stored, .added, .deleted:
-      return AppliedWrite(record: record(queued, .applied, place, now), outcome: outcome)
+      return AppliedWrite(
+        record: record(queued, .applied, place, now), outcome: outcome, previous: previous)
     case .notFound:
       // An expired entry stays, because its `expire` event has not been published yet.
       revision = place
@@ -81,9 +99,10 @@ public struct KeyState: Equatable, Sendable {
   /// was accepted between the two still applies.
   public mutating func expire(at now: Timestamp) -> Change? {
     guard let expiresAt = entry?.expiresAt, expiresAt <= now else { return nil }
+    let previous = lastChange
     revision = revision.next(at: expiresAt)
-    entry = nil
-    return Change(key: key, revision: revision, kind: .expire)
+    (lastChange, entry) = (revision, nil)
+    return Change(key: key, revision: revision, kind: .expire, previous: previous)
   }
 
   /// More than the clocks of a database's servers may differ, in seconds: one server may remove a
@@ -104,14 +123,15 @@ public struct KeyState: Equatable, Sendable {
     switch write.mutation {
     case .delete:
       if live == nil { return .notFound }
-      (revision, entry, integer) = (next, nil, nil)
+      (revision, lastChange, entry, integer) = (next, next, nil, nil)
       return .deleted(next)
     case .put(let value, let contentType, let timeToLive):
       let metadata = Metadata(
         key: key, revision: next, version: (live?.version ?? 0) + 1, size: value.count,
         contentType: contentType, createdAt: live?.createdAt ?? now, updatedAt: now,
         expiresAt: timeToLive.map { start.adding(seconds: $0) })
-      (revision, entry, integer) = (next, metadata, Int64(valueText: value))
+      (revision, lastChange, entry) = (next, next, metadata)
+      integer = Int64(valueText: value)
       return .stored(metadata)
     case .patch(let patch): return self.patch(patch, live, as: next, at: now)
     }
@@ -135,7 +155,7 @@ public struct KeyState: Equatable, Sendable {
       contentType: patch.contentType ?? live?.contentType ?? Patch.newContentType,
       createdAt: live?.createdAt ?? now, updatedAt: now,
       expiresAt: patch.expiresAt(live?.expiresAt, now: now))
-    (revision, entry) = (next, metadata)
+    (revision, lastChange, entry) = (next, next, metadata)
     guard let sum else { return .stored(metadata) }
     integer = sum
     return .added(metadata, sum: sum)

@@ -118,12 +118,14 @@ public enum WriteOutcome: Equatable, Sendable {
     }
   }
 
-  /// The change that a write of `key` with this outcome made; nil: none.
-  public func change(of key: Key) -> Change? {
+  /// The change that a write of `key` with this outcome made, `previous` being the revision of the
+  /// one before; nil: none.
+  public func change(of key: Key, after previous: Revision? = nil) -> Change? {
     switch self {
     case .stored(let metadata), .added(let metadata, _):
-      Change(key: key, revision: metadata.revision, kind: .put(metadata))
-    case .deleted(let revision): Change(key: key, revision: revision, kind: .delete)
+      Change(key: key, revision: metadata.revision, kind: .put(metadata), previous: previous)
+    case .deleted(let revision):
+      Change(key: key, revision: revision, kind: .delete, previous: previous)
     case .notFound, .addRefused, .preconditionFailed, .idempotencyMismatch: nil
     }
   }
@@ -136,12 +138,21 @@ public struct WriteReceipt: Equatable, Sendable {
   public let isReplayed: Bool
   /// The commit of the change; nil: there is none, or it needs no name.
   public var outbox: OutboxID?
+  /// What the change follows: see `Change`.
+  public let previous: Revision?
 
-  public init(outcome: WriteOutcome, isReplayed: Bool = false, outbox: OutboxID? = nil) {
+  public init(
+    outcome: WriteOutcome, isReplayed: Bool = false, outbox: OutboxID? = nil,
+    previous: Revision? = nil
+  ) {
     self.outcome = outcome
     self.isReplayed = isReplayed
     self.outbox = outbox
+    self.previous = previous
   }
+
+  /// The change of the write of `key` that has this receipt; nil: there is none.
+  public func change(of key: Key) -> Change? { outcome.change(of: key, after: previous) }
 }
 
 /// The receipt of one write of several, or why it has none.

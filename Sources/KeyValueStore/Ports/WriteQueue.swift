@@ -53,10 +53,19 @@ public struct AppliedWrite: Equatable, Sendable {
   public let outcome: WriteOutcome?
   /// The commit of the change; nil: there is none, or it needs no name.
   public var outbox: OutboxID?
+  /// What the change follows: see `Change`.
+  public let previous: Revision?
 
-  public init(record: OperationRecord, outcome: WriteOutcome?, outbox: OutboxID? = nil) {
+  public init(
+    record: OperationRecord, outcome: WriteOutcome?, outbox: OutboxID? = nil,
+    previous: Revision? = nil
+  ) {
     self.record = record
     self.outcome = outcome
     self.outbox = outbox
+    self.previous = previous
   }
+
+  /// The change of this delivery to `key`; nil: there is none.
+  public func change(of key: Key) -> Change? { outcome?.change(of: key, after: previous) }
 }

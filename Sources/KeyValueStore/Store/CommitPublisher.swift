@@ -79,8 +79,13 @@ struct CommittedChanges {
   init(of batch: Batch, receipt: BatchReceipt) {
     guard case .completed(let outcomes) = receipt.outcome else { return }
     precondition(outcomes.count == batch.operations.count, "One outcome an operation")
-    for (write, outcome) in batch.writesMade(outcomes) {
-      append(write, outcome, receipt.outbox, isReplayed: receipt.isReplayed)
+    for (index, (write, outcome)) in batch.writesMade(outcomes).enumerated() {
+      let previous = index < receipt.previous.count ? receipt.previous[index] : nil
+      append(
+        write,
+        WriteReceipt(
+          outcome: outcome, isReplayed: receipt.isReplayed, outbox: receipt.outbox,
+          previous: previous))
     }
     var seen: Set<Key> = []
     updates = updates.reversed().filter { seen.insert($0.key).inserted }.reversed()
@@ -97,11 +102,10 @@ struct CommittedChanges {
   /// A replayed write only tells the cache that older entries are outdated. The process that made
   /// it may have died before it updated the cache, and the answer promises that the write can be
   /// read. But the entry that it stored may have been replaced since. Its event is in the outbox.
-  mutating func append(
-    _ write: Write, _ outcome: WriteOutcome, _ outbox: OutboxID?, isReplayed: Bool = false
-  ) {
-    guard let change = outcome.change(of: write.key) else { return }
-    if isReplayed {
+  mutating func append(_ write: Write, _ receipt: WriteReceipt) {
+    let outcome = receipt.outcome
+    guard let change = receipt.change(of: write.key) else { return }
+    if receipt.isReplayed {
       updates.append(CacheUpdate(key: write.key, outdatedBefore: change.revision))
       return
     }
@@ -109,11 +113,19 @@ struct CommittedChanges {
     if case .added = outcome, updates.last?.key == write.key { updates.removeLast() }
     updates.append(outcome.update(after: write))
     // The writes of a call fall into a few commits.
-    if let place = batches.lastIndex(where: { $0.id == outbox }) {
+    if let place = batches.lastIndex(where: { $0.id == receipt.outbox }) {
       batches[place].changes.append(change)
     } else {
-      batches.append(OutboxBatch(id: outbox, changes: [change]))
+      batches.append(OutboxBatch(id: receipt.outbox, changes: [change]))
     }
+  }
+
+  /// Adds a queued write's change, if its delivery has changed anything.
+  mutating func append(_ write: Write, _ applied: AppliedWrite) {
+    guard let outcome = applied.outcome else { return }
+    append(
+      write,
+      WriteReceipt(outcome: outcome, outbox: applied.outbox, previous: applied.previous))
   }
 }
 

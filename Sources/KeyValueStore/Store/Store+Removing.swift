@@ -71,7 +71,7 @@ extension Store {
       duration: clock.now() - start, error: results.lazy.compactMap(\.failure).first)
     var committed = CommittedChanges()
     for case (let write, .success(let receipt)) in zip(writes, results) {
-      committed.append(write, receipt.outcome, receipt.outbox)
+      committed.append(write, receipt)
     }
     await publisher.publish(committed)
     return results

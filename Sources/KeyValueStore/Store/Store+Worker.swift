@@ -13,8 +13,8 @@ extension Store {
     var committed = CommittedChanges()
     var attempted: [Key] = []
     for (write, result) in zip(queued, applied) {
-      if let outcome = result.outcome {
-        committed.append(write.write, outcome, result.outbox)
+      if result.outcome != nil {
+        committed.append(write.write, result)
       } else if write.attempt != nil, result.record.state == .applied {
         attempted.append(write.write.key)
       }

@@ -262,9 +262,9 @@ public final class Store {
     let id = OperationID.make(at: acceptedAt, of: owner, random: &random)
     let receipt = try await queue.submit(
       QueuedWrite(id: id, write: write, acceptedAt: acceptedAt, attempt: attempt))
-    if case .applied(let applied) = receipt, let outcome = applied.outcome {
+    if case .applied(let applied) = receipt {
       var committed = CommittedChanges()
-      committed.append(write, outcome, applied.outbox)
+      committed.append(write, applied)
       await publisher.publish(committed)
     }
     return Submission(id: id, receipt: receipt)

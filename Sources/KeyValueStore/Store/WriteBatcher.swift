@@ -114,8 +114,7 @@ final class WriteBatcher {
     var committed = CommittedChanges()
     for (pending, result) in zip(batch, results) {
       guard case .success(let receipt) = result else { continue }
-      committed.append(
-        pending.write, receipt.outcome, receipt.outbox, isReplayed: receipt.isReplayed)
+      committed.append(pending.write, receipt)
     }
     let turn = PublishingTurn(after: lastTurn)
     lastTurn = turn

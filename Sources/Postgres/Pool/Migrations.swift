@@ -78,6 +78,13 @@ enum Migrations {
       "DROP INDEX IF EXISTS entries_expiry", "DROP INDEX IF EXISTS entries_tombstones",
       "DROP INDEX IF EXISTS operations_age", "DROP INDEX IF EXISTS idempotency_age",
     ],
+    [
+      // The revision of a key's last change, and that of the change before it, which its event
+      // tells: see `Entries.following`. NULL: a process that did not know the columns wrote it.
+      "ALTER TABLE entries ADD COLUMN IF NOT EXISTS changed INT8",
+      "ALTER TABLE entries ADD COLUMN IF NOT EXISTS previous INT8",
+      "ALTER TABLE outbox_batches ADD COLUMN IF NOT EXISTS previous INT8[]",
+    ],
   ]
 
   /// CockroachDB keeps deleted rows for `gc.ttlseconds`, a day by default, and scans read over

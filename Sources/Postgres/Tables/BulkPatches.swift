@@ -21,10 +21,10 @@ enum BulkPatches {
     private let sum: Int64?
 
     fileprivate init(_ columns: Columns, isAddition: Bool) {
-      contentType = columns.text(5)
-      expiresAt = columns.optionalTimestamp(6)
-      size = columns.number(7)
-      sum = isAddition ? columns.number(8) : nil
+      contentType = columns.text(6)
+      expiresAt = columns.optionalTimestamp(7)
+      size = columns.number(8)
+      sum = isAddition ? columns.number(9) : nil
     }
 
     /// The outcome of a patch; `rest` was added after it, in the same statement.
@@ -91,7 +91,8 @@ enum BulkPatches {
     written AS (
       UPDATE entries SET
         content_type = coalesce(locked.content_type, entries.content_type),
-        revision = greatest(entries.revision + 1, clock.now), version = entries.version + 1,
+        \(Entries.following("greatest(entries.revision + 1, clock.now)")),
+        version = entries.version + 1,
         updated_at = clock.now,
         expires_at = CASE WHEN locked.keeps = 1 THEN entries.expires_at
           ELSE clock.now + locked.life END
@@ -105,7 +106,7 @@ enum BulkPatches {
     """
 
   private static let written = """
-    SELECT key, revision, version, created_at, updated_at, content_type, expires_at, size
+    SELECT key, revision, version, created_at, updated_at, previous, content_type, expires_at, size
     FROM written
     """
 
@@ -141,7 +142,7 @@ enum BulkPatches {
     WITH \(SQL.clock), written AS (
       INSERT INTO entries \(Entries.insertedColumns)
       SELECT u.key, u.value, u.content_type, clock.now + u.count - 1, u.count, clock.now, clock.now,
-        clock.now + u.life
+        clock.now + u.life, 0, clock.now + u.count - 1
       FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[], $9::INT8[])
         AS u(key, value, content_type, life, count), clock
       WHERE clock_timestamp() <= $5 ORDER BY u.key
@@ -150,7 +151,7 @@ enum BulkPatches {
           convert_to((\(number("entries.value")) + encode(excluded.value, 'escape')::INT8)::TEXT,
             'UTF8') END,
         content_type = \(merged("content_type", isSet: settings.contentType)),
-        revision = greatest(entries.revision + excluded.version, excluded.revision),
+        \(Entries.following("greatest(entries.revision + excluded.version, excluded.revision)")),
         version = CASE WHEN \(isDead) THEN 0 ELSE entries.version END + excluded.version,
         created_at = \(merged("created_at", isSet: false)),
         updated_at = excluded.updated_at,
@@ -158,7 +159,8 @@ enum BulkPatches {
       WHERE clock_timestamp() <= $5 AND (\(isDead) OR \(digits("entries.value")) IS NOT NULL)
       \(Outbox.returning), encode(entries.value, 'escape')::INT8 AS sum),
     \(Outbox.boxedSums(parametersFrom: 6, earlierFrom: 10))
-    SELECT key, revision, version, created_at, updated_at, content_type, expires_at, size, sum
+    SELECT key, revision, version, created_at, updated_at, previous, content_type, expires_at, size,
+      sum
     FROM written
     """
   }

@@ -57,6 +57,8 @@ enum BulkWrites {
     private let revision: Int64
     private let version: Int64
     private let createdAt: Timestamp
+    /// What the first change of the row by this statement follows; nil: not known.
+    private let previous: Revision?
     /// What a patch has left or made; nil after other writes, which know it.
     private let patched: BulkPatches.Patched?
 
@@ -66,12 +68,21 @@ enum BulkWrites {
       version = columns.number(2)
       createdAt = columns.timestamp(3)
       updatedAt = columns.timestamp(4)
+      previous = columns.optionalNumber(5).map { Revision($0) }
       self.patched = patched
     }
 
-    /// The outcome of a write of this key that was followed by `steps` others in the same
-    /// statement, which have added `rest` to the value.
-    func outcome(of write: Write, steps: Int64, rest: Int64) -> WriteOutcome {
+    /// The receipt of the write of this key that was followed by the last `steps` of the `count` in
+    /// the statement, which have added `rest` to the value.
+    func receipt(
+      of write: Write, steps: Int, of count: Int, rest: Int64, outbox: OutboxID
+    ) -> WriteReceipt {
+      WriteReceipt(
+        outcome: outcome(of: write, steps: Int64(steps), rest: rest), outbox: outbox,
+        previous: steps + 1 == count ? previous : Revision(revision - Int64(steps) - 1))
+    }
+
+    private func outcome(of write: Write, steps: Int64, rest: Int64) -> WriteOutcome {
       let revision = Revision(revision - steps)
       if let patched {
         return patched.outcome(rest: rest) { size in
@@ -140,13 +151,13 @@ enum BulkWrites {
     WITH \(SQL.clock), written AS (
       INSERT INTO entries \(Entries.insertedColumns)
       SELECT u.key, u.value, u.content_type, clock.now + u.count - 1, u.count, clock.now, clock.now,
-        clock.now + u.life
+        clock.now + u.life, 0, clock.now + u.count - 1
       FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[], $9::INT8[])
         AS u(key, value, content_type, life, count), clock
       WHERE clock_timestamp() <= $5 ORDER BY u.key
       ON CONFLICT (key) DO UPDATE SET
         value = excluded.value, content_type = excluded.content_type,
-        revision = greatest(entries.revision + excluded.version, excluded.revision),
+        \(Entries.following("greatest(entries.revision + excluded.version, excluded.revision)")),
         version = CASE WHEN \(isDead) THEN 0 ELSE entries.version END + excluded.version,
         created_at = CASE WHEN \(isDead) THEN excluded.created_at ELSE entries.created_at END,
         updated_at = excluded.updated_at, expires_at = excluded.expires_at
@@ -159,13 +170,14 @@ enum BulkWrites {
   private static let creating = """
     WITH \(SQL.clock), written AS (
       INSERT INTO entries \(Entries.insertedColumns)
-      SELECT u.key, u.value, u.content_type, clock.now, 1, clock.now, clock.now, clock.now + u.life
+      SELECT u.key, u.value, u.content_type, clock.now, 1, clock.now, clock.now, clock.now + u.life,
+        0, clock.now
       FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[])
         AS u(key, value, content_type, life), clock
       WHERE clock_timestamp() <= $5 ORDER BY u.key
       ON CONFLICT (key) DO UPDATE SET
         value = excluded.value, content_type = excluded.content_type,
-        revision = greatest(entries.revision + 1, excluded.revision), version = 1,
+        \(Entries.following("greatest(entries.revision + 1, excluded.revision)")), version = 1,
         created_at = excluded.created_at, updated_at = excluded.updated_at,
         expires_at = excluded.expires_at
       WHERE clock_timestamp() <= $5 AND \(isDead)
@@ -185,7 +197,7 @@ enum BulkWrites {
     written AS (
       UPDATE entries SET
         value = locked.value, content_type = locked.content_type,
-        revision = greatest(entries.revision + 1, clock.now),
+        \(Entries.following("greatest(entries.revision + 1, clock.now)")),
         version = CASE WHEN locked.value IS NULL THEN 0 ELSE entries.version + 1 END,
         updated_at = clock.now, expires_at = clock.now + locked.life
       FROM locked, clock
@@ -200,7 +212,7 @@ enum BulkWrites {
   private static let isDead = Entries.isDead(at: "excluded.updated_at")
 
   private static let written =
-    "SELECT key, revision, version, created_at, updated_at FROM written"
+    "SELECT key, revision, version, created_at, updated_at, previous FROM written"
 }
 
 extension Write {

@@ -62,15 +62,14 @@ struct Decisions {
       case .new: break
       }
     }
-    let outcome = decide(write)
-    if let change = outcome.change(of: write.key) { changes.append(change) }
-    if let key = write.idempotency { outcomes.append((key, outcome.encoded())) }
-    return WriteReceipt(outcome: outcome)
+    let receipt = decide(write)
+    if let key = write.idempotency { outcomes.append((key, receipt.outcome.encoded())) }
+    return receipt
   }
 
   /// Executes a batch, unless the outcome of the same request is kept already.
   mutating func executeOnce(_ batch: Batch) -> BatchReceipt {
-    guard let key = batch.idempotency else { return BatchReceipt(outcome: execute(batch)) }
+    guard let key = batch.idempotency else { return execute(batch) }
     switch find(key) {
     case .mismatch: return BatchReceipt(outcome: .idempotencyMismatch)
     case .replay(let bytes):
@@ -79,9 +78,9 @@ struct Decisions {
       }
       return BatchReceipt(outcome: outcome, isReplayed: true)
     case .new:
-      let outcome = execute(batch)
-      outcomes.append((key, outcome.encoded()))
-      return BatchReceipt(outcome: outcome)
+      let receipt = execute(batch)
+      outcomes.append((key, receipt.outcome.encoded()))
+      return receipt
     }
   }
 
@@ -98,7 +97,7 @@ struct Decisions {
         $0.apply(queued, at: now, tombstonesSince: now.adding(seconds: -retentionSeconds))
       }
     }
-    if let change = applied.outcome?.change(of: queued.write.key) { changes.append(change) }
+    if let change = applied.change(of: queued.write.key) { changes.append(change) }
     records[queued.id] = applied.record
     newRecords.append(applied.record)
     return applied
@@ -111,8 +110,10 @@ struct Decisions {
     return change
   }
 
-  private mutating func decide(_ write: Write) -> WriteOutcome {
-    withState(of: write) { [now] in $0.write(write, at: now) }
+  private mutating func decide(_ write: Write) -> WriteReceipt {
+    let receipt = withState(of: write) { [now] in $0.make(write, at: now) }
+    if let change = receipt.change(of: write.key) { changes.append(change) }
+    return receipt
   }
 
   private mutating func withState<Result>(
@@ -154,7 +155,7 @@ struct Decisions {
     for (key, value) in read { values[key] = value }
   }
 
-  private mutating func execute(_ batch: Batch) -> BatchOutcome {
+  private mutating func execute(_ batch: Batch) -> BatchReceipt {
     let snapshot = self
     var outcomes: [OperationOutcome] = []
     outcomes.reserveCapacity(batch.operations.count)
@@ -164,16 +165,17 @@ struct Decisions {
       case .get(let key):
         outcomes.append(read(key, &bytesLeft))
       case .write(let write):
-        let outcome = decide(write)
+        let outcome = decide(write).outcome
         if batch.isAtomic, let undone = BatchOutcome(undoneBy: outcome, at: index) {
           self = snapshot
-          return undone
+          return BatchReceipt(outcome: undone)
         }
         outcomes.append(.write(outcome))
       }
     }
-    changes += batch.writesMade(outcomes).compactMap { $0.outcome.change(of: $0.write.key) }
-    return .completed(outcomes)
+    return BatchReceipt(
+      outcome: .completed(outcomes),
+      previous: changes[snapshot.changes.count...].map(\.previous))
   }
 
   private func read(_ key: Key, _ bytesLeft: inout Int) -> OperationOutcome {

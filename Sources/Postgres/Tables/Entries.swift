@@ -155,13 +155,15 @@ enum Entries {
     return Query(
       """
       SELECT \(columns), coalesce(octet_length(entries.value), 0)::INT8, entries.value IS NULL,
-        CASE WHEN octet_length(entries.value) <= \(Int64.textBytesMax) THEN entries.value END
+        CASE WHEN octet_length(entries.value) <= \(Int64.textBytesMax) THEN entries.value END,
+        entries.changed
       FROM entries WHERE entries.key = ANY($1) ORDER BY entries.key FOR UPDATE
       """, parameters
     ) { columns in
       let key = columns.key(0)
       return KeyState(
         key: key, revision: columns.revision(1),
+        lastChange: columns.optionalNumber(10).map { Revision($0) },
         entry: columns.flag(8) ? nil : Metadata(columns, of: key),
         smallValue: columns.isNull(9) ? nil : columns.bytes(9))
     }
@@ -186,7 +188,7 @@ enum Entries {
       """
       INSERT INTO entries \(insertedColumns)
       SELECT u.key, u.value, u.content_type, u.revision, u.version, u.created_at, u.updated_at,
-        u.expires_at
+        u.expires_at, NULL::INT8, u.changed
       FROM \(unnested) ORDER BY u.key
       """, parameters(rows, at: now))
   }
@@ -197,15 +199,15 @@ enum Entries {
       """
       UPDATE entries SET value = u.value, content_type = u.content_type, revision = u.revision,
         version = u.version, created_at = u.created_at, updated_at = u.updated_at,
-        expires_at = u.expires_at
+        expires_at = u.expires_at, changed = u.changed
       FROM \(unnested) WHERE entries.key = u.key
       """, parameters(rows, at: now))
   }
 
   private static let unnested = """
     unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::INT8[], $5::INT8[], $6::INT8[], $7::INT8[],
-      $8::INT8[])
-      AS u(key, value, content_type, revision, version, created_at, updated_at, expires_at)
+      $8::INT8[], $9::INT8[])
+      AS u(key, value, content_type, revision, version, created_at, updated_at, expires_at, changed)
     """
 
   private static func parameters(_ rows: [NewRow], at now: Timestamp) -> Parameters {
@@ -220,6 +222,7 @@ enum Entries {
     parameters.add(numbers: entries.map { ($0?.createdAt ?? now).microseconds })
     parameters.add(numbers: entries.map { ($0?.updatedAt ?? now).microseconds })
     parameters.add(numbers: entries.map { $0?.expiresAt?.microseconds })
+    parameters.add(numbers: rows.map { $0.state.lastChange?.number })
     return parameters
   }
 
@@ -233,12 +236,14 @@ enum Entries {
     parameters.add(numbers: entries.map { $0?.version })
     parameters.add(numbers: entries.map { $0?.updatedAt.microseconds })
     parameters.add(numbers: entries.map { $0?.expiresAt?.microseconds })
+    parameters.add(numbers: states.map { $0.lastChange?.number })
     return Statement(
       """
       UPDATE entries SET content_type = u.content_type, revision = u.revision,
-        version = u.version, updated_at = u.updated_at, expires_at = u.expires_at
-      FROM unnest($1::BYTEA[], $2::TEXT[], $3::INT8[], $4::INT8[], $5::INT8[], $6::INT8[])
-        AS u(key, content_type, revision, version, updated_at, expires_at)
+        version = u.version, updated_at = u.updated_at, expires_at = u.expires_at,
+        changed = u.changed
+      FROM unnest($1::BYTEA[], $2::TEXT[], $3::INT8[], $4::INT8[], $5::INT8[], $6::INT8[],
+        $7::INT8[]) AS u(key, content_type, revision, version, updated_at, expires_at, changed)
       WHERE entries.key = u.key
       """, parameters)
   }
@@ -267,8 +272,16 @@ enum Entries {
     "entries.key, entries.revision, entries.version, entries.content_type, "
     + "entries.created_at, entries.updated_at, entries.expires_at"
 
-  static let insertedColumns =
-    "(key, value, content_type, revision, version, created_at, updated_at, expires_at)"
+  static let insertedColumns = """
+    (key, value, content_type, revision, version, created_at, updated_at, expires_at, previous,
+      changed)
+    """
+
+  /// The assignments of a statement that changes a row and gives it `revision`. RETURNING has no
+  /// access to what a row held before: so the row keeps what the change follows.
+  static func following(_ revision: String) -> String {
+    "revision = \(revision), previous = entries.changed, changed = \(revision)"
+  }
 }
 
 extension Metadata {

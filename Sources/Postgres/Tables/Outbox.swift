@@ -9,7 +9,7 @@ enum Outbox {
 
   private static let columns = """
     (bucket, committed_at, number, keys, revisions, versions, sizes, content_types, created,
-      updated, expiring)
+      updated, expiring, previous)
     """
 
   // MARK: Adding
@@ -27,7 +27,7 @@ enum Outbox {
         INSERT INTO outbox_batches \(added == nil ? columns : columnsWithEarlier)
         SELECT $\(first), $\(first + 1), $\(first + 2), array_agg(key), array_agg(revision),
           array_agg(version), array_agg(size), array_agg(content_type), array_agg(created_at),
-          array_agg(updated_at), array_agg(expires_at)\(added ?? "")
+          array_agg(updated_at), array_agg(expires_at), array_agg(previous)\(added ?? "")
         FROM written HAVING count(*) > 0 RETURNING 1)
       """
   }
@@ -41,7 +41,8 @@ enum Outbox {
       SELECT array_agg(key) AS keys, array_agg(revision) AS revisions,
         array_agg(version) AS versions, array_agg(size) AS sizes,
         array_agg(content_type) AS types, array_agg(created_at) AS created,
-        array_agg(updated_at) AS updated, array_agg(expires_at) AS expiring
+        array_agg(updated_at) AS updated, array_agg(expires_at) AS expiring,
+        array_agg(previous) AS previous
       FROM written HAVING count(*) > 0),
     earlier AS (
       SELECT array_agg(u.key) AS keys, array_agg(u.steps) AS steps,
@@ -54,7 +55,8 @@ enum Outbox {
       INSERT INTO outbox_batches \(columnsWithEarlier)
       SELECT $\(first), $\(first + 1), $\(first + 2), latest.keys, latest.revisions,
         latest.versions, latest.sizes, latest.types, latest.created, latest.updated,
-        latest.expiring, earlier.keys, earlier.steps, earlier.sizes, earlier.types, earlier.lives
+        latest.expiring, latest.previous, earlier.keys, earlier.steps, earlier.sizes,
+        earlier.types, earlier.lives
       FROM latest, earlier RETURNING 1)
     """
   }
@@ -92,8 +94,10 @@ enum Outbox {
   }
 
   /// The columns that `boxed` needs, and that `BulkWrites` returns.
-  static let returning =
-    "RETURNING \(Entries.columns), coalesce(octet_length(entries.value), 0)::INT8 AS size"
+  static let returning = """
+    RETURNING \(Entries.columns), coalesce(octet_length(entries.value), 0)::INT8 AS size,
+      entries.previous
+    """
 
   /// Adds the parameters that name a row.
   static func add(_ id: OutboxID, to parameters: inout Parameters) {
@@ -131,10 +135,11 @@ enum Outbox {
     parameters.add(numbers: entries.map { ($0?.createdAt ?? now).microseconds })
     parameters.add(numbers: entries.map { ($0?.updatedAt ?? now).microseconds })
     parameters.add(numbers: entries.map { $0?.expiresAt?.microseconds })
+    parameters.add(numbers: changes.map { $0.previous?.number })
     return Statement(
       """
       INSERT INTO outbox_batches \(columns)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
       """, parameters)
   }
 
@@ -169,7 +174,8 @@ enum Outbox {
 
   private static let reading = """
     SELECT committed_at, number, keys, revisions, versions, sizes, content_types, created, updated,
-      expiring, earlier_keys, earlier_steps, earlier_sizes, earlier_types, earlier_lives, bucket
+      expiring, earlier_keys, earlier_steps, earlier_sizes, earlier_types, earlier_lives, bucket,
+      previous
     FROM outbox_batches
     WHERE bucket = $1 AND committed_at > $2 AND committed_at <= $3
     ORDER BY committed_at LIMIT $4
@@ -184,13 +190,15 @@ enum Outbox {
     let (keys, revisions, versions) = (columns.array(2), columns.numbers(3), columns.numbers(4))
     let (sizes, types) = (columns.numbers(5), columns.array(6))
     let (created, updated) = (columns.numbers(7), columns.numbers(8))
-    let expiring = columns.numbers(9)
+    let (expiring, previous) = (columns.numbers(9), columns.numbers(16))
     let numbers = [revisions, versions, sizes, created, updated, expiring]
     let count = min(keys.count, types.count, numbers.map(\.count).min() ?? 0)
     let earlier = earlierPuts(columns)
     let changes = (0..<count).flatMap { place in
       let key = Key(trusted: keys[place] ?? [])
       let revision = Revision(revisions[place] ?? 0)
+      let before = place < previous.count ? previous[place].map { Revision($0) } : nil
+      let first = (earlier[key] ?? []).sorted { $0.steps > $1.steps }
       let last = Change(
         key: key, revision: revision,
         kind: kind(version: versions[place] ?? 0) { version in
@@ -200,9 +208,10 @@ enum Outbox {
             createdAt: Timestamp(microseconds: created[place] ?? 0),
             updatedAt: Timestamp(microseconds: updated[place] ?? 0),
             expiresAt: expiring[place].map { Timestamp(microseconds: $0) })
-        })
-      let first = (earlier[key] ?? []).sorted { $0.steps > $1.steps }
-      return first.compactMap { $0.change(before: last) } + [last]
+        }, previous: first.isEmpty ? before : Revision(revision.number - 1))
+      return first.enumerated().compactMap { index, put in
+        put.change(before: last, after: before, isFirst: index == 0)
+      } + [last]
     }
     return OutboxBatch(id: id, changes: changes)
   }
@@ -215,7 +224,8 @@ enum Outbox {
     let contentType: String
     let microsecondsToLive: Int64?
 
-    func change(before last: Change) -> Change? {
+    /// `previous`: what it follows, if it is the first one in its statement.
+    func change(before last: Change, after previous: Revision?, isFirst: Bool) -> Change? {
       guard case .put(let metadata) = last.kind else { return nil }
       let revision = Revision(last.revision.number - steps)
       return Change(
@@ -224,7 +234,8 @@ enum Outbox {
           Metadata(
             key: last.key, revision: revision, version: metadata.version - steps, size: Int(size),
             contentType: contentType, createdAt: metadata.createdAt, updatedAt: metadata.updatedAt,
-            expiresAt: microsecondsToLive.map { metadata.updatedAt.adding(microseconds: $0) })))
+            expiresAt: microsecondsToLive.map { metadata.updatedAt.adding(microseconds: $0) })),
+        previous: isFirst ? previous : Revision(revision.number - 1))
     }
   }
 
@@ -267,7 +278,7 @@ enum Outbox {
       UPDATE outbox_batches SET bucket = number % \(SQL.buckets) + \(SQL.buckets),
         versions = '{}', sizes = '{}', content_types = '{}', created = '{}', updated = '{}',
         expiring = '{}', earlier_keys = NULL, earlier_steps = NULL, earlier_sizes = NULL,
-        earlier_types = NULL, earlier_lives = NULL
+        earlier_types = NULL, earlier_lives = NULL, previous = NULL
       WHERE \(isNamed)
       """, names(ids, in: ids.map(bucket)))
   }
@@ -348,6 +359,7 @@ enum Outbox {
           SELECT revision, key FROM outbox WHERE revision > 0 AND updated_at <= $1
           ORDER BY revision, key LIMIT 500)
         RETURNING key, revision, content_type, created_at, updated_at, expires_at, size,
+          NULL::INT8 AS previous,
           CASE kind WHEN 1 THEN version WHEN 2 THEN \(Change.expiredVersion)
             ELSE \(Change.deletedVersion) END AS version),
       \(boxed(parametersFrom: 2))

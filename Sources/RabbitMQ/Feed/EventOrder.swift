@@ -1,3 +1,4 @@
+import Basics
 import DequeModule
 import HeapModule
 import KeyValueStore
@@ -6,21 +7,19 @@ import KeyValueStore
 ///
 /// Each process publishes what it has committed, so that in the stream an older change may stand
 /// after a newer one of its key: by milliseconds at any time, and by seconds where kv-worker
-/// publishes what another process could not. What a put follows is told by its metadata: the
-/// version counts the puts since the key was created, and the time of creation names that. After
-/// the last change of its key that was given out,
-/// - the put with the next version is next, and goes out at once: a key that is updated is not
-///   delayed;
-/// - a put with a later version lacks others, and so does one of another creation while the end of
-///   the last one has not been seen. It waits for them, at most for `latenessMax`;
-/// - everything else may lack others, and waits for `skewMax`: deletes and expiries, which have no
-///   version; the first put after an end, as the key may have been created and deleted in between;
-///   every change of a key of which nothing is remembered. That includes the creation of a key that
-///   was never seen: when a lock is released at one node and taken at another at once, the new
-///   holder's put may be published before the delete of an old key, and nothing in the put tells.
+/// publishes what another process could not. Each change tells the revision of the one before it.
+/// - One that follows the last change of its key that was given out, or the first change of a key,
+///   goes out at once: a key that is updated is not delayed.
+/// - One that follows a later change than that lacks it. It waits for it, at most for
+///   `latenessMax`. So does the first one that is seen of its key, if the one before it was made
+///   after this order began: it would have been seen.
+/// - Otherwise nothing is known of what it follows: that may have been given out before this order
+///   began, and may be on its way. It waits for `skewMax`.
 ///
-/// So a delete or an expiry is in order as long as nothing has crashed: if a put before it comes
-/// seconds later, it does not wait for that.
+/// Who resumes at a position has the changes before it remembered, as far back as is cheap.
+///
+/// So a key is in order but for the first change that is seen of it, if the one before that was
+/// made before the beginning, and comes later than `skewMax`.
 ///
 /// Once a change has waited for long enough, it goes out after those of its key that are older.
 /// What comes later than that is given out at once, out of order: a change that is missing would be
@@ -42,6 +41,11 @@ struct EventOrder {
   let latenessMax: Duration
   var bounds: Bounds { didSet { given.keysMax = bounds.keysMax } }
   private var given: GivenChanges
+  /// When the first change was seen, by the database's clock, as far as changes tell it.
+  private var beginning = Timestamp(microseconds: .min)
+  /// The offset of the first message whose changes were remembered; nil: none was.
+  private var firstRemembered: Int64?
+  private let start: Instant
   /// By arrival, which is the order of their places; nil: gone out since. The first one waits.
   private var held: Deque<Held?> = []
   /// The number of the first one: they are numbered by arrival.
@@ -93,10 +97,11 @@ struct EventOrder {
   }
 
   init(
-    after position: FeedPosition, skewMax: Duration, latenessMax: Duration,
+    after position: FeedPosition, skewMax: Duration, latenessMax: Duration, at start: Instant,
     bounds: Bounds = .replaying
   ) {
     read = position
+    self.start = start
     given = GivenChanges(keysMax: bounds.keysMax)
     self.skewMax = skewMax
     self.latenessMax = latenessMax
@@ -117,12 +122,29 @@ struct EventOrder {
     deadline.map { $0 <= now + skewMax } ?? false
   }
 
+  /// Takes a change before the position, which has been given out.
+  mutating func remember(_ change: Change, at place: FeedPosition) {
+    let first = firstRemembered ?? place.offset
+    firstRemembered = first
+    if place.offset < first + Self.beginningMessages {
+      beginning = max(
+        beginning, Timestamp(microseconds: change.revision.number + skewMax.microseconds))
+    }
+    let last = given[change.key]
+    if last.map({ $0.revision < change.revision }) ?? true { given.add(change, after: last) }
+  }
+
+  /// The first messages that are remembered tell when they begin. One may hold only writes that
+  /// waited in the queue, whose revisions are older.
+  private static let beginningMessages: Int64 = 16
+
   /// Takes the next change of the stream, and adds to `ready` what goes out now.
   mutating func receive(
     _ change: Change, at place: FeedPosition, _ now: Instant, into ready: inout [FeedEvent]
   ) {
     let previous = read
     read = place
+    if firstRemembered == nil { beginning = max(beginning, estimatedBeginning(from: change, now)) }
     let last = given[change.key]
     if let last, change.revision <= last.revision {
       if !last.covers(change) { give(change, at: place, into: &ready) }
@@ -145,14 +167,19 @@ struct EventOrder {
 
   /// How long a change waits for those between it and the last one of its key; nil: there are none.
   private func wait(for change: Change, after last: GivenChanges.Last?) -> Duration? {
-    guard let last, case .put(let metadata) = change.kind else { return skewMax }
-    if last.isPut, last.createdAt == metadata.createdAt {
-      return metadata.version == last.version + 1 ? nil : latenessMax
-    }
-    if metadata.version > 1 { return latenessMax }
-    if !last.isPut { return skewMax }
-    let hasExpired = last.expiresAt.map { $0 <= metadata.createdAt } ?? false
-    return hasExpired ? skewMax : latenessMax
+    guard let previous = change.previous else { return skewMax }
+    if previous == .none { return nil }
+    if let last { return previous <= last.revision ? nil : latenessMax }
+    let mayBeSeen = previous.number <= beginning.microseconds || given.mayHaveForgotten(previous)
+    return mayBeSeen ? skewMax : latenessMax
+  }
+
+  /// A change was made when it was received, or before that, and its revision is the time in µs,
+  /// or later. Rather too late than too early, as clocks and publishers differ.
+  private func estimatedBeginning(from change: Change, _ now: Instant) -> Timestamp {
+    let elapsed = now - start - skewMax
+    return Timestamp(microseconds: change.revision.number).adding(
+      microseconds: -elapsed.microseconds)
   }
 
   private func give(_ change: Change, at place: FeedPosition, into ready: inout [FeedEvent]) {

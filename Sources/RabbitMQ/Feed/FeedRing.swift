@@ -113,13 +113,10 @@ struct StreamMessage: Equatable, Sendable {
     return tag == self.tag && index < content.positionsCount
   }
 
-  /// Appends all changes but the first `skipped`, with their positions.
-  fileprivate func appendEvents(skipping skipped: Int, to events: inout [FeedEvent]) {
-    let changes = content.changes
-    guard skipped < changes.count else { return }
-    for index in skipped..<changes.count {
-      events.append(
-        FeedEvent(position: tag.position(offset, index), change: changes[index]))
+  /// Appends all changes with their positions.
+  fileprivate func appendEvents(to events: inout [FeedEvent]) {
+    for (index, change) in content.changes.enumerated() {
+      events.append(FeedEvent(position: tag.position(offset, index), change: change))
     }
   }
 }
@@ -162,27 +159,35 @@ struct MessageTag: Hashable, Sendable {
   }
 }
 
-/// The position of the change that a watcher gets next.
+/// Which message a watcher reads next.
 struct WatchCursor: Equatable, Sendable {
   /// Of the message.
   private(set) var offset: Int64
-  /// How many changes of the message the watcher has seen.
-  private(set) var skipped = 0
-  /// The last of them; nil: none.
-  private(set) var seen: FeedPosition?
+  /// The watcher has had everything up to here. Messages before it are read to know what came last
+  /// of each key; it does not matter if they are no longer kept.
+  private let seen: FeedPosition
 
-  /// After one change.
-  init(after position: FeedPosition) {
-    offset = position.offset
-    skipped = MessageTag.split(position).index + 1
+  /// Begins so many messages before `position`.
+  init(after position: FeedPosition, remembering count: Int64 = 0) {
+    offset = max(0, position.offset - count)
     seen = position
   }
 
-  /// Adds what a message has for the watcher, and moves on to the next message.
+  /// Passes over messages that it can do without, up to the first one that there is.
+  mutating func skip(to first: Int64) {
+    if first <= seen.offset { offset = max(offset, first) }
+  }
+
+  /// Whether this is the next message, of the same stream. One missing offset is RabbitMQ's own:
+  /// see `FeedRing`.
+  func isNext(_ message: StreamMessage) -> Bool {
+    if message.offset == seen.offset { return message.has(seen) }
+    return message.offset - offset <= (offset == seen.offset ? 0 : 1)
+  }
+
+  /// Adds what a message holds, also what the watcher has had, and moves on to the next message.
   mutating func take(_ message: StreamMessage, into events: inout [FeedEvent]) {
-    message.appendEvents(skipping: skipped, to: &events)
+    message.appendEvents(to: &events)
     offset = message.offset + 1
-    skipped = 0
-    seen = nil
   }
 }

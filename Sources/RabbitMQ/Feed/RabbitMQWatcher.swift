@@ -64,7 +64,7 @@ public final class RabbitMQWatcher: Sendable {
   func makeOrder(after position: FeedPosition) -> EventOrder {
     EventOrder(
       after: position, skewMax: configuration.changeSkewMax,
-      latenessMax: configuration.changeLatenessMax)
+      latenessMax: configuration.changeLatenessMax, at: .now)
   }
 
   /// What there is for a watcher.

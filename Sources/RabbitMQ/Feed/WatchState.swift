@@ -119,6 +119,7 @@ struct WatchState {
 
   /// What there is for a watcher. May start a replay.
   mutating func read(_ cursor: inout WatchCursor, of watcher: UInt64) -> Outcome {
+    if let first = ring.firstOffset, replays[watcher] == nil { cursor.skip(to: first) }
     if ring.covers(cursor.offset) {
       endReplay(of: watcher)
       var events: [FeedEvent] = []
@@ -154,10 +155,8 @@ struct WatchState {
         replay.removeFirst()
         continue
       }
-      // One missing offset is RabbitMQ's own: see `FeedRing`.
-      let isNext = message.offset - cursor.offset <= (cursor.skipped == 0 ? 1 : 0)
-      let isWrong = !isNext || cursor.seen.map { !message.has($0) } ?? false
-      if isWrong {
+      cursor.skip(to: message.offset)
+      if !cursor.isNext(message) {
         if !events.isEmpty { break }
         endReplay(of: watcher)
         return .fallen

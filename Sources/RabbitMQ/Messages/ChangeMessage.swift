@@ -36,7 +36,8 @@ enum ChangeMessage: Equatable, Sendable {
   /// Reads any bytes.
   init(decoding body: [UInt8]) {
     var reader = ByteReader(body)
-    guard reader.readByte() == Layout.version else {
+    let version = reader.readByte()
+    guard version == Layout.version || version == Layout.versionOfRelease3 else {
       self = .unreadable
       return
     }
@@ -47,7 +48,7 @@ enum ChangeMessage: Equatable, Sendable {
     }
     var changes: [Change] = []
     while !reader.isAtEnd {
-      guard let change = reader.readChange() else {
+      guard let change = reader.readChange(hasPrevious: version == Layout.version) else {
         self = .unreadable
         return
       }
@@ -59,12 +60,16 @@ enum ChangeMessage: Equatable, Sendable {
   /// A version, followed by either a marker's number or changes up to the end. Numbers are
   /// big-endian; a text follows its length.
   enum Layout {
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
+    /// Release 0.3 did not tell what a change follows.
+    static let versionOfRelease3: UInt8 = 1
     static let marker: UInt8 = 0
     static let put: UInt8 = 1
     static let putWithExpiry: UInt8 = 2
     static let delete: UInt8 = 3
     static let expire: UInt8 = 4
+    /// In place of the revision of the change before, where that is not known.
+    static let unknown: Int64 = -1
   }
 }
 
@@ -104,14 +109,21 @@ private struct ByteReader {
     return Array(bytes[(position + 4)..<(position + 4 + count)])
   }
 
-  mutating func readChange() -> Change? {
+  mutating func readChange(hasPrevious: Bool) -> Change? {
     guard let kind = readByte(), let text = readText(), let key = try? Key(validating: text),
       let number = readNumber()
     else { return nil }
     let revision = Revision(number)
+    var previous: Revision?
+    if hasPrevious {
+      guard let number = readNumber() else { return nil }
+      previous = number == ChangeMessage.Layout.unknown ? nil : Revision(number)
+    }
     switch kind {
-    case ChangeMessage.Layout.delete: return Change(key: key, revision: revision, kind: .delete)
-    case ChangeMessage.Layout.expire: return Change(key: key, revision: revision, kind: .expire)
+    case ChangeMessage.Layout.delete:
+      return Change(key: key, revision: revision, kind: .delete, previous: previous)
+    case ChangeMessage.Layout.expire:
+      return Change(key: key, revision: revision, kind: .expire, previous: previous)
     case ChangeMessage.Layout.put, ChangeMessage.Layout.putWithExpiry:
       guard let version = readNumber(), let size = readNumber().flatMap({ Int(exactly: $0) }),
         let type = readText().flatMap({ String(validating: $0, as: UTF8.self) }),
@@ -126,7 +138,7 @@ private struct ByteReader {
         key: key, revision: revision, version: version, size: size, contentType: type,
         createdAt: Timestamp(microseconds: createdAt),
         updatedAt: Timestamp(microseconds: updatedAt), expiresAt: expiresAt)
-      return Change(key: key, revision: revision, kind: .put(metadata))
+      return Change(key: key, revision: revision, kind: .put(metadata), previous: previous)
     default: return nil
     }
   }
@@ -151,8 +163,7 @@ struct ByteWriter {
       bytes.append(
         metadata.expiresAt == nil
           ? ChangeMessage.Layout.put : ChangeMessage.Layout.putWithExpiry)
-      add(change.key.bytes)
-      add(change.revision.number)
+      addNames(of: change)
       add(metadata.version)
       add(Int64(metadata.size))
       add(metadata.contentType.utf8)
@@ -161,12 +172,16 @@ struct ByteWriter {
       if let expiresAt = metadata.expiresAt { add(expiresAt.microseconds) }
     case .delete:
       bytes.append(ChangeMessage.Layout.delete)
-      add(change.key.bytes)
-      add(change.revision.number)
+      addNames(of: change)
     case .expire:
       bytes.append(ChangeMessage.Layout.expire)
-      add(change.key.bytes)
-      add(change.revision.number)
+      addNames(of: change)
     }
+  }
+
+  private mutating func addNames(of change: Change) {
+    add(change.key.bytes)
+    add(change.revision.number)
+    add(change.previous?.number ?? ChangeMessage.Layout.unknown)
   }
 }

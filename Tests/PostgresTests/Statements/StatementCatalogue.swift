@@ -66,7 +66,9 @@ enum StatementCatalogue {
     Item(file: "Entries", name: "clock", SQL.clockReading.statement),
   ]
 
-  private static let states = keys.map { KeyState(key: $0, revision: Revision(now)) }
+  private static let states = keys.map {
+    KeyState(key: $0, revision: Revision(now), lastChange: Revision(now))
+  }
 
   private static let bulkWrites = [BulkWrites.Kind.puts, .creations, .replacements].map { kind in
     Item(

@@ -89,7 +89,7 @@ class Watched(running.Case):
         )
         wait_until(lambda: all(map(is_seen, watchers)), 60, "event of each key")
 
-    def assert_all_seen(self, watchers, loads, is_ordered=True):
+    def assert_all_seen(self, watchers, loads):
         """Each watcher has seen each commit: as many revisions of a key as it has versions. That
         includes writes whose outcome their clients never learned. Those of a key came in order."""
         committed = {change for load in loads for change in load.changes}
@@ -117,8 +117,7 @@ class Watched(running.Case):
             for key, (version, _) in versions.items():
                 revisions = {revision for other, revision in watcher.seen() if other == key}
                 self.assertEqual(len(revisions), version, key)
-            if is_ordered:
-                self.assertEqual(watcher.out_of_order(), [])
+            self.assertEqual(watcher.out_of_order(), [])
 
     def broker(self):
         return Cluster(self.cluster.folder)["rabbitmq-1"]
@@ -201,8 +200,7 @@ class Faults(Watched):
             self.cluster.command("resume", "rabbitmq")
             self.cluster.command("start", "kv-api-1")
             self.settle([load])
-            # The node that begins anew does not know yet what has come before.
-            self.assert_all_seen(watchers, [load], is_ordered=False)
+            self.assert_all_seen(watchers, [load])
         self.assertGreaterEqual(self.relayed() - relayed, 50)
 
     def relayed(self):

@@ -151,7 +151,7 @@ extension BrokerTests {
       let watcher = try #require(try await feed.subscribe(after: nil))
       var state = KeyState(key: Key("k"))
       let changes = (1...4).compactMap { number in
-        state.write(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
+        state.make(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
       }
       try await feed.publish([changes[0]])
       var events = try #require(try await watcher.next())
@@ -181,7 +181,7 @@ extension BrokerTests {
       let watcher = try #require(try await feed.subscribe(after: nil))
       var state = KeyState(key: Key("k"))
       let changes = (1...3).compactMap { number in
-        state.write(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
+        state.make(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
       }
       for place in [0, 2, 1] {
         try await feed.publish([changes[place]])
@@ -198,7 +198,7 @@ extension BrokerTests {
       let start = try #require(try await feed.subscribe(after: nil))
       var state = KeyState(key: Key("k"))
       let changes = (1...3).compactMap { number in
-        state.write(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
+        state.make(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
       }
       try await feed.publish([changes[0]])
       try await feed.publish([changes[2]])
@@ -223,7 +223,7 @@ extension BrokerTests {
       let start = try #require(try await feed.subscribe(after: nil))
       var state = KeyState(key: Key("k"))
       let changes = (1...3).compactMap { number in
-        state.write(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
+        state.make(.put("k"), at: Timestamp(microseconds: number)).change(of: Key("k"))
       }
       // The second one never comes.
       try await feed.publish([changes[0]])
@@ -235,7 +235,7 @@ extension BrokerTests {
       #expect(resumed.isHolding)
       var other = KeyState(key: Key("l"))
       let now = Timestamp(microseconds: 4)
-      try await feed.publish([try #require(other.write(.put("l"), at: now).change(of: Key("l")))])
+      try await feed.publish([try #require(other.make(.put("l"), at: now).change(of: Key("l")))])
       var late: [FeedEvent] = []
       while late.count < 2 {
         late += try #require(try await resumed.replay())

@@ -55,13 +55,38 @@ final class WatchStateTests {
       Issue.record("no events")
       return
     }
-    #expect(events.map(\.position.offset) == [5])
+    // Its subscription passes over what it has had.
+    #expect(events.map(\.position.offset) == [4, 5])
     #expect(state.takeCommands() == [.acknowledge(3, tag: 2)])
     state.received(message(6), tag: 3, on: 3).give()
     _ = state.read(&cursor, of: watcher)
     _ = state.read(&cursor, of: watcher)
     #expect(cursor.offset == 8)
     #expect(state.takeCommands() == [.acknowledge(3, tag: 3), .close(3)])
+  }
+
+  @Test("A watcher reads what comes before its position, as far as that is kept")
+  func remembering() {
+    let watcher = state.enter()
+    state.attached(at: start).give()
+    state.received([message(9)]).give()
+    var cursor = WatchCursor(after: message(4).tag.position(4, 0), remembering: 3)
+    func offsets() -> [Int64]? {
+      guard case .events(let events) = state.read(&cursor, of: watcher) else { return nil }
+      return events.map(\.position.offset)
+    }
+    #expect(offsets() == [])
+    #expect(state.takeCommands() == [.open(3, at: 1)])
+    // Message 1 and 2 are no longer kept.
+    state.received(message(3), tag: 1, on: 3).give()
+    state.received(message(4), tag: 2, on: 3).give()
+    #expect(offsets() == [3, 4])
+    state.received(message(8), tag: 3, on: 3).give()
+    #expect(offsets() == nil)
+
+    // What is in memory is enough.
+    cursor = WatchCursor(after: message(9).tag.position(9, 0), remembering: 5)
+    #expect(offsets() == [9])
   }
 
   @Test("A lost connection ends its replays, and the next one's channels are others")
