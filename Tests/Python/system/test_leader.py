@@ -30,7 +30,7 @@ LOSE = """
       receive never -> ok end
     end)
   end),
-  receive held -> ok after 10000 -> error(not_held) end,
+  receive held -> ok after 30000 -> error(not_held) end,
   Leader = amqqueue:get_pid(Q),
   rpc:call(node(Leader), erlang, exit, [Leader, kill])."""
 
