@@ -21,25 +21,29 @@ class Health:
     def __init__(self, cluster):
         self._cluster = cluster
 
-    def recover(self, seconds):
-        """Starts what does not run, and waits until all is well. Returns what is wrong after that
-        time; None: nothing."""
+    def recover(self, seconds, meanwhile=lambda: None):
+        """Starts what does not run, and waits until all is well; calls `meanwhile` again and again.
+        Returns what is wrong after that time; None: nothing."""
         end = time.monotonic() + seconds
+        late = f"after {seconds:g} s (--patience)"
         while wrong := self._start():
             # One that ends by itself does so again.
-            if self.ended() or time.monotonic() > end:
+            if self.ended():
                 return wrong
+            if time.monotonic() > end:
+                return f"{late}: {wrong}"
         good = dict.fromkeys(self._programs(), 0)
         while wanting := [one for one, times in good.items() if times < GOOD_TIMES]:
             for service in wanting:
                 wrong = self._lacks(service)
                 good[service] += wrong is None
                 if wrong and time.monotonic() > end:
-                    return wrong
+                    return f"{late}: {wrong}"
+            meanwhile()
             time.sleep(PAUSE)
         while not self._is_whole():
             if time.monotonic() > end:
-                return "CockroachDB is not whole"
+                return f"{late}: CockroachDB is not whole"
             time.sleep(PAUSE)
         return None
 

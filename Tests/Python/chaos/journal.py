@@ -18,7 +18,7 @@ class Journal:
     """Shared by all threads of a run."""
 
     def __init__(self, say, record=lambda line: None):
-        """say: prints a line; record: keeps one about a violation."""
+        """say: prints a line; record: keeps one about a violation or remedy."""
         self.say = say
         self._record = record
         self._start = time.monotonic()
@@ -26,6 +26,8 @@ class Journal:
         # By kind of operation and status.
         self.statuses = collections.Counter()
         self.violations = []
+        # What the run did besides ending its faults, so that the system recovered.
+        self.remedies = collections.Counter()
         # The mistakes of this program itself.
         self.errors = []
         # Each as (from, to, fault, what happened); `to` is None while it lasts.
@@ -63,6 +65,13 @@ class Journal:
             self._record(line)
             if len(same) <= TOLD_MAX:
                 self.say(line)
+
+    def remedy(self, name, detail):
+        """Counts and tells what had to be done by hand."""
+        self.remedies[name] += 1
+        line = f"REMEDY {name}: {detail}"
+        self._record(line)
+        self.say(f"{self.clock():7.1f} s  {line}")
 
     def fail(self, error):
         """Something is wrong with this program."""

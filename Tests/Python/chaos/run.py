@@ -9,6 +9,7 @@ from .clients import ChaosClient, Keys
 from .events import KeyWatcher
 from .history import Violation
 from .settling import Settling
+from .stream import StreamLeader
 from .ways import WAYS
 
 # Between two operations of a client, on average.
@@ -49,9 +50,12 @@ class Run:
             KeyWatcher("watcher-2", nodes[::-1], "chaos"),
             KeyWatcher("watcher-nginx", nginx, "chaos"),
         ]
+        self._leader = StreamLeader(cluster, journal.remedy)
         # Not through the proxy: what a round leaves behind is asked without further faults.
         own = [service.port for service in cluster.of_kind("kv-api")]
-        self._settling = Settling(journal, own, self._keys, self.watchers, patience)
+        self._settling = Settling(
+            journal, own, self._keys, self.watchers, patience, self._leader.look
+        )
         self._late = dict.fromkeys([watcher.name for watcher in self.watchers], 0)
         self.rounds = 0
         self.keys = 0
@@ -64,7 +68,10 @@ class Run:
             for watcher in self.watchers:
                 stack.enter_context(watcher)
                 if not watcher.has_begun.wait(self._patience):
-                    raise ClusterError(f"{watcher.name} can't begin: {watcher.refusals}")
+                    raise ClusterError(
+                        f"{watcher.name} can't begin within {self._patience:g} s (--patience): "
+                        f"{watcher.refusals}"
+                    )
             # Told also if the run is interrupted; then nobody waits for them.
             for client in self.clients:
                 stack.callback(client.stop)
@@ -82,7 +89,7 @@ class Run:
         time.sleep(CALM_SECONDS)
         self._break(self._schedule.group())
         begin = self._journal.clock()
-        wrong = self._health.recover(self._patience)
+        wrong = self._health.recover(self._patience, self._leader.look)
         if wrong:
             self._journal.complain(Violation("recovers", "all", wrong))
             return False
@@ -97,6 +104,7 @@ class Run:
             self._journal.complain(violation)
         self._check_watchers()
         self._check_ended([])
+        self._leader.look()
         self.keys += len(histories)
         count = sum(len(history.operations) for history in histories)
         self.operations += count

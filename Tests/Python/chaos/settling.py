@@ -20,12 +20,14 @@ PAUSE = 0.1
 class Settling:
     """Settles and checks the histories of a round within `seconds`."""
 
-    def __init__(self, run, nodes, keys, watchers, seconds):
+    def __init__(self, run, nodes, keys, watchers, seconds, meanwhile=lambda: None):
+        """meanwhile: is called again and again while something is waited for."""
         self._run = run
         self._nodes = nodes
         self._keys = keys
         self._watchers = watchers
         self._seconds = seconds
+        self._meanwhile = meanwhile
         self._client = Client(nodes, 10)
         # Its requests are no load, and not counted.
         self._requests = Requests(
@@ -66,13 +68,14 @@ class Settling:
                 if time.monotonic() > end:
                     operation.state = operation.state or "queued"
                     break
-                time.sleep(PAUSE)
+                self._wait()
 
     def _close(self, history, end):
         """Reads and writes the key a last time, and reads it from the cache of every node."""
         self._until_answered(lambda: self._read(history, "read"), end)
         if self._until_answered(lambda: self._put(history), end) is None:
-            return [Violation("recovers", history.key, "it can't be written")]
+            late = f"{self._seconds:g} s after the round (--patience)"
+            return [Violation("recovers", history.key, f"it can't be written {late}")]
         converged = time.monotonic() + CONVERGING_SECONDS
         while True:
             last = self._until_answered(lambda: self._read(history, "read"), end)
@@ -84,13 +87,16 @@ class Settling:
                 return [Violation("converges", history.key, "nodes differ", answers)]
             time.sleep(PAUSE)
 
-    @staticmethod
-    def _until_answered(step, end):
+    def _until_answered(self, step, end):
         while (found := step()) is None:
             if time.monotonic() > end:
                 return None
-            time.sleep(PAUSE)
+            self._wait()
         return found
+
+    def _wait(self):
+        self._meanwhile()
+        time.sleep(PAUSE)
 
     def _read(self, history, kind, port=None):
         operation = Operation("closer", kind, self._run.clock())
@@ -109,8 +115,11 @@ class Settling:
         known = checks.resolve(history.ordered())
         while found := events.check(self._watchers, history, known):
             if time.monotonic() > end:
+                late = f"after {self._seconds:g} s (--patience)"
+                for violation in found:
+                    violation.message += f", {late}"
                 break
-            time.sleep(PAUSE)
+            self._wait()
         for watcher in self._watchers:
             watcher.forget(history.key)
         return found

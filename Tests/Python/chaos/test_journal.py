@@ -1,5 +1,6 @@
 """What is told of a violation, and the summary."""
 
+import types
 import unittest
 
 from chaos import checks
@@ -7,6 +8,7 @@ from chaos.faults import Fault
 from chaos.history import Violation
 from chaos.journal import TOLD_MAX, Journal
 from chaos.planting import Planted
+from chaos.report import summary
 
 STOPPED = Fault("pause", "redis", "redis master", seconds=2.0)
 CUT = Fault("cut", "clients", "clients > kv-api-1", seconds=1.0)
@@ -59,3 +61,27 @@ class Told(unittest.TestCase):
         self.journal.complain(Violation("lost", "key", "one"))
         self.assertEqual(len(self.said), TOLD_MAX + 1)
         self.assertEqual(len(self.kept), TOLD_MAX + 4)
+
+    def test_summary(self):
+        """It has the seed, the time, the faults by kind, what was acknowledged, and remedies, which
+        are no violations."""
+        for begin in (1, 3):
+            self.fault(CUT, begin, begin + 1)
+        self.fault(STOPPED, 10, 12)
+        for kind, status in (("put", 201), ("delete", 204), ("put", 202), ("read", 200)):
+            self.journal.statuses[kind, status] += 1
+        self.journal.remedy("an issue", "it was mended")
+        self.assertIn("REMEDY an issue: it was mended", self.said[-1])
+        self.assertEqual(len(self.kept), 1)
+        self.journal.complain(Violation("lost", "key", "one"))
+        self.now = 3600.4
+        watcher = types.SimpleNamespace(late=1, count=20)
+        run = types.SimpleNamespace(rounds=2, keys=10, operations=99, watchers=[watcher] * 3)
+        lines = list(summary(run, self.journal, "PostgreSQL", "7"))
+        told = dict(line.split("  ", 1) for line in lines if not line.startswith(" "))
+        for name, text in {
+            "run": "3600 s on PostgreSQL, seed 7", "faults": "3: 2 cut, 1 pause",
+            "acknowledged writes": "2, and 1 queued", "remedies": "1: 1 an issue", "lost": "1",
+            "violations": "1", "events": "60 at 3 watchers, 3 out of order",
+        }.items():
+            self.assertEqual(told[name].strip(), text)

@@ -18,6 +18,8 @@ from support.server import Server
 # A mutant breaks its promise in one of so many requests.
 EVERY = 8
 OPERATIONS = 700
+# How many such loads a mutant may need until it is found.
+LOADS_MAX = 3
 
 
 class Door(http.server.ThreadingHTTPServer):
@@ -199,8 +201,13 @@ class Mutants(unittest.TestCase):
         return {violation.promise for violation in found + journal.violations}, watchers[0].late
 
     def assertFound(self, mutant, *promises):
-        broken, _ = self.load(mutant)
-        self.assertTrue(broken & set(promises), broken)
+        broken = set()
+        # What breaks it may not happen within one short load on a machine that does much else.
+        for _ in range(LOADS_MAX):
+            broken |= self.load(mutant)[0]
+            if broken & set(promises):
+                return
+        self.fail(f"found: {broken}")
 
     def test_none(self):
         """Without a mutant, every promise is kept."""
