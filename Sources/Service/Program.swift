@@ -74,6 +74,7 @@ extension Program {
 
   /// Reads the settings, starts the log, and runs the program; or only checks the settings.
   package func run() async throws {
+    ProcessPrecautions.ignoreBrokenPipes()
     let configuration = try checkedConfiguration()
     if common.isCheck {
       for warning in configuration.warnings { tell("warning: \(warning)") }
@@ -110,6 +111,7 @@ extension Program {
   /// Writes plain text for a person to the standard error: there is no log before the settings are
   /// read.
   package func tell(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    // Nobody may be reading it.
+    try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
   }
 }

@@ -104,6 +104,27 @@ extension EndToEndTests {
       }
     }
 
+    @Test("A server whose log has no reader any more goes on serving, and ends in order")
+    func brokenLog() throws {
+      // Whoever runs the tests may ignore the signal, and processes inherit that.
+      #if os(Linux)
+        let prefix = ["--default-signal=PIPE"]
+      #else
+        let prefix: [String] = []
+      #endif
+      let server = try Server.running(settings: ["KV_LOG_LEVEL": "debug"], prefix: prefix)
+      server.output.leave()
+      // The first line makes the reader leave; each of the others goes to a closed pipe.
+      #expect(try server.request("GET", "/kv/a").status == 404)
+      _ = try server.output.all()
+      for number in 1...20 {
+        let answer = try server.request("PUT", "/kv/a", body: "\(number)")
+        #expect(answer.status == (number == 1 ? 201 : 200))
+      }
+      server.terminate()
+      #expect(server.waitForExit() == 0)
+    }
+
     @Test("Nothing that was stored is printed at the default log level")
     func quietLog() throws {
       let server = try Server.running()
