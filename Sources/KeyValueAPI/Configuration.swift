@@ -19,6 +19,7 @@ struct Configuration: ProgramConfiguration {
   let backend: PollerBackend
   let drain: Duration
   let logLevel: Logger.Level
+  let areCoreDumpsAllowed: Bool
   /// The services of the cluster; nil: this process is a store by itself.
   let cluster: ClusterConfiguration?
   /// The folder of the database.
@@ -55,6 +56,7 @@ struct Configuration: ProgramConfiguration {
     backend = reader.value(of: CommonSettings.backend)
     drain = reader.value(of: CommonSettings.drain)
     logLevel = reader.value(of: CommonSettings.logLevel)
+    areCoreDumpsAllowed = reader.value(of: CommonSettings.areCoreDumpsAllowed)
     dataFolder = reader.value(of: Settings.dataFolder)
     cacheBytes = reader.value(of: Settings.cacheBytes)
     access = Configuration.access(&reader, listen: listen, readTokens: readTokens)

@@ -103,6 +103,7 @@ enum Settings {
     [
       listen.description, loops.description, CommonSettings.backend.description,
       CommonSettings.drain.description, CommonSettings.logLevel.description,
+      CommonSettings.areCoreDumpsAllowed.description,
       dataFolder.description, cacheBytes.description,
       tokensFile.description, isAuthenticationDisabled.description, corsOrigins.description,
       connectionsMax.description,

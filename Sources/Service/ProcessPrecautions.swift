@@ -4,7 +4,8 @@
   internal import Darwin
 #endif
 
-/// What a process asks of the operating system at its start, so that nothing ends it by accident.
+/// What a process asks of the operating system at its start, so that nothing ends it by accident
+/// and nothing of its memory is left behind.
 package enum ProcessPrecautions {
   /// Lets no connection or pipe that was closed at its other end stop the process.
   ///
@@ -17,4 +18,26 @@ package enum ProcessPrecautions {
   /// An ignored signal stays ignored in a program that is started (execve(2)); the commands of
   /// kv-autoscaler are started by Subprocess, which resets all signals.
   package static func ignoreBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
+
+  /// Lets the process leave no core dump: that would hold its passwords, and the values of clients.
+  ///
+  /// The hard limit is lowered as well, so that nothing raises it again. Not by PR_SET_DUMPABLE: the
+  /// operator's tools could then no longer see the descriptors and sockets of a process that runs as
+  /// their own user.
+  package static func forbidCoreDumps() {
+    var limit = rlimit(rlim_cur: coreBytes, rlim_max: coreBytes)
+    // Lowering a limit is always permitted (setrlimit(2)).
+    _ = setrlimit(resource, &limit)
+  }
+
+  #if canImport(Glibc)
+    private static let resource = __rlimit_resource_t(RLIMIT_CORE.rawValue)
+    /// Not 0: Linux then still passes dumps to a program that /proc/sys/kernel/core_pattern names
+    /// ("the RLIMIT_CORE limit is not enforced for core dumps that are piped to a program", core(5)).
+    /// With 1 it does neither (`do_coredump` in fs/coredump.c), as no dump fits into one byte.
+    private static let coreBytes: rlim_t = 1
+  #else
+    private static let resource = RLIMIT_CORE
+    private static let coreBytes: rlim_t = 0
+  #endif
 }

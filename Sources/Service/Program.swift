@@ -31,6 +31,8 @@ package protocol Program: AsyncParsableCommand {
 /// All that an operator decides about a program, checked.
 package protocol ProgramConfiguration: Sendable {
   var logLevel: Logger.Level { get }
+  /// Whether a crash may leave a core dump, which holds secrets.
+  var areCoreDumpsAllowed: Bool { get }
   /// What is odd but allowed, for `--check` and the log.
   var warnings: [String] { get }
 }
@@ -76,6 +78,7 @@ extension Program {
   package func run() async throws {
     ProcessPrecautions.ignoreBrokenPipes()
     let configuration = try checkedConfiguration()
+    if !configuration.areCoreDumpsAllowed { ProcessPrecautions.forbidCoreDumps() }
     if common.isCheck {
       for warning in configuration.warnings { tell("warning: \(warning)") }
       return print("The settings are fine.")

@@ -125,6 +125,26 @@ extension EndToEndTests {
       #expect(server.waitForExit() == 0)
     }
 
+    #if os(Linux)
+      @Test("A core dump is impossible, unless it was asked for")
+      func coreDumps() throws {
+        // As much as is allowed here.
+        let prefix = ["sh", "-c", "ulimit -S -c $(ulimit -H -c) && exec \"$0\" \"$@\""]
+        let server = try Server.running(prefix: prefix)
+        #expect(try coreLimits(of: server.processID) == ["1", "1"])
+        let open = try Server.running(settings: ["KV_CORE_DUMPS": "enabled"], prefix: prefix)
+        let hard = try coreLimits(of: ProcessInfo.processInfo.processIdentifier)[1]
+        #expect(try coreLimits(of: open.processID) == [hard, hard])
+      }
+
+      /// The soft and the hard limit on the size of a core dump.
+      private func coreLimits(of process: Int32) throws -> [String] {
+        let text = try String(contentsOfFile: "/proc/\(process)/limits", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.contains("core file size") })
+        return line.split(separator: " ").dropFirst(4).prefix(2).map { String($0) }
+      }
+    #endif
+
     @Test("Nothing that was stored is printed at the default log level")
     func quietLog() throws {
       let server = try Server.running()

@@ -133,6 +133,7 @@ struct ConfigurationTests {
     "KV_DRAIN_SECONDS": ["-1", "3601", "20s"], "KV_LOG_LEVEL": ["loud", "INFO"],
     "KV_DATA_DIR": ["a\0b"], "KV_CACHE_BYTES": ["64MB", "-1", "2TiB", "99999999999GiB", "MiB"],
     "KV_TOKENS_FILE": ["/missing"], "KV_AUTH": ["enabled", "no"],
+    "KV_CORE_DUMPS": ["yes", "disabled"],
     "KV_CORS_ORIGINS": ["app.example.com", "https://a.example/", "*"],
     "KV_MAX_CONNECTIONS": ["0", "1000001"], "KV_MAX_WATCHERS": ["0", "many"],
     "KV_MAX_VALUE_BYTES": ["0", "9MiB", "much"],
