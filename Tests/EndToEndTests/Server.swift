@@ -87,7 +87,7 @@ final class Server {
 
   private func waitUntilReady(_ readiness: Int) throws {
     // The log says which port the system picked.
-    let address = /127\.0\.0\.1:(\d+)/
+    let address = /(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)/
     guard let line = try output.line(where: { $0.contains(address) }),
       let number = line.firstMatch(of: address).flatMap({ UInt16($0.1) })
     else { throw TestFailure("the server ended:\n\(output.text)") }

@@ -104,6 +104,17 @@ extension EndToEndTests {
       }
     }
 
+    @Test("With KV_AUTH=local every address is served, to clients that ask for no foreign name")
+    func localNames() throws {
+      let server = try Server.running(settings: ["KV_LISTEN": "0.0.0.0:0", "KV_AUTH": "local"])
+      #expect(try server.request("PUT", "/kv/a", body: "1").status == 201)
+      for (host, status) in [("127.0.0.1:80", 200), ("evil.example", 403), ("kv-api:8080", 403)] {
+        let connection = try server.connect()
+        try connection.send("GET /kv/a HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+        #expect(try connection.answer().status == status, "\(host)")
+      }
+    }
+
     @Test("A server whose log has no reader any more goes on serving, and ends in order")
     func brokenLog() throws {
       // Whoever runs the tests may ignore the signal, and processes inherit that.
