@@ -1,7 +1,7 @@
 # The images of kv-api, kv-worker and kv-autoscaler, each a target: docker build --target kv-api .
 #
 # One server alone, with its data in a volume:
-#   docker run -p 127.0.0.1:8080:8080 -e KV_AUTH=disabled -v keys:/data --read-only kv-api
+#   docker run -p 127.0.0.1:8080:8080 -e KV_AUTH=local -v keys:/data --read-only kv-api
 
 ARG SWIFT_IMAGE=swift:6.3.1-bookworm
 ARG RUNTIME_IMAGE=debian:12.11-slim

@@ -1,7 +1,7 @@
 # Each target calls one script; the scripts can also be called directly.
 .DEFAULT_GOAL := help
 .PHONY: help run cluster demo test chaos test-compose check conformance model simulate sanitize \
-  fuzz load bench settings packages install uninstall clean
+  fuzz load bench settings sbom packages install uninstall clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ bench: ## Measure against other servers (BENCH="--cluster", "--database postgres
 
 settings: ## Update the table of settings in SETUP.md from the programs' catalogues
 	@scripts/settings
+
+sbom: ## List what the programs consist of, with licences, as CycloneDX: sbom.json
+	@scripts/sbom --output sbom.json
 
 packages: ## Install the Debian packages that building, testing and measuring need
 	@scripts/packages build test cluster bench

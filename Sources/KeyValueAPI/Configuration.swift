@@ -19,6 +19,7 @@ struct Configuration: ProgramConfiguration {
   let backend: PollerBackend
   let drain: Duration
   let logLevel: Logger.Level
+  let areCoreDumpsAllowed: Bool
   /// The services of the cluster; nil: this process is a store by itself.
   let cluster: ClusterConfiguration?
   /// The folder of the database.
@@ -26,8 +27,8 @@ struct Configuration: ProgramConfiguration {
   /// Memory for cached entries.
   let cacheBytes: Int
   let access: Access
-  /// Whether only this machine can connect and access is open without KV_AUTH: then `Host` has to
-  /// be a name of this machine, so that no page of another site can call the API.
+  /// Whether access is open, but to this machine and its network only: then `Host` has to be
+  /// `localhost` or an address, so that no page of another site can call the API.
   let isLocalOnly: Bool
   /// Which pages of other origins may use the API; nil: none.
   let crossOrigin: CrossOrigin?
@@ -55,13 +56,12 @@ struct Configuration: ProgramConfiguration {
     backend = reader.value(of: CommonSettings.backend)
     drain = reader.value(of: CommonSettings.drain)
     logLevel = reader.value(of: CommonSettings.logLevel)
+    areCoreDumpsAllowed = reader.value(of: CommonSettings.areCoreDumpsAllowed)
     dataFolder = reader.value(of: Settings.dataFolder)
     cacheBytes = reader.value(of: Settings.cacheBytes)
     access = Configuration.access(&reader, listen: listen, readTokens: readTokens)
     isLocalOnly =
-      if case .open = access {
-        listen.isLoopback && !reader.value(of: Settings.isAuthenticationDisabled)
-      } else { false }
+      if case .open = access { reader.value(of: Settings.openness) != .everything } else { false }
     crossOrigin = Configuration.crossOrigin(&reader, access: access)
     limits = Configuration.limits(&reader)
     http = Configuration.http(&reader)
@@ -78,25 +78,25 @@ struct Configuration: ProgramConfiguration {
     guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems, of: "kv-api") }
   }
 
-  /// Without tokens the server is for its own machine only, unless KV_AUTH allows every client.
+  /// Without tokens the server is for its own machine only, unless KV_AUTH lets others in.
   private static func access(
     _ reader: inout SettingsReader, listen: SocketAddress,
     readTokens: (String) throws(TokensFileError) -> TokensFile
   ) -> Access {
     let path = reader.value(of: Settings.tokensFile)
-    let isDisabled = reader.value(of: Settings.isAuthenticationDisabled)
+    let openness = reader.value(of: Settings.openness)
     guard !path.isEmpty else {
-      if !isDisabled, !listen.isLoopback {
+      if openness == .ownMachine, !listen.isLoopback {
         reader.report(
           Settings.listen.description,
           "everybody who reaches this address could read and write all keys: set KV_TOKENS_FILE, "
-            + "or KV_AUTH=disabled if that is meant, or listen on 127.0.0.1")
+            + "or KV_AUTH=local or disabled if that is meant, or listen on 127.0.0.1")
       }
       return .open
     }
-    if isDisabled {
+    if openness != .ownMachine {
       reader.report(
-        Settings.isAuthenticationDisabled.description,
+        Settings.openness.description,
         "KV_TOKENS_FILE says that tokens are wanted: unset one of them")
     }
     do throws(TokensFileError) {

@@ -40,9 +40,22 @@ enum Settings {
         + "where Host is localhost or an IP address."),
     fallback: "", parse: { $0.contains("\0") ? nil : $0 })
 
-  static let isAuthenticationDisabled = Setting.choice(
-    "KV_AUTH", .authentication, false, among: ["disabled": true], shown: "",
-    "Lets every client that can connect do everything, on any address and by any host name.")
+  /// What is let in without a token.
+  enum Openness {
+    /// This machine alone: a loopback address, asked for by `localhost` or an address.
+    case ownMachine
+    /// Any client that can connect, asking for `localhost` or an address.
+    case localNames
+    /// Any client that can connect, whatever name it asks for.
+    case everything
+  }
+
+  static let openness = Setting.choice(
+    "KV_AUTH", .authentication, Openness.ownMachine,
+    among: ["local": .localNames, "disabled": .everything], shown: "",
+    "Lets every client that can connect do everything, on any address. local: only where Host is "
+      + "localhost or an IP address, so that no web page can use the server by a host name of its "
+      + "own; for a port that is published on the loopback address. disabled: by any host name.")
 
   /// Empty: none.
   static let corsOrigins = Setting<String>(
@@ -103,8 +116,9 @@ enum Settings {
     [
       listen.description, loops.description, CommonSettings.backend.description,
       CommonSettings.drain.description, CommonSettings.logLevel.description,
+      CommonSettings.areCoreDumpsAllowed.description,
       dataFolder.description, cacheBytes.description,
-      tokensFile.description, isAuthenticationDisabled.description, corsOrigins.description,
+      tokensFile.description, openness.description, corsOrigins.description,
       connectionsMax.description,
       watchersMax.description,
       valueBytesMax.description, bodyBytesMax.description, answerBytesMax.description,

@@ -8,6 +8,7 @@ struct Configuration: ProgramConfiguration {
   let backend: PollerBackend
   let drain: Duration
   let logLevel: Logger.Level
+  let areCoreDumpsAllowed: Bool
   let prometheus: (address: PrometheusAddress, timeout: Duration)
   let interval: Duration
   /// Both services, kv-api first.
@@ -31,6 +32,7 @@ struct Configuration: ProgramConfiguration {
     backend = reader.value(of: CommonSettings.backend)
     drain = reader.value(of: CommonSettings.drain)
     logLevel = reader.value(of: CommonSettings.logLevel)
+    areCoreDumpsAllowed = reader.value(of: CommonSettings.areCoreDumpsAllowed)
     prometheus = Self.prometheus(&reader)
     interval = reader.value(of: Settings.interval)
     let queue = (

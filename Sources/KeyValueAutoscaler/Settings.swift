@@ -107,7 +107,7 @@ enum Settings {
   static let all: [SettingDescription] =
     [
       listen.description, CommonSettings.backend.description, CommonSettings.drain.description,
-      CommonSettings.logLevel.description,
+      CommonSettings.logLevel.description, CommonSettings.areCoreDumpsAllowed.description,
       prometheus.description, token.description, timeout.description, window.description,
       queue.description, queueJob.description,
       preset.description, command.description, commandTimeout.description, settling.description,

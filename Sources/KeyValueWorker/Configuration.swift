@@ -9,6 +9,7 @@ struct Configuration: ProgramConfiguration {
   let backend: PollerBackend
   let drain: Duration
   let logLevel: Logger.Level
+  let areCoreDumpsAllowed: Bool
   /// Messages that the broker delivers before the first is acknowledged.
   let prefetch: Int
   /// Bytes of messages that were delivered and are not acknowledged.
@@ -25,6 +26,7 @@ struct Configuration: ProgramConfiguration {
     backend = reader.value(of: CommonSettings.backend)
     drain = reader.value(of: CommonSettings.drain)
     logLevel = reader.value(of: CommonSettings.logLevel)
+    areCoreDumpsAllowed = reader.value(of: CommonSettings.areCoreDumpsAllowed)
     prefetch = reader.value(of: Settings.prefetch)
     heldBytesMax = reader.value(of: Settings.heldBytesMax)
     let cluster = ClusterConfiguration(&reader)
@@ -61,7 +63,8 @@ enum Settings {
   static let all: [SettingDescription] =
     [
       listen.description, CommonSettings.backend.description, CommonSettings.drain.description,
-      CommonSettings.logLevel.description, prefetch.description,
+      CommonSettings.logLevel.description, CommonSettings.areCoreDumpsAllowed.description,
+      prefetch.description,
       heldBytesMax.description,
     ] + ClusterSettings.all
 

@@ -41,4 +41,9 @@ package enum CommonSettings {
     ],
     shown: "info",
     "What is logged, as JSON lines on the standard error. debug has a line for every request.")
+
+  package static let areCoreDumpsAllowed = Setting.choice(
+    "KV_CORE_DUMPS", .serving, false, among: ["enabled": true], shown: "",
+    "Lets a process that crashes leave a core dump, as far as the limits of its user allow. The "
+      + "dump holds passwords, tokens, keys and values.")
 }

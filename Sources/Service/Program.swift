@@ -31,6 +31,8 @@ package protocol Program: AsyncParsableCommand {
 /// All that an operator decides about a program, checked.
 package protocol ProgramConfiguration: Sendable {
   var logLevel: Logger.Level { get }
+  /// Whether a crash may leave a core dump, which holds secrets.
+  var areCoreDumpsAllowed: Bool { get }
   /// What is odd but allowed, for `--check` and the log.
   var warnings: [String] { get }
 }
@@ -74,7 +76,9 @@ extension Program {
 
   /// Reads the settings, starts the log, and runs the program; or only checks the settings.
   package func run() async throws {
+    ProcessPrecautions.ignoreBrokenPipes()
     let configuration = try checkedConfiguration()
+    if !configuration.areCoreDumpsAllowed { ProcessPrecautions.forbidCoreDumps() }
     if common.isCheck {
       for warning in configuration.warnings { tell("warning: \(warning)") }
       return print("The settings are fine.")
@@ -110,6 +114,7 @@ extension Program {
   /// Writes plain text for a person to the standard error: there is no log before the settings are
   /// read.
   package func tell(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    // Nobody may be reading it.
+    try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
   }
 }

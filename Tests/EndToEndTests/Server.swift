@@ -87,7 +87,7 @@ final class Server {
 
   private func waitUntilReady(_ readiness: Int) throws {
     // The log says which port the system picked.
-    let address = /127\.0\.0\.1:(\d+)/
+    let address = /(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)/
     guard let line = try output.line(where: { $0.contains(address) }),
       let number = line.firstMatch(of: address).flatMap({ UInt16($0.1) })
     else { throw TestFailure("the server ended:\n\(output.text)") }
@@ -136,6 +136,7 @@ final class Output: @unchecked Sendable {
   private let condition = NSCondition()
   private var finished: [String] = []
   private var isAtEnd = false
+  private var isLeaving = false
 
   /// Starts to read. The process must have been started with `pipe` before.
   func read() {
@@ -148,6 +149,10 @@ final class Output: @unchecked Sendable {
           add(String(decoding: partial[..<end], as: UTF8.self))
           partial = Data(partial[(end + 1)...])
         }
+        if condition.withLock({ isLeaving }) {
+          try? handle.close()
+          break
+        }
       }
       if !partial.isEmpty { add(String(decoding: partial, as: UTF8.self)) }
       condition.withLock {
@@ -157,6 +162,10 @@ final class Output: @unchecked Sendable {
     }
     thread.start()
   }
+
+  /// Makes the reader end when it has read something more, and close the pipe: whatever the process
+  /// writes from then on, nobody takes. `all` waits for that, too.
+  func leave() { condition.withLock { isLeaving = true } }
 
   private func add(_ line: String) {
     condition.withLock {

@@ -104,6 +104,58 @@ extension EndToEndTests {
       }
     }
 
+    @Test("With KV_AUTH=local every address is served, to clients that ask for no foreign name")
+    func localNames() throws {
+      let server = try Server.running(settings: ["KV_LISTEN": "0.0.0.0:0", "KV_AUTH": "local"])
+      #expect(try server.request("PUT", "/kv/a", body: "1").status == 201)
+      for (host, status) in [("127.0.0.1:80", 200), ("evil.example", 403), ("kv-api:8080", 403)] {
+        let connection = try server.connect()
+        try connection.send("GET /kv/a HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+        #expect(try connection.answer().status == status, "\(host)")
+      }
+    }
+
+    @Test("A server whose log has no reader any more goes on serving, and ends in order")
+    func brokenLog() throws {
+      // Whoever runs the tests may ignore the signal, and processes inherit that.
+      #if os(Linux)
+        let prefix = ["--default-signal=PIPE"]
+      #else
+        let prefix: [String] = []
+      #endif
+      let server = try Server.running(settings: ["KV_LOG_LEVEL": "debug"], prefix: prefix)
+      server.output.leave()
+      // The first line makes the reader leave; each of the others goes to a closed pipe.
+      #expect(try server.request("GET", "/kv/a").status == 404)
+      _ = try server.output.all()
+      for number in 1...20 {
+        let answer = try server.request("PUT", "/kv/a", body: "\(number)")
+        #expect(answer.status == (number == 1 ? 201 : 200))
+      }
+      server.terminate()
+      #expect(server.waitForExit() == 0)
+    }
+
+    #if os(Linux)
+      @Test("A core dump is impossible, unless it was asked for")
+      func coreDumps() throws {
+        // As much as is allowed here.
+        let prefix = ["sh", "-c", "ulimit -S -c $(ulimit -H -c) && exec \"$0\" \"$@\""]
+        let server = try Server.running(prefix: prefix)
+        #expect(try coreLimits(of: server.processID) == ["1", "1"])
+        let open = try Server.running(settings: ["KV_CORE_DUMPS": "enabled"], prefix: prefix)
+        let hard = try coreLimits(of: ProcessInfo.processInfo.processIdentifier)[1]
+        #expect(try coreLimits(of: open.processID) == [hard, hard])
+      }
+
+      /// The soft and the hard limit on the size of a core dump.
+      private func coreLimits(of process: Int32) throws -> [String] {
+        let text = try String(contentsOfFile: "/proc/\(process)/limits", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.contains("core file size") })
+        return line.split(separator: " ").dropFirst(4).prefix(2).map { String($0) }
+      }
+    #endif
+
     @Test("Nothing that was stored is printed at the default log level")
     func quietLog() throws {
       let server = try Server.running()

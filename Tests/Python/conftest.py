@@ -33,6 +33,14 @@ def pytest_addoption(parser):
         default=str(support.BINARIES),
         help="where kv-api, kv-worker and kv-autoscaler are (%(default)s)",
     )
+    group.addoption(
+        "--requests", metavar="COUNT", type=int, default=20_000,
+        help="so many byte strings of the suite `smuggling` (%(default)s)",
+    )
+    group.addoption(
+        "--seed", metavar="NUMBER", type=int, default=1,
+        help="for what is random in the suite `smuggling` (%(default)s)",
+    )
 
 
 def pytest_configure(config):

@@ -21,6 +21,13 @@ public enum CacheContract {
       #expect(isCertain)
       #expect(await harness.kept("k") == lookup)
     },
+    Case("Text that means something elsewhere is only text, as key and as value") { harness in
+      func lookup(_ text: String) -> Lookup {
+        .sample(text, start, value: Array("\(text)\r\n*1\r\n$8\r\nFLUSHALL\r\n\0".utf8))
+      }
+      for text in String.foreignSyntax { await harness.update(text, lookup(text)) }
+      for text in String.foreignSyntax { #expect(await harness.kept(text) == lookup(text)) }
+    },
     Case("An empty value is served, and is not an absence") { harness in
       await harness.update("k", .sample("k", start, value: []))
       #expect(await harness.kept("k") == .sample("k", start, value: []))

@@ -25,6 +25,19 @@ extension DatabaseContract {
       #expect(
         try await harness.lookup("bytes") == .found(Entry(metadata: metadata, value: value)))
     },
+    Case("Text that means something elsewhere is only text, as key, value and media type") {
+      harness in
+      for text in String.foreignSyntax {
+        try await harness.store(text, "\(text)\r\n\0", contentType: text)
+      }
+      for text in String.foreignSyntax {
+        let entry = try #require(try await harness.lookup(text).entry)
+        #expect(entry.value == Array("\(text)\r\n\0".utf8))
+        #expect(entry.metadata.contentType == text)
+      }
+      let page = try await harness.database.list(PageRequest())
+      #expect(page.items.map(\.metadata.key) == String.foreignSyntax.map { Key($0) }.sorted())
+    },
     Case("An empty value and an empty media type are stored as such") { harness in
       let metadata = try await harness.store("empty", "", contentType: "")
       #expect(metadata.size == 0)

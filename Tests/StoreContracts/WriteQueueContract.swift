@@ -84,6 +84,20 @@ public enum WriteQueueContract {
       #expect(entry.metadata.contentType == "application/x; a=\"é\"")
       #expect(entry.metadata.expiresAt == queued.acceptedAt.adding(seconds: 1_000))
     },
+    Case("Text that means something elsewhere is only text, as key, value and media type") {
+      harness in
+      let start = try await harness.now()
+      for (number, text) in zip(1..., String.foreignSyntax) {
+        let write = Write.put(text, "\(text)\r\n\0", contentType: text)
+        _ = try await harness.queue.submit(QueuedWrite(number, write, at: start))
+      }
+      try await harness.drain()
+      for text in String.foreignSyntax {
+        let entry = try #require(try await harness.database.read([Key(text)])[0].entry)
+        #expect(entry.value == Array("\(text)\r\n\0".utf8))
+        #expect(entry.metadata.contentType == text)
+      }
+    },
     Case("The same operation submitted twice takes effect once") { harness in
       let queued = QueuedWrite(1, .put("k"), at: try await harness.now())
       _ = try await harness.queue.submit(queued)

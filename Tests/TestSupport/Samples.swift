@@ -2,6 +2,17 @@ package import KeyValueStore
 
 // Values of the domain, in the few words that tests need.
 
+extension String {
+  /// Texts that mean something in SQL, Lua, the protocols behind the ports, paths, logs or pages.
+  /// Each can be a key.
+  package static let foreignSyntax = [
+    "'; DROP TABLE entries; --", "\" OR \"\" = \"", "$1::bytea", "\\x00", "%s%n", "_%", "{a}b{",
+    "]] redis.call('FLUSHALL') --[[", "*1 $8 FLUSHALL", "a b", "*?[a-z]", "kv.#", "NULL",
+    "../../etc/passwd", "${jndi:ldap://host}", "$(reboot)", "`reboot`", "data: x",
+    "<script>alert(1)</script>",
+  ]
+}
+
 extension Key {
   package init(_ text: String) { self.init(trusted: Array(text.utf8)) }
 }

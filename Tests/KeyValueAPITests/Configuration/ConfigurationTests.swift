@@ -107,9 +107,12 @@ struct ConfigurationTests {
     }
   }
 
-  @Test("Only a server that is open to its own machine alone minds its name")
+  @Test("A server without tokens minds its name, unless it is open to everything")
   func localOnly() throws {
     #expect(try configuration([:]).isLocalOnly)
+    for address in ["127.0.0.1:8080", "0.0.0.0:8080", ":8080"] {
+      #expect(try configuration(["KV_AUTH": "local", "KV_LISTEN": address]).isLocalOnly)
+    }
     #expect(try !configuration(["KV_AUTH": "disabled"]).isLocalOnly)
     #expect(try !configuration(["KV_AUTH": "disabled", "KV_LISTEN": ":8080"]).isLocalOnly)
     #expect(try !configuration(["KV_TOKENS_FILE": "/etc/kv/tokens"], tokens: token).isLocalOnly)
@@ -132,7 +135,8 @@ struct ConfigurationTests {
     "KV_LOOPS": ["0", "257", "two", "-1", "1.5"], "KV_IO": ["psychic", "EPOLL"],
     "KV_DRAIN_SECONDS": ["-1", "3601", "20s"], "KV_LOG_LEVEL": ["loud", "INFO"],
     "KV_DATA_DIR": ["a\0b"], "KV_CACHE_BYTES": ["64MB", "-1", "2TiB", "99999999999GiB", "MiB"],
-    "KV_TOKENS_FILE": ["/missing"], "KV_AUTH": ["enabled", "no"],
+    "KV_TOKENS_FILE": ["/missing"], "KV_AUTH": ["enabled", "no", "Local"],
+    "KV_CORE_DUMPS": ["yes", "disabled"],
     "KV_CORS_ORIGINS": ["app.example.com", "https://a.example/", "*"],
     "KV_MAX_CONNECTIONS": ["0", "1000001"], "KV_MAX_WATCHERS": ["0", "many"],
     "KV_MAX_VALUE_BYTES": ["0", "9MiB", "much"],
@@ -281,19 +285,23 @@ struct ConfigurationTests {
     ] {
       let advice = problems(["KV_LISTEN": address])["KV_LISTEN"]?.advice ?? ""
       #expect(advice.contains("KV_TOKENS_FILE"), "\(address)")
-      #expect(advice.contains("KV_AUTH=disabled"), "\(address)")
-      #expect(problems(["KV_LISTEN": address, "KV_AUTH": "disabled"]).isEmpty, "\(address)")
+      #expect(advice.contains("KV_AUTH=local or disabled"), "\(address)")
+      for openness in ["local", "disabled"] {
+        #expect(problems(["KV_LISTEN": address, "KV_AUTH": openness]).isEmpty, "\(address)")
+      }
       #expect(
         problems(["KV_LISTEN": address, "KV_TOKENS_FILE": "/t"], tokens: token).isEmpty,
         "\(address)")
     }
   }
 
-  @Test("A tokens file and disabled authentication contradict each other")
-  func contradiction() {
-    let problems = problems(["KV_TOKENS_FILE": "/t", "KV_AUTH": "disabled"], tokens: token)
+  @Test("A tokens file and access without tokens contradict each other", arguments: openness)
+  func contradiction(openness: String) {
+    let problems = problems(["KV_TOKENS_FILE": "/t", "KV_AUTH": openness], tokens: token)
     #expect(problems.keys.sorted() == ["KV_AUTH"])
   }
+
+  private static let openness = ["local", "disabled"]
 
   @Test("Errors in the tokens file are reported with those of the settings")
   func brokenTokens() {

@@ -16,6 +16,7 @@ from kvcluster import programs
 from support import ROOT, free_port
 
 OVERRIDE = ["-f", "docker-compose.yml", "-f", "docker-compose.postgres.yml"]
+PROMETHEUS = ROOT / "prometheus" / "prometheus.compose.yml"
 RENDER = ROOT / "scripts" / "containers" / "render"
 
 
@@ -96,6 +97,31 @@ class ComposeFiles(InTemporaryFolder):
         for name in ("kv-api", "scaler"):
             given = services[name]["environment"]
             self.assertEqual({key: given[key] for key in chosen}, chosen, name)
+
+    def test_access_without_tokens_is_local_and_tokens_replace_it(self):
+        """And every replica that scaler starts has the same."""
+        tokens = {"KV_AUTH": "", "KV_TOKENS_FILE": "/kv/tokens"}
+        for chosen, auth, file in [({}, "local", ""), (tokens, "", "/kv/tokens")]:
+            services = self.config(more=chosen)["services"]
+            for name in ("kv-api", "scaler"):
+                given = services[name]["environment"]
+                self.assertEqual((given["KV_AUTH"], given["KV_TOKENS_FILE"]), (auth, file), name)
+            (self.folder / "env").unlink()
+
+    def test_nothing_asks_kv_api_by_a_name(self):
+        """With KV_AUTH=local it answers to localhost and addresses only."""
+        for name, service in self.config()["services"].items():
+            probe = " ".join(service.get("healthcheck", {}).get("test", ()))
+            for host in re.findall(r"https?://([^/:]+)", probe):
+                self.assertRegex(host, r"^(localhost|127\.0\.0\.1)$", name)
+        self.assertIn("Host: localhost", (ROOT / "scripts/containers/ready-http").read_text())
+        scraped = yaml.safe_load(
+            re.sub(r"@\{kv_api_authorization\}", "", PROMETHEUS.read_text()).replace("@{", "{")
+        )
+        jobs = {job["job_name"]: job for job in scraped["scrape_configs"]}
+        # Targets are the addresses that the name server lists.
+        self.assertEqual([one["type"] for one in jobs["kv-api"]["dns_sd_configs"]], ["A"])
+        self.assertNotIn("static_configs", jobs["kv-api"])
 
     def test_only_the_loopback_address_is_published_by_default(self):
         published = {}

@@ -133,7 +133,7 @@ def unknown_options(script, command):
     """The options of a command that are not in the source of its script."""
     source = (ROOT / script).read_text(encoding="utf-8")
     modules = {"scripts/cluster": "scripts/python/kvcluster",
-               "scripts/chaos": "Tests/Python/chaos",
+               "scripts/chaos": "Tests/Python/chaos", "scripts/sbom": "scripts/python/kvsbom",
                "load-tests/run": "scripts/python/loadtest",
                "CLOUD/model/measure": "CLOUD/model/sizing", "scripts/bench": "Benchmarks"}
     if script in modules:
