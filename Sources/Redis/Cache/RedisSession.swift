@@ -21,6 +21,7 @@ final class RedisSession {
   private let leaseLife: [UInt8]
   private var buffer = CommandBuffer()
   // Sent at the end of the turn.
+  private var reads: [(key: Key, continuation: UnsafeContinuation<StoredState, Never>)] = []
   private var leaseRequests:
     [(key: Key, token: UInt64, waiter: UnsafeContinuation<StoredState, Never>)] = []
   private var fills: [(key: Key, payload: EntryPayload, token: UInt64)] = []
@@ -44,6 +45,7 @@ final class RedisSession {
     connection.sendGathered = { [weak self] in
       self?.sendFills()
       self?.sendLeaseRequests()
+      self?.sendReads()
     }
   }
 
@@ -54,22 +56,43 @@ final class RedisSession {
 // MARK: - Reading
 
 extension RedisSession {
-  /// What Redis keeps of a key.
+  /// What Redis keeps of a key. The reads of a turn go out together: a command costs Redis, hiredis
+  /// and this process more than one more key in it.
   func read(_ key: Key) async -> StoredState {
     await withUnsafeContinuation { continuation in
-      buffer.begin()
-      buffer.append(raw: readHead)
-      buffer.append(generation, key.bytes)
-      connection.send(buffer.bytes, .read(key, continuation))
+      reads.append((key: key, continuation: continuation))
+      if reads.count == RedisSession.keysInCommandMax {
+        sendReads()
+      } else {
+        connection.gather()
+      }
     }
   }
+
+  private func sendReads() {
+    guard let first = reads.first else { return }
+    buffer.begin()
+    if reads.count == 1 {
+      buffer.append(raw: readHead)
+      buffer.append(generation, first.key.bytes)
+      connection.send(buffer.bytes, .read(first.key, first.continuation))
+    } else {
+      buffer.append(arrayOf: 1 + reads.count)
+      buffer.append(raw: RedisSession.manyReadsName)
+      for read in reads { buffer.append(generation, read.key.bytes) }
+      connection.send(buffer.bytes, .reads(reads))
+    }
+    reads.removeAll(keepingCapacity: true)
+  }
+
+  private static let manyReadsName = CommandBuffer.words(["MGET"])
 
   /// What Redis keeps of each key: one command, one reply.
   func read(_ keys: [Key]) async -> [StoredState] {
     await withUnsafeContinuation { continuation in
       buffer.begin()
       buffer.append(arrayOf: 1 + keys.count)
-      buffer.append("MGET")
+      buffer.append(raw: RedisSession.manyReadsName)
       for key in keys { buffer.append(generation, key.bytes) }
       connection.send(buffer.bytes, .readAll(keys, continuation))
     }

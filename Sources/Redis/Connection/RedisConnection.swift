@@ -233,11 +233,14 @@ extension RedisConnection {
     case .read(let key, let continuation):
       continuation.resume(returning: state(of: key, reply))
     case .reads(let reads):
-      for (read, state) in zip(reads, states(of: reads.map(\.key), reply)) {
-        read.continuation.resume(returning: state)
+      let elements = elements(of: reply, count: reads.count)
+      for (index, read) in reads.enumerated() {
+        read.continuation.resume(returning: state(of: read.key, elements?[index]))
       }
     case .readAll(let keys, let continuation):
-      continuation.resume(returning: states(of: keys, reply))
+      let elements = elements(of: reply, count: keys.count)
+      continuation.resume(
+        returning: keys.indices.map { state(of: keys[$0], elements?[$0]) })
     case .update(let batch): batch.finishOne(outcome(of: reply))
     case .reply(let continuation):
       continuation.resume(returning: reply.map { RedisReply(copying: $0) })
@@ -246,16 +249,16 @@ extension RedisConnection {
     }
   }
 
-  private func states(
-    of keys: [Key], _ reply: UnsafeMutablePointer<redisReply>?
-  ) -> [StoredState] {
-    guard let reply, reply.pointee.type == REDIS_REPLY_ARRAY,
-      reply.pointee.elements == keys.count
-    else {
-      if let reply, reply.pointee.type == REDIS_REPLY_ERROR { refuse(reply) }
-      return keys.map { _ in .failed }
+  /// The parts of a reply to several reads; nil: it has none, or not as many.
+  private func elements(
+    of reply: UnsafeMutablePointer<redisReply>?, count: Int
+  ) -> UnsafeMutablePointer<UnsafeMutablePointer<redisReply>?>? {
+    guard let reply else { return nil }
+    if reply.pointee.type == REDIS_REPLY_ERROR { refuse(reply) }
+    guard reply.pointee.type == REDIS_REPLY_ARRAY, reply.pointee.elements == count else {
+      return nil
     }
-    return keys.indices.map { state(of: keys[$0], reply.pointee.element[$0]) }
+    return reply.pointee.element
   }
 
   private func state(of key: Key, _ reply: UnsafeMutablePointer<redisReply>?) -> StoredState {
@@ -371,30 +374,5 @@ extension RedisConnection {
     }
     guard let oldest = pending.first else { return }
     if oldest.deadline <= turn { close(.timedOut) } else { setWatchdog(to: oldest.deadline) }
-  }
-}
-
-/// Why a connection has ended.
-enum RedisConnectionFailure: Equatable, Sendable {
-  /// Its owner closed it.
-  case closed
-  /// Another Redis is the master now.
-  case superseded
-  /// The oldest command waited too long.
-  case timedOut
-  /// The operating system or Redis ended it; in hiredis' words.
-  case broken(String)
-  /// Redis refused a command that the cache needs; in its own words.
-  case refused(String)
-
-  /// For logs.
-  var cause: String {
-    switch self {
-    case .closed: "closed"
-    case .superseded: "another one is the master now"
-    case .timedOut: "no answer in time"
-    case .broken(let cause): cause
-    case .refused(let words): "refused: \(words)"
-    }
   }
 }
