@@ -67,7 +67,7 @@ def _drain_rows(measures, drains, put):
     depth = max(depth for _, depth, _ in drains)
     slowest = max(drain / seconds for seconds, _, drain in drains)
     text = ", ".join(f"{drain:.1f}" for *_, drain in drains)
-    ready = Row("  ready in the queue at the end", f"at most {depth:,}")
+    ready = Row("  messages ready in the queue at the end", f"at most {depth:,}")
     # If the workers can't keep up, the time grows with the duration of the load.
     drained = Row("  seconds to drain, each run", text)
     if goal is not None:

@@ -25,10 +25,10 @@ struct Autoscaler: Sendable {
       isDryRun ? nil : configuration.command.map { Commander(template: $0, runner: runner) }
     let (address, timeout) = configuration.prometheus
     let prometheus = PrometheusClient(address, timeout: timeout)
-    let backlogMin = Double(configuration.backlogMessagesMin)
+    let backlogMin = Double(configuration.backlogWritesMin)
     watches = configuration.watched.map {
       ServiceWatch(
-        service: $0.service, queries: $0.queries, backlogMessagesMin: backlogMin,
+        service: $0.service, queries: $0.queries, backlogWritesMin: backlogMin,
         prometheus: prometheus)
     }
     metrics = AutoscalerMetrics(

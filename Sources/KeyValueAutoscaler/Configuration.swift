@@ -13,8 +13,8 @@ struct Configuration: ProgramConfiguration {
   let interval: Duration
   /// Both services, kv-api first.
   let watched: [(service: ScaledService, queries: ServiceQueries)]
-  /// Fewer messages are no backlog.
-  let backlogMessagesMin: Int
+  /// Fewer writes are no backlog.
+  let backlogWritesMin: Int
   /// Sets the number of replicas; nil: nothing does, in a dry run.
   let command: CommandTemplate?
   let commandTimeout: Duration
@@ -46,7 +46,7 @@ struct Configuration: ProgramConfiguration {
       watched.append((service, ServiceQueries(job: service.job, window: window, queue: queue)))
     }
     self.watched = watched
-    backlogMessagesMin = reader.value(of: ServiceSettings.backlogMessagesMin)
+    backlogWritesMin = reader.value(of: ServiceSettings.backlogWritesMin)
     command = Self.command(&reader, isDryRun: isDryRun)
     commandTimeout = reader.value(of: Settings.commandTimeout)
     commandEnvironment = Self.commandEnvironment(environment)

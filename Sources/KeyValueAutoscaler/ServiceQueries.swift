@@ -38,14 +38,16 @@ struct ServiceQueries: Equatable, Sendable {
     return "(\(quantile) >= 0) or (\(none))"
   }
 
-  /// Messages that are ready or delivered and not acknowledged. Every node of RabbitMQ may report
-  /// the queue.
+  /// Writes that are ready or delivered and not acknowledged: messages, by the writes that each
+  /// carries. Every node of RabbitMQ may report the queue. A worker that has started just now says
+  /// 1, and one of release 0.3, whose messages carry 1, says nothing.
   var depth: String {
-    let selector = "{job=\(quoted(queue.job)),queue=\(quoted(queue.name))}"
-    return "max(rabbitmq_detailed_queue_messages\(selector))"
+    let place = "{job=\(quoted(queue.job)),queue=\(quoted(queue.name))}"
+    let messageWrites = "(max(kv_worker_message_writes\(selector)) or vector(1))"
+    return "max(rabbitmq_detailed_queue_messages\(place)) * \(messageWrites)"
   }
 
-  /// Messages that all workers together finish in a second: over the window, or over its last
+  /// Writes that all workers together finish in a second: over the window, or over its last
   /// quarter if that is more. Right after an outage the workers have waited for most of the window,
   /// and its rate would make a backlog look far longer than it is.
   var drain: String {

@@ -2,8 +2,8 @@
 struct ServiceWatch: Sendable {
   let service: ScaledService
   let queries: ServiceQueries
-  /// Fewer messages than this are no backlog: a worker takes up to 1,000 at a time.
-  let backlogMessagesMin: Double
+  /// Fewer writes than this are no backlog: a worker takes up to 1,000 at a time.
+  let backlogWritesMin: Double
   let prometheus: PrometheusClient
 
   /// The state of the service now. What can't be measured is missing in it, with the reason.
@@ -50,7 +50,7 @@ struct ServiceWatch: Sendable {
         let depth = try await prometheus.samples(of: queries.depth)
         let drain = try await prometheus.samples(of: queries.drain)
         return Backlog(
-          messages: Self.number(depth), drain: Self.number(drain), messagesMin: backlogMessagesMin
+          writes: Self.number(depth), drain: Self.number(drain), writesMin: backlogWritesMin
         ).reading
       }
     } catch {
@@ -102,23 +102,23 @@ struct ReplicaCensus: Equatable, Sendable {
 /// The workers' queue, and how long it takes to empty it.
 struct Backlog: Equatable, Sendable {
   /// Nil: not known.
-  let messages: Double?
-  /// Messages that all workers together finish in a second; nil: not known.
+  let writes: Double?
+  /// Writes that all workers together finish in a second; nil: not known.
   let drain: Double?
-  /// Fewer messages are no backlog, however slowly they are drained: a few that have just come,
+  /// Fewer writes are no backlog, however slowly they are drained: a few that have just come,
   /// divided by the low rate of a quiet minute, would look like hours.
-  let messagesMin: Double
+  let writesMin: Double
 
   /// Seconds until the queue is empty.
   ///
   /// A backlog of which nothing is drained is `stalled`, not infinite: when the database is away
   /// every worker waits, and twenty would get no more done than two.
   var reading: MetricReading.Value {
-    guard let messages else { return .missing("no depth of the queue") }
+    guard let writes else { return .missing("no depth of the queue") }
     guard let drain else { return .missing("no drain rate") }
-    if messages < messagesMin { return .whole(0) }
-    guard drain > 0 else { return .stalled("\(Int(messages)) messages wait, and none is drained") }
-    return .whole(messages / drain)
+    if writes < writesMin { return .whole(0) }
+    guard drain > 0 else { return .stalled("\(Int(writes)) writes wait, and none is drained") }
+    return .whole(writes / drain)
   }
 }
 

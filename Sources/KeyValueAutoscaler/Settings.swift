@@ -187,9 +187,9 @@ struct ServiceSettings {
         parts: 1),
     ])
 
-  static let backlogMessagesMin = Setting.count(
+  static let backlogWritesMin = Setting.count(
     "KV_AUTOSCALER_WORKER_BACKLOG_MIN", .scalingWorker, 1_000, 1...1_000_000_000,
-    "Fewer messages than this are no backlog, however slowly they go.")
+    "Fewer queued writes than this are no backlog, however slowly they go.")
 
   static let worker = ServiceSettings(
     kind: .worker, prefix: "KV_AUTOSCALER_WORKER", topic: .scalingWorker,
@@ -199,10 +199,10 @@ struct ServiceSettings {
         setting: target(
           "KV_AUTOSCALER_WORKER_BACKLOG", .scalingWorker, 30, 86_400,
           "Seconds that the workers should need at most to empty their queue: its depth, divided "
-            + "by the messages that they finish in a second."),
+            + "by the writes that they finish in a second."),
         parts: 1),
       cpu("KV_AUTOSCALER_WORKER", .scalingWorker),
-    ], others: [backlogMessagesMin.description])
+    ], others: [backlogWritesMin.description])
 
   private init(
     kind: ScaledService.Kind, prefix: String, topic: SettingDescription.Topic, targets: [Target],

@@ -4,7 +4,7 @@ import Logging
 import RabbitMQ
 import ServiceLifecycle
 
-/// Takes messages from the queue and applies them, batch after batch.
+/// Takes writes from the queue and applies them, batch after batch.
 struct ApplyService: Service {
   let executor: any TaskExecutor
   let makeApplier: @Sendable () -> Applier

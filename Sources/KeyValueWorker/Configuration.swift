@@ -50,8 +50,9 @@ enum Settings {
     "127.0.0.1:8081", "Where operators and Prometheus find /metrics and /health.")
 
   static let prefetch = Setting.count(
-    "KV_WORKER_PREFETCH", .limits, 2_000, 1...65_535,
-    "Messages that RabbitMQ delivers before the first of them is acknowledged.")
+    "KV_WORKER_PREFETCH", .limits, 400, 1...65_535,
+    "Messages that RabbitMQ delivers before the first of them is acknowledged. Under load each "
+      + "carries hundreds of queued writes.")
 
   static let heldBytesMax = Setting.bytes(
     "KV_WORKER_BYTES", .limits, 64 << 20, 1 << 20...1 << 40,

@@ -53,6 +53,7 @@ final class WorkerMetrics: Sendable {
         MetricsCatalogue.outboxAge, [], Double(outboxAge.load(ordering: .relaxed))),
       MetricSample(MetricsCatalogue.oldestHeld, [], held),
       MetricSample(MetricsCatalogue.heldBytes, [], Double(consumer.bytesHeld)),
+      MetricSample(MetricsCatalogue.messageWrites, [], consumer.messageWrites),
     ]
     guard let depth = consumer.depth else { return samples }
     return samples + [
@@ -73,7 +74,7 @@ final class WorkerMetrics: Sendable {
     oldestHeld.store(0, ordering: .relaxed)
   }
 
-  /// A transaction was committed, and its messages are acknowledged.
+  /// A transaction was committed, and its writes are acknowledged.
   func applied(_ queued: [QueuedWrite], _ results: [AppliedWrite], duration: Duration) {
     batch.observe(UInt64(results.count))
     seconds.observe(duration)
@@ -97,7 +98,7 @@ final class WorkerMetrics: Sendable {
     }
   }
 
-  /// Messages went to the dead-letter queue.
+  /// Writes went to the dead-letter queue.
   func buried(_ count: Int) { ends[.failed].add(count) }
 
   /// A batch is held because of `error`.
@@ -131,9 +132,12 @@ extension MetricsCatalogue {
   static let applyRetries = MetricDescription.counter(
     "kv_worker_retries_total", "Batches that were held and tried again, by error.")
   static let held = MetricDescription.gauge(
-    "kv_worker_held_messages", "Messages that were delivered and are not done yet.")
+    "kv_worker_held_writes", "Queued writes that were delivered and are not done yet.")
   static let heldBytes = MetricDescription.gauge(
-    "kv_worker_held_bytes", "Bytes of messages that were delivered and are not done yet.")
+    "kv_worker_held_bytes", "Bytes of queued writes that were delivered and are not done yet.")
+  static let messageWrites = MetricDescription.gauge(
+    "kv_worker_message_writes",
+    "Queued writes in a message, a moving average; 1 before the first message.")
   static let oldestHeld = MetricDescription.gauge(
     "kv_worker_oldest_held_seconds",
     "Age of the oldest write that was delivered and is not done yet; 0: there is none.")
@@ -153,13 +157,15 @@ extension MetricsCatalogue {
     "Age of the oldest change that was found unsettled in the last round; 0: none was.")
 
   static let queueReady = MetricDescription.gauge(
-    "kv_queue_ready_messages", "Queued writes that no worker has taken yet.")
+    "kv_queue_ready_messages",
+    "Messages that no worker has taken yet, each of kv_worker_message_writes queued writes.")
   static let queueDead = MetricDescription.gauge(
-    "kv_queue_dead_messages", "Queued writes that were put aside because they can't be applied.")
+    "kv_queue_dead_messages",
+    "Queued writes that were put aside because they can't be applied, each in a message.")
 
   /// All of them.
   static let worker = [
-    applied, appliedBatch, appliedSeconds, applyRetries, held, heldBytes, oldestHeld, queueAge,
-    relayed, relayFailures, repairsForOthers, outboxAge, queueReady, queueDead,
+    applied, appliedBatch, appliedSeconds, applyRetries, held, heldBytes, messageWrites, oldestHeld,
+    queueAge, relayed, relayFailures, repairsForOthers, outboxAge, queueReady, queueDead,
   ]
 }

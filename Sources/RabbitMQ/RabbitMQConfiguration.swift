@@ -45,18 +45,28 @@ public struct RabbitMQConfiguration: Sendable {
   /// Most bytes of these writes.
   public var writeBytesOutstandingMax = 128 << 20
 
+  /// Most messages of writes that wait for their confirm at a time; further writes share the next
+  /// one.
+  public var writeMessagesOutstandingMax = 4
+
+  /// Most writes in a message.
+  public var messageWritesMax = 500
+
+  /// Most bytes of writes in a message; a single write may exceed it.
+  public var messageBytesMax = 256 << 10
+
   /// Most bytes of change events of a process that wait for their confirm.
   public var changeBytesOutstandingMax = 16 << 20
 
-  /// Most deliveries that a worker holds unacknowledged: twice as many as it takes at a time, so
-  /// that the next ones come while it works.
-  public var prefetch: UInt16 = 2_000
+  /// Most messages of writes that a worker holds unacknowledged. Under load a few are a batch, and
+  /// `deliveryBytesMax` is reached first; when it is quiet, each is a write.
+  public var prefetch: UInt16 = 400
 
-  /// Bytes of deliveries that a worker holds: it reads no more while it holds as many. One delivery
+  /// Bytes of deliveries that a worker holds: it reads no more while it holds as many. One message
   /// may exceed it.
   public var deliveryBytesMax = 64 << 20
 
-  /// Most deliveries that a worker is given at a time.
+  /// Most deliveries, which are writes, that a worker is given at a time.
   public var batchDeliveriesMax = 1_000
 
   /// How long the first delivery after a pause waits for more.

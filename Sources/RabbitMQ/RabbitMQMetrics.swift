@@ -17,7 +17,7 @@ public struct RabbitMQMetrics: Sendable {
   }
 
   private static let unconfirmedWrites = MetricDescription.gauge(
-    "kv_queue_unconfirmed_messages", "Writes handed to RabbitMQ that it has not confirmed.")
+    "kv_queue_unconfirmed_writes", "Writes handed to RabbitMQ that it has not confirmed.")
 
   private static let stalls = MetricDescription.counter(
     "kv_queue_stalls_total",

@@ -17,7 +17,7 @@ public struct RabbitMQQueue: WriteQueue, Sendable {
   /// See `WriteQueue`. Takes at most the publisher's `confirmDeadline`, and goes on when its task
   /// is cancelled.
   public func submit(_ queued: QueuedWrite) async throws(StoreError) -> QueueReceipt {
-    if let error = await publisher.submit(WriteMessage.encode(queued)) { throw error }
+    if let error = await publisher.submit(queued) { throw error }
     return .queued
   }
 

@@ -24,21 +24,44 @@ struct ServiceQueriesTests {
       (20, "0+2000x4", 200.0),
     ])
   func drain(interval: Int, samples: String, expected: Double) throws {
-    let complaints = try promtool(queries.drain, interval: interval, samples, expects: expected)
+    let series = ["a", "b"].map { instance in
+      (#"kv_worker_operations_total{job="kv-worker",instance="\#(instance)"}"#, samples)
+    }
+    let complaints = try promtool(queries.drain, interval: interval, series, expects: expected)
+    #expect(complaints == "", "\(complaints)")
+  }
+
+  @Test(
+    "How many writes wait: messages, by the writes that one carries, or 1 if no worker says it",
+    arguments: [
+      (["40x15", "38x15"], 8_000.0), (["1x15", "1x15"], 200.0), ([], 200.0),
+    ])
+  func depth(messageWrites: [String], expected: Double) throws {
+    let queues = ["a", "b"].map { node in
+      (
+        #"rabbitmq_detailed_queue_messages{job="rabbitmq-queues",queue="kv.writes","#
+          + #"instance="\#(node)"}"#, "200x15"
+      )
+    }
+    let writes = messageWrites.enumerated().map { number, samples in
+      (#"kv_worker_message_writes{job="kv-worker",instance="\#(number)"}"#, samples)
+    }
+    let complaints = try promtool(queries.depth, interval: 5, queues + writes, expects: expected)
     #expect(complaints == "", "\(complaints)")
   }
 
   /// Returns what promtool complains about.
   private func promtool(
-    _ expression: String, interval: Int, _ samples: String, expects value: Double
+    _ expression: String, interval: Int, _ samples: [(series: String, values: String)],
+    expects value: Double
   ) throws -> String {
     let folder = NSTemporaryDirectory() + "kv-queries-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let series = ["a", "b"].map { instance in
+    let series = samples.map { sample in
       """
-            - series: 'kv_worker_operations_total{job="kv-worker",instance="\(instance)"}'
-              values: '\(samples)'
+            - series: '\(sample.series)'
+              values: '\(sample.values)'
       """
     }
     let text = """

@@ -45,8 +45,8 @@ struct ReplicaCensusTests {
 
 @Suite("The backlog of the workers")
 struct BacklogTests {
-  private func reading(_ messages: Double?, _ drain: Double?) -> MetricReading.Value {
-    Backlog(messages: messages, drain: drain, messagesMin: 1_000).reading
+  private func reading(_ writes: Double?, _ drain: Double?) -> MetricReading.Value {
+    Backlog(writes: writes, drain: drain, writesMin: 1_000).reading
   }
 
   @Test("is the depth of the queue, divided by what is done a second")
@@ -64,7 +64,7 @@ struct BacklogTests {
 
   @Test("is stalled, not endless, where messages wait and none is done")
   func stalled() {
-    #expect(reading(1_000, 0) == .stalled("1000 messages wait, and none is drained"))
+    #expect(reading(1_000, 0) == .stalled("1000 writes wait, and none is drained"))
   }
 
   @Test("is missing where either half is")

@@ -12,7 +12,7 @@ struct MetricsTests {
     for connection in ["publisher", "consumer", "watcher"] {
       #expect(text.contains("kv_queue_stalls_total{connection=\"\(connection)\"} 0\n"))
     }
-    #expect(text.contains("kv_queue_unconfirmed_messages 0\n"))
+    #expect(text.contains("kv_queue_unconfirmed_writes 0\n"))
     for description in RabbitMQMetrics.catalogue { #expect(text.contains(description.help)) }
     withExtendedLifetime(metrics) {}
   }

@@ -24,7 +24,7 @@ function pointOf(before, after) {
     const value = quantileOf(from, to, "kv_http_request_duration_seconds", quantile, isTraffic);
     return value === null ? null : value * 1000;
   };
-  const queue = sumOf(to, "kv_queue_unconfirmed_messages") ?? sumOf(to, "kv_embedded_queue_calls");
+  const queue = sumOf(to, "kv_queue_unconfirmed_writes") ?? sumOf(to, "kv_embedded_queue_calls");
   return {
     at: after.at, requests: requests === null ? null : requests / seconds,
     median: latency(0.5), slow: latency(0.99),

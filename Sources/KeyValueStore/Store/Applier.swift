@@ -3,9 +3,10 @@
 ///
 /// A batch is one transaction, and is acknowledged after it. If the worker dies in between, the
 /// writes are delivered again, and their results are on record. While the database is away the
-/// worker holds the messages, however long it takes. A message that can never be applied, because
-/// the database refuses it or it is malformed, goes to the dead-letter queue, and its operation
-/// becomes `failed`. The number of its deliveries alone never sends a message there.
+/// worker holds the writes, however long it takes. A write that can never be applied, because the
+/// database refuses it or it is malformed, goes to the dead-letter queue, without those that came
+/// with it, and its operation becomes `failed`. The number of its deliveries alone never sends a
+/// write there.
 public final class Applier {
   private let store: Store
   private let database: any SharedDatabase
@@ -46,7 +47,7 @@ public final class Applier {
     }
   }
 
-  /// Reports messages that were delivered several times: they may be what makes workers die.
+  /// Reports writes that were delivered several times: they may be what makes workers die.
   private func reportReturned(_ writes: [Delivery]) {
     let returned = writes.filter { $0.deliveryCount >= DeliveryParts.aloneAfter }
     guard let worst = returned.max(by: { $0.deliveryCount < $1.deliveryCount }) else { return }
@@ -65,7 +66,7 @@ public final class Applier {
   private static let bytesMax = 8 << 20
 
   /// Applies deliveries in one transaction. If the database refuses it for good, each half gets a
-  /// transaction of its own, down to the message that is refused.
+  /// transaction of its own, down to the write that is refused.
   private func apply(_ part: ArraySlice<PendingDelivery>) async {
     guard !part.isEmpty else { return }
     let start = store.clock.now()
@@ -73,7 +74,7 @@ public final class Applier {
     let attempt = await persist { () async throws(StoreError) in try await store.apply(queued) }
     switch attempt {
     case .success(let results):
-      source.acknowledge(part.map(\.delivery))
+      settle(part, results)
       observer.applied(queued, results, duration: store.clock.now() - start)
     case .failure(.cancelled):
       return
@@ -86,7 +87,21 @@ public final class Applier {
     }
   }
 
-  /// Gives up a message: records the failure of its operation, then sends it to the dead-letter
+  private func settle(_ part: ArraySlice<PendingDelivery>, _ results: [AppliedWrite]) {
+    var (done, dead): ([Delivery], [Delivery]) = ([], [])
+    for (pending, result) in zip(part, results) {
+      // It was given up before and has come again: it may not be in the dead-letter queue yet.
+      if result.record.state == .failed {
+        dead.append(pending.delivery)
+      } else {
+        done.append(pending.delivery)
+      }
+    }
+    source.acknowledge(done)
+    if !dead.isEmpty { source.reject(dead) }
+  }
+
+  /// Gives up a write: records the failure of its operation, then sends it to the dead-letter
   /// queue.
   private func bury(_ delivery: Delivery, _ id: OperationID?, why: String) async {
     if let id {
@@ -107,7 +122,7 @@ public final class Applier {
     case rejected(String)
   }
 
-  /// Repeats a step until it succeeds or can't: the messages are safe nowhere else.
+  /// Repeats a step until it succeeds or can't: the writes are safe nowhere else.
   private func persist<Result>(
     _ step: () async throws(StoreError) -> Result
   ) async -> Swift.Result<Result, Failure> {
@@ -147,7 +162,7 @@ public protocol ApplierObserver {
   /// The deliveries that came last, `count` of them, are done with or given up.
   func finished(_ count: Int)
 
-  /// A transaction was committed, and its messages are acknowledged.
+  /// A transaction was committed, and its writes are acknowledged.
   func applied(_ queued: [QueuedWrite], _ results: [AppliedWrite], duration: Duration)
 
   /// A batch is held because of `error`. `isFirst`: it has not been held before.
@@ -156,6 +171,6 @@ public protocol ApplierObserver {
   /// `count` writes come again and again, one of them for the `deliveries`th time: `operation`.
   func returned(_ count: Int, deliveries: Int, _ operation: OperationID?)
 
-  /// A message went to the dead-letter queue.
+  /// A write went to the dead-letter queue.
   func buried(_ operation: OperationID?, cause: String)
 }

@@ -1,10 +1,19 @@
 import DequeModule
 import KeyValueStore
 
-/// The deliveries that a consumer holds, the task that waits for them, and what the broker must be
+/// The writes that a consumer holds, the task that waits for them, and what the broker must be
 /// told: events in, actions out. No I/O, no lock, no clock.
 struct ConsumerState {
   typealias Waiter = CheckedContinuation<[Delivery], Never>
+
+  /// What the broker is told.
+  struct Replies {
+    var replies: [UnacknowledgedDeliveries.Reply] = []
+    /// What the dead-letter queue gets.
+    var burials: [OutgoingMessage] = []
+
+    var isEmpty: Bool { replies.isEmpty && burials.isEmpty }
+  }
 
   private let configuration: RabbitMQConfiguration
   private var ready: Deque<Delivery> = []
@@ -14,11 +23,16 @@ struct ConsumerState {
   /// When the first of `ready` came.
   private var readySince: ContinuousClock.Instant?
   private var waiter: Waiter?
-  /// A moving average of the bytes of a delivery.
+  /// A moving average of the bytes of a message.
   private var usualBytes = 0
-  /// Most deliveries that this connection has unacknowledged.
+  /// A moving average of the writes of a message; nil: none has come.
+  private(set) var usualWrites: Double?
+  /// Most messages that this connection has unacknowledged.
   private(set) var prefetch: UInt16
   private var unacknowledged = UnacknowledgedDeliveries()
+  private var burials = Burials()
+  /// The content of writes that came with others and can't be read.
+  private var damaged: [DeliveryTag: [UInt8]] = [:]
   private var replies: [UnacknowledgedDeliveries.Reply] = []
   private var isThreadWaiting = false
   var progress: ConsumerProgress
@@ -68,23 +82,29 @@ struct ConsumerState {
 
   /// True: the thread must be woken.
   mutating func acknowledge(_ deliveries: [Delivery]) -> Bool {
-    replies += unacknowledged.acknowledge(numbers(of: deliveries))
+    replies += unacknowledged.acknowledge(deliveries.lazy.map(\.tag).filter(isCurrent))
     return finished(deliveries)
   }
 
   /// True: the thread must be woken.
   mutating func reject(_ deliveries: [Delivery]) -> Bool {
-    replies += unacknowledged.reject(numbers(of: deliveries))
+    for delivery in deliveries where isCurrent(delivery.tag) {
+      let tag = delivery.tag
+      if unacknowledged.isAlone(tag) {
+        replies += unacknowledged.reject([tag])
+      } else if unacknowledged.isOpen(tag) {
+        let damaged = damaged.removeValue(forKey: tag)
+        burials.add(ReceivedWrites.message(of: delivery, damaged: damaged), for: tag)
+      }
+    }
     return finished(deliveries)
   }
 
-  private func numbers(of deliveries: [Delivery]) -> [UInt64] {
-    deliveries.map(\.tag).filter { $0.connection == connection }.map(\.number)
-  }
+  private func isCurrent(_ tag: DeliveryTag) -> Bool { tag.connection == connection }
 
   private mutating func finished(_ deliveries: [Delivery]) -> Bool {
     let hasRoom = release(deliveries.reduce(0) { $0 + $1.bytes })
-    guard isThreadWaiting, hasRoom || !replies.isEmpty else { return false }
+    guard isThreadWaiting, hasRoom || !replies.isEmpty || burials.isWaiting else { return false }
     isThreadWaiting = false
     return true
   }
@@ -109,7 +129,7 @@ struct ConsumerState {
     isConnected = true
     connection += 1
     prefetch = prefetchThatFits
-    unacknowledged.reset()
+    forgetMessages()
     progress.connected(at: now)
   }
 
@@ -120,25 +140,43 @@ struct ConsumerState {
     ready.removeAll()
     readyBytes = 0
     readySince = nil
-    replies = []
-    unacknowledged.reset()
+    forgetMessages()
     progress.restart()
     // Nothing can be acknowledged before the next connection.
     connection += 1
   }
 
-  mutating func received(_ deliveries: [Delivery], at now: ContinuousClock.Instant) {
-    for delivery in deliveries {
-      unacknowledged.append()
-      ready.append(delivery)
-      readyBytes += delivery.bytes
-      usualBytes += (delivery.bytes - usualBytes) / 16
+  private mutating func forgetMessages() {
+    replies = []
+    unacknowledged.reset()
+    burials.reset()
+    damaged = [:]
+  }
+
+  mutating func received(_ messages: [ReceivedWrites], at now: ContinuousClock.Instant) {
+    for message in messages {
+      let deliveries = message.deliveries
+      unacknowledged.append(writes: deliveries.count)
+      for (place, bytes) in message.damaged { damaged[deliveries[place].tag] = bytes }
+      ready.append(contentsOf: deliveries)
+      readyBytes += message.bytes
+      usualBytes += (message.bytes - usualBytes) / 16
+      let count = Double(deliveries.count)
+      usualWrites = usualWrites.map { $0 + (count - $0) / 16 } ?? count
     }
     progress.moved()
     if readySince == nil, !ready.isEmpty { readySince = now }
   }
 
-  /// As many deliveries as there is memory for, if they are as long as usual. More would stay in
+  /// The dead-letter queue has some of what it was sent.
+  mutating func confirmed(_ confirm: Confirm) {
+    replies += unacknowledged.acknowledge(burials.confirmed(confirm))
+  }
+
+  /// Whether the dead-letter queue lacks some of what was put aside.
+  var isBurying: Bool { !burials.isEmpty }
+
+  /// As many messages as there is memory for, if they are as long as usual. More would stay in
   /// the socket, and RabbitMQ closes a connection that is not read for 30 s (the default of its
   /// listener).
   private var prefetchThatFits: UInt16 {
@@ -146,7 +184,7 @@ struct ConsumerState {
     return min(configuration.prefetch, UInt16(clamping: max(1, fitting)))
   }
 
-  /// Whether many more deliveries would fit than this connection gets, as they have become shorter.
+  /// Whether many more messages would fit than this connection gets, as they have become shorter.
   var isTooTimid: Bool { prefetchThatFits / 4 >= prefetch }
 
   /// What to hand to the waiter, if it is enough or has waited long enough.
@@ -162,12 +200,13 @@ struct ConsumerState {
   /// limit) before it asks again.
   mutating func takeReplies(
     at now: ContinuousClock.Instant
-  ) -> (replies: [UnacknowledgedDeliveries.Reply], pause: Duration?) {
-    defer { replies = [] }
-    isThreadWaiting = replies.isEmpty
+  ) -> (replies: Replies, pause: Duration?) {
+    let told = Replies(replies: replies, burials: burials.take())
+    replies = []
+    isThreadWaiting = told.isEmpty
     let gathered = waiter == nil ? nil : readySince.map { $0 + configuration.gathering }
     let end = [gathered, progress.nextQuestion].compactMap { $0 }.min()
-    return (replies, end.map { max(.zero, $0 - now) })
+    return (told, end.map { max(.zero, $0 - now) })
   }
 
   private mutating func takeReady() -> [Delivery] {

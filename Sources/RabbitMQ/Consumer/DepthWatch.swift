@@ -1,8 +1,8 @@
 /// How much waited in the queues when they were last asked.
 public struct QueueDepth: Equatable, Sendable {
-  /// Writes that no worker has taken yet.
+  /// Messages of writes that no worker has taken yet.
   public let ready: Int
-  /// Writes that were put aside for good.
+  /// Messages that were put aside for good, almost always of one write each.
   public let dead: Int
 }
 

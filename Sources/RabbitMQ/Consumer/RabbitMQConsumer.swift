@@ -6,7 +6,8 @@ import Synchronization
 /// Takes queued writes out of the queue for kv-worker, with a connection and a thread of its own.
 ///
 /// A delivery that is neither acknowledged nor rejected comes again, to this worker or to another
-/// one, as often as it takes: at the latest when its connection is lost.
+/// one, as often as it takes: at the latest when its connection is lost. The others of its message
+/// then come with it.
 ///
 /// The consumer holds a bounded number of bytes; the rest waits at the broker. It gives up a
 /// connection on which the broker delivers nothing although the queue is not empty, or answers
@@ -19,6 +20,7 @@ public final class RabbitMQConsumer: WriteSource, Sendable {
   private let state: Mutex<ConsumerState>
 
   private static let channel: UInt16 = 1
+  private static let burialChannel: UInt16 = 2
 
   /// A consumer that does nothing before `run`.
   public init(
@@ -77,6 +79,9 @@ public final class RabbitMQConsumer: WriteSource, Sendable {
     if state.withLock({ $0.reject(deliveries) }) { thread.wake() }
   }
 
+  /// How many writes a message carries, as a moving average; 1 before the first has come.
+  public var messageWrites: Double { state.withLock { $0.usualWrites ?? 1 } }
+
   /// How much waits in the queues, at most a second old; nil: unknown.
   public var depth: QueueDepth? { state.withLock { $0.depth } }
 
@@ -104,6 +109,8 @@ extension RabbitMQConsumer: BrokerJob {
         "an earlier version made the queue: RabbitMQ puts aside what comes back 50 times",
         metadata: ["queue": "\(queue)", "see": "Upgrade, in SETUP.md"])
     }
+    try connection.openChannel(RabbitMQConsumer.burialChannel)
+    try connection.confirm(on: RabbitMQConsumer.burialChannel)
     let prefetch = state.withLock { state in
       state.connected(at: .now)
       return state.prefetch
@@ -115,10 +122,14 @@ extension RabbitMQConsumer: BrokerJob {
     let hasHeard = try listen(to: connection)
     let now = ContinuousClock.now
     let (handOut, told, isFull, isEnding) = state.withLock { state in
-      (state.handOut(at: now), state.takeReplies(at: now), state.room <= 0, state.isEnding)
+      let handOut = state.handOut(at: now)
+      let told = state.takeReplies(at: now)
+      let isFull = state.room <= 0
+      // What was put aside is confirmed before the end, unless the confirms can't be read.
+      return (handOut, told, isFull, state.isEnding && (isFull || !state.isBurying))
     }
     if let (waiter, deliveries) = handOut { waiter.resume(returning: deliveries) }
-    for reply in told.replies { try send(reply, to: connection) }
+    try send(told.replies, to: connection)
     guard told.replies.isEmpty else { return .again }
     if isEnding {
       state.withLock { $0.lost("shutting down") }
@@ -143,31 +154,48 @@ extension RabbitMQConsumer: BrokerJob {
   /// nothing was delivered.
   private func listen(to connection: BrokerConnection) throws(BrokerFailure) -> Bool {
     let (room, number) = state.withLock { ($0.room, $0.connection) }
-    var deliveries: [Delivery] = []
-    var bytes = 0
-    while deliveries.count < configuration.batchDeliveriesMax, bytes < room,
+    var messages: [ReceivedWrites] = []
+    var (writes, bytes) = (0, 0)
+    while writes < configuration.batchDeliveriesMax, bytes < room,
       let event = try connection.nextEvent()
     {
-      if case .answered = event { state.withLock { $0.progress.answered() } }
-      guard case .delivered(let delivery) = event else { continue }
-      deliveries.append(
-        Delivery(
-          delivery.message, tag: DeliveryTag(connection: number, number: delivery.tag)))
-      bytes += deliveries[deliveries.count - 1].bytes
+      switch event {
+      case .delivered(let delivery):
+        let message = ReceivedWrites(
+          delivery.message, connection: number, number: delivery.tag)
+        messages.append(message)
+        writes += message.deliveries.count
+        bytes += message.bytes
+      case .answered: state.withLock { $0.progress.answered() }
+      case .confirmed(let confirm):
+        guard confirm.isPositive else { throw BrokerFailure("the broker refused a dead letter") }
+        state.withLock { $0.confirmed(confirm) }
+      case .returned(_, let reason):
+        throw BrokerFailure("the dead-letter queue is gone: \(reason)")
+      case .blocked, .unblocked: break
+      }
     }
-    if deliveries.isEmpty { return false }
-    state.withLock { $0.received(deliveries, at: .now) }
+    if messages.isEmpty { return false }
+    state.withLock { $0.received(messages, at: .now) }
     return true
   }
 
   private func send(
-    _ reply: UnacknowledgedDeliveries.Reply, to connection: BrokerConnection
+    _ told: ConsumerState.Replies, to connection: BrokerConnection
   ) throws(BrokerFailure) {
     let channel = RabbitMQConsumer.channel
-    switch reply {
-    case .acknowledge(let tag, let multiple):
-      try connection.acknowledge(tag, on: channel, multiple: multiple)
-    case .reject(let tag): try connection.reject(tag, on: channel)
+    for reply in told.replies {
+      switch reply {
+      case .acknowledge(let tag, let multiple):
+        try connection.acknowledge(tag, on: channel, multiple: multiple)
+      case .reject(let tag): try connection.reject(tag, on: channel)
+      }
+    }
+    // After the acknowledgements: a broker without memory reads nothing more from a connection that
+    // publishes.
+    for message in told.burials {
+      try connection.publish(
+        message, to: configuration.deadLetterQueue, on: RabbitMQConsumer.burialChannel)
     }
   }
 

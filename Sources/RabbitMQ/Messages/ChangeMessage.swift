@@ -73,42 +73,8 @@ enum ChangeMessage: Equatable, Sendable {
   }
 }
 
-/// Reads the layout of `ChangeMessage`. Every method returns nil if the bytes are damaged, and
-/// reserves no more memory than there are bytes.
-private struct ByteReader {
-  private let bytes: [UInt8]
-  private var position = 0
-
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  var isAtEnd: Bool { position == bytes.count }
-
-  func peekByte() -> UInt8? { isAtEnd ? nil : bytes[position] }
-
-  mutating func readByte() -> UInt8? {
-    guard !isAtEnd else { return nil }
-    defer { position += 1 }
-    return bytes[position]
-  }
-
-  mutating func readNumber() -> Int64? {
-    guard bytes.count - position >= 8 else { return nil }
-    defer { position += 8 }
-    return bytes.withUnsafeBytes {
-      Int64(bigEndian: $0.loadUnaligned(fromByteOffset: position, as: Int64.self))
-    }
-  }
-
-  mutating func readText() -> [UInt8]? {
-    guard bytes.count - position >= 4 else { return nil }
-    let count = bytes.withUnsafeBytes {
-      Int(UInt32(bigEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
-    }
-    guard bytes.count - position - 4 >= count else { return nil }
-    defer { position += 4 + count }
-    return Array(bytes[(position + 4)..<(position + 4 + count)])
-  }
-
+extension ByteReader {
+  /// Nil: the bytes are damaged.
   mutating func readChange(hasPrevious: Bool) -> Change? {
     guard let kind = readByte(), let text = readText(), let key = try? Key(validating: text),
       let number = readNumber()
@@ -144,19 +110,7 @@ private struct ByteReader {
   }
 }
 
-/// Writes the layout of `ChangeMessage`.
-struct ByteWriter {
-  var bytes: [UInt8]
-
-  mutating func add(_ number: Int64) {
-    withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
-  }
-
-  mutating func add(_ text: some Collection<UInt8>) {
-    withUnsafeBytes(of: UInt32(text.count).bigEndian) { bytes.append(contentsOf: $0) }
-    bytes.append(contentsOf: text)
-  }
-
+extension ByteWriter {
   mutating func add(_ change: Change) {
     switch change.kind {
     case .put(let metadata):

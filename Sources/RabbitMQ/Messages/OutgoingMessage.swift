@@ -57,9 +57,12 @@ struct ReceivedMessage: Equatable, Sendable {
   var headers: [(name: MessageHeader, value: Value)] = []
   var body: [UInt8] = []
 
+  /// What a message takes in memory, roughly, even if it has no body; and so does a write.
+  static let bytesBesidesBody = 512
+
   /// What it takes in memory, roughly.
   var bytes: Int {
-    headers.reduce(512 + id.count + body.count) { sum, header in
+    headers.reduce(ReceivedMessage.bytesBesidesBody + id.count + body.count) { sum, header in
       if case .bytes(let bytes) = header.value { sum + bytes.count } else { sum }
     }
   }

@@ -1,7 +1,8 @@
 import KeyValueStore
 
-/// A queued write as a message: the operation's id is the message's, the value is the body, and the
-/// rest is in headers that an operator can read.
+/// A queued write as a message of its own: the operation's id is the message's, the value is the
+/// body, and the rest is in headers that an operator can read. So it lies in the dead-letter queue,
+/// and so release 0.3 queued every write; those that are queued now travel in a `WriteGroup`.
 ///
 /// The idempotency key is left out: it was decided when the write was accepted.
 enum WriteMessage {
@@ -130,20 +131,5 @@ enum WriteMessage {
       revisions.append(Revision(number))
     }
     return .revisions(revisions)
-  }
-}
-
-extension Delivery {
-  /// Reads a message of the queue.
-  init(_ message: ReceivedMessage, tag: DeliveryTag) {
-    let content: Content
-    do throws(WriteMessage.Malformed) {
-      content = .write(try WriteMessage.decode(message))
-    } catch {
-      content = .malformed(reason: error.reason, id: error.id)
-    }
-    self.init(
-      content: content, deliveryCount: Int(clamping: message.integer(.deliveryCount) ?? 0),
-      bytes: message.bytes, tag: tag)
   }
 }

@@ -1,5 +1,4 @@
 import DequeModule
-import KeyValueStore
 
 /// A message that a lane carries.
 protocol PublishedMessage {
@@ -7,36 +6,10 @@ protocol PublishedMessage {
   var sentAt: ContinuousClock.Instant? { get }
 }
 
-/// A write on its way to the queue, with the caller that waits for its confirm.
-///
-/// `@unchecked Sendable`: every mutable property is accessed with the lock of `PublisherState`
-/// held.
-final class UnconfirmedWrite: PublishedMessage, @unchecked Sendable {
-  /// Resumed with nil once the queue has the write.
-  typealias Caller = CheckedContinuation<StoreError?, Never>
-
-  let message: OutgoingMessage
-  let deadline: ContinuousClock.Instant
-  /// Nil once it was answered. The write goes on if the answer was "unknown".
-  var caller: Caller?
-  /// How often it was sent. Zero: it is certain that no queue has it.
-  var attempts = 0
-  /// When it was sent last.
-  var sentAt: ContinuousClock.Instant?
-  /// Whether it is neither sent nor counted any more.
-  var isOver = false
-
-  init(message: OutgoingMessage, deadline: ContinuousClock.Instant, caller: Caller?) {
-    self.message = message
-    self.deadline = deadline
-    self.caller = caller
-  }
-}
-
-/// The messages of one channel: those to be sent, and those that wait for their confirm.
-struct PublisherLane<Message: PublishedMessage> {
+/// The messages of one channel that wait for their confirm, and what is to be sent.
+struct PublisherLane<Waiting, Message: PublishedMessage> {
   /// Not sent yet, or to be sent again.
-  var waiting: Deque<Message> = []
+  var waiting: Deque<Waiting> = []
   private(set) var unconfirmed = UnconfirmedWindow<Message>()
   /// When the broker last confirmed a message on this connection.
   private var confirmedAt: ContinuousClock.Instant?
@@ -97,6 +70,11 @@ struct UnconfirmedWindow<Message> {
   var isEmpty: Bool { slots.isEmpty }
 
   var count: Int { slots.count { $0 != nil } }
+
+  /// The messages of which `isWanted` is true, in order.
+  func messages(where isWanted: (Message) -> Bool) -> [Message] {
+    slots.compactMap { slot in slot.flatMap { isWanted($0) ? $0 : nil } }
+  }
 
   /// Whether a message was confirmed before an earlier one.
   var isOvertaken: Bool { slots.contains { $0 == nil } }

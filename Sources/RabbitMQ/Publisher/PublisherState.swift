@@ -7,7 +7,7 @@ struct PublisherState {
   /// What the thread does next.
   enum Step {
     /// Sends these, in this order on each channel.
-    case send(writes: [UnconfirmedWrite], changes: [PendingChanges])
+    case send(writes: [SentWrites], changes: [PendingChanges])
     /// Waits until then (nil: without a limit), or until it is woken.
     case wait(until: ContinuousClock.Instant?)
     /// Ends: everything is done, or the time for it is over.
@@ -34,10 +34,8 @@ struct PublisherState {
 
   private let configuration: RabbitMQConfiguration
   private var link = Link.away("not connected yet")
-  private var writes: PublisherLane<UnconfirmedWrite>
-  private var changes: PublisherLane<PendingChanges>
-  /// Writes whose callers wait, oldest first.
-  private var deadlines: Deque<UnconfirmedWrite> = []
+  private(set) var writes: PendingWrites
+  private var changes: PublisherLane<PendingChanges, PendingChanges>
   private var flushes = PendingFlushes()
   private var lastSequence: UInt64 = 0
   private var activity = Activity.working
@@ -45,9 +43,6 @@ struct PublisherState {
   private var nextChangesAt: ContinuousClock.Instant?
   /// Why the stream takes nothing although the broker is there, and when to ask again.
   private var changesTrouble: (cause: String, retryAt: ContinuousClock.Instant)?
-  /// Writes that are neither confirmed nor given up.
-  private(set) var writesOutstanding = 0
-  private(set) var writeBytesOutstanding = 0
   private(set) var changeBytesOutstanding = 0
   /// When the publisher was told to end.
   private var endingSince: ContinuousClock.Instant?
@@ -59,7 +54,7 @@ struct PublisherState {
 
   init(configuration: RabbitMQConfiguration) {
     self.configuration = configuration
-    writes = PublisherLane(patience: configuration.stallPatience)
+    writes = PendingWrites(configuration: configuration)
     changes = PublisherLane(patience: configuration.stallPatience)
   }
 
@@ -75,7 +70,7 @@ struct PublisherState {
     case .connected: break
     }
     // A broker that hangs, or a queue without a majority: no further caller waits for it.
-    if writes.isLate(at: now, limit: configuration.confirmDeadline) {
+    if writes.isLate(at: now) {
       return .unavailable(cause: "RabbitMQ does not confirm", retryAfter: 1)
     }
     return nil
@@ -93,14 +88,9 @@ struct PublisherState {
     _ write: UnconfirmedWrite, at now: ContinuousClock.Instant
   ) -> (refusal: StoreError?, mustWake: Bool) {
     if let refusal = refusal(at: now) { return (refusal, false) }
-    guard writesOutstanding < configuration.writesOutstandingMax,
-      writeBytesOutstanding + write.message.bytes <= configuration.writeBytesOutstandingMax
-    else { return (.overloaded(retryAfter: 1), false) }
-    writesOutstanding += 1
-    writeBytesOutstanding += write.message.bytes
-    writes.waiting.append(write)
-    deadlines.append(write)
-    return (nil, wake())
+    guard writes.add(write) else { return (.overloaded(retryAfter: 1), false) }
+    // Otherwise it waits for a confirm, which wakes the thread.
+    return (nil, writes.hasRoom ? wake() : false)
   }
 
   /// Accepts all of the changes, or refuses them all.
@@ -154,27 +144,13 @@ struct PublisherState {
       return .end
     }
     guard link == .connected else { return wait(until: nil) }
-    let writesToSend = takeWrites(at: now)
+    let writesToSend = writes.take(bytesMax: PublisherState.sentBytesMax, at: now)
     let changesToSend = takeChanges(at: now)
     if !writesToSend.isEmpty || !changesToSend.isEmpty {
       return .send(writes: writesToSend, changes: changesToSend)
     }
     let hasChanges = changesTrouble == nil && !changes.waiting.isEmpty
     return wait(until: hasChanges ? nextChangesAt : nil)
-  }
-
-  private mutating func takeWrites(at now: ContinuousClock.Instant) -> [UnconfirmedWrite] {
-    var bytes = 0
-    var writesToSend: [UnconfirmedWrite] = []
-    while bytes < PublisherState.sentBytesMax, let write = writes.waiting.popFirst() {
-      if write.isOver { continue }
-      write.attempts += 1
-      write.sentAt = now
-      bytes += write.message.bytes
-      writes.sent(write)
-      writesToSend.append(write)
-    }
-    return writesToSend
   }
 
   /// Changes are gathered for a moment: a message with one change costs the broker as much as one
@@ -218,7 +194,7 @@ struct PublisherState {
     for confirm in confirms {
       switch confirm.channel {
       case PublisherState.writesChannel:
-        confirmed(writes: writes.confirm(confirm, at: now), confirm.isPositive, &answers)
+        writes.confirmed(confirm, at: now, &answers)
       case PublisherState.changesChannel:
         confirmed(changes: changes.confirm(confirm, at: now), confirm.isPositive, &answers)
       default: break
@@ -232,21 +208,6 @@ struct PublisherState {
   }
 
   private mutating func confirmed(
-    writes confirmed: [UnconfirmedWrite], _ isPositive: Bool, _ answers: inout PublisherAnswers
-  ) {
-    for write in confirmed {
-      if isPositive {
-        finish(write, nil, &answers)
-      } else if write.attempts == 1 {
-        finish(write, .unavailable(cause: "RabbitMQ refused a write", retryAfter: 1), &answers)
-      } else {
-        // An earlier attempt may have reached the queue: only a confirm decides.
-        writes.waiting.append(write)
-      }
-    }
-  }
-
-  private mutating func confirmed(
     changes confirmed: [PendingChanges], _ isPositive: Bool, _ answers: inout PublisherAnswers
   ) {
     guard isPositive else { return changes.waiting.prepend(contentsOf: confirmed) }
@@ -256,13 +217,10 @@ struct PublisherState {
     }
   }
 
-  /// The broker returned a write that no queue took. The confirm that follows means nothing.
+  /// The broker returned a message of writes that no queue took.
   mutating func returned(id: [UInt8], reason: String) -> PublisherAnswers {
     var answers = PublisherAnswers()
-    for write in deadlines where !write.isOver && write.message.id.elementsEqual(id) {
-      guard write.attempts == 1 else { continue }
-      finish(write, .unavailable(cause: "RabbitMQ: \(reason)", retryAfter: 1), &answers)
-    }
+    writes.returned(id: id, reason: reason, &answers)
     return answers
   }
 
@@ -285,7 +243,7 @@ struct PublisherState {
     var answers = PublisherAnswers()
     link = reason.map { .blocked($0) } ?? .connected
     if let reason {
-      refuseUnsent(
+      writes.refuseUnsent(
         .unavailable(cause: "RabbitMQ takes no messages: \(reason)", retryAfter: 5), &answers)
     }
     return answers
@@ -295,20 +253,18 @@ struct PublisherState {
   mutating func lost(_ cause: String) -> PublisherAnswers {
     var answers = PublisherAnswers()
     link = .away(cause)
-    writes.waiting.prepend(contentsOf: writes.reset().filter { !$0.isOver })
+    writes.lost()
     changes.waiting.prepend(contentsOf: changes.reset())
     // A refused message already waits there, among its successors.
     changes.waiting.sort { $0.sequence < $1.sequence }
-    refuseUnsent(.unavailable(cause: "RabbitMQ: \(cause)", retryAfter: 1), &answers)
+    writes.refuseUnsent(.unavailable(cause: "RabbitMQ: \(cause)", retryAfter: 1), &answers)
     return answers
   }
 
   /// The thread has ended.
   mutating func ended() -> PublisherAnswers {
     var answers = lost("shutting down")
-    for write in deadlines where write.caller != nil {
-      finish(write, .outcomeUnknown(cause: "RabbitMQ: shutting down"), &answers)
-    }
+    writes.end(.outcomeUnknown(cause: "RabbitMQ: shutting down"), &answers)
     flushes.end(&answers)
     return answers
   }
@@ -318,17 +274,7 @@ struct PublisherState {
   /// Answers the callers whose deadline has passed.
   mutating func expire(at now: ContinuousClock.Instant) -> PublisherAnswers {
     var answers = PublisherAnswers()
-    while let write = deadlines.first, write.caller == nil || write.deadline <= now {
-      deadlines.removeFirst()
-      guard let caller = write.caller else { continue }
-      if write.attempts == 0 {
-        finish(write, .unavailable(cause: "RabbitMQ is too slow", retryAfter: 1), &answers)
-      } else {
-        // It is still sent: a worker applies it once, however often it arrives.
-        write.caller = nil
-        answers.add(caller, .outcomeUnknown(cause: "RabbitMQ did not confirm in time"))
-      }
-    }
+    writes.expire(at: now, &answers)
     flushes.expire(at: now, &answers)
     return answers
   }
@@ -345,38 +291,24 @@ struct PublisherState {
   mutating func end(at now: ContinuousClock.Instant) {
     if endingSince == nil { endingSince = now }
   }
-
-  private mutating func finish(
-    _ write: UnconfirmedWrite, _ answer: StoreError?, _ answers: inout PublisherAnswers
-  ) {
-    if write.isOver { return }
-    write.isOver = true
-    answers.finishedWrites += 1
-    writesOutstanding -= 1
-    writeBytesOutstanding -= write.message.bytes
-    if let caller = write.caller { answers.add(caller, answer) }
-    write.caller = nil
-    // Almost always the oldest, as confirms come in order.
-    while let first = deadlines.first, first.caller == nil { deadlines.removeFirst() }
-  }
-
-  private mutating func refuseUnsent(_ error: StoreError, _ answers: inout PublisherAnswers) {
-    let waiting = writes.waiting
-    writes.waiting = Deque(waiting.filter { $0.attempts > 0 })
-    for write in waiting where write.attempts == 0 { finish(write, error, &answers) }
-  }
 }
 
 /// Callers and their answers, given after the publisher's lock is released: resuming takes the lock
 /// of each caller's loop.
 struct PublisherAnswers: Sendable {
   /// How many writes were confirmed or given up.
-  fileprivate(set) var finishedWrites = 0
+  private(set) var finishedWrites = 0
   private var callers: [(caller: UnconfirmedWrite.Caller, answer: StoreError?)] = []
   private var settled: [OutboxID] = []
 
   mutating func add(_ caller: UnconfirmedWrite.Caller, _ answer: StoreError?) {
     callers.append((caller, answer))
+  }
+
+  /// A write was confirmed or given up; `caller` may have its answer already.
+  mutating func finish(_ caller: UnconfirmedWrite.Caller?, _ answer: StoreError?) {
+    finishedWrites += 1
+    if let caller { add(caller, answer) }
   }
 
   fileprivate mutating func add(_ settlements: [Settlement]) {

@@ -4,10 +4,10 @@ import Observability
 import Synchronization
 
 /// Publishes queued writes and change events. A process has one, with a connection and a thread of
-/// its own and many messages on their way at a time.
+/// its own and several messages on their way at a time, each of as many writes or changes as wait.
 ///
-/// Messages that were sent and not confirmed when a connection is lost are sent again on the next
-/// one: a message may arrive more than once.
+/// What was sent and not confirmed when a connection is lost is sent again on the next one: a write
+/// or a change may arrive more than once.
 public final class RabbitMQPublisher: Sendable {
   private let configuration: RabbitMQConfiguration
   private let published: PublishedChanges?
@@ -41,12 +41,12 @@ public final class RabbitMQPublisher: Sendable {
 
   // MARK: For the queue and the feed
 
-  /// Returns nil once a queue has the message, or else why none has it.
-  func submit(_ message: OutgoingMessage) async -> StoreError? {
+  /// Returns nil once a queue has the write, or else why none has it.
+  func submit(_ queued: QueuedWrite) async -> StoreError? {
     await withCheckedContinuation { caller in
       let now = ContinuousClock.now
       let write = UnconfirmedWrite(
-        message: message, deadline: now + configuration.confirmDeadline, caller: caller)
+        queued, deadline: now + configuration.confirmDeadline, caller: caller)
       let (refusal, mustWake) = state.withLock { state in
         let (refusal, mustWake) = state.add(write, at: now)
         // Under the lock: before another thread can count that the write is finished.
@@ -84,7 +84,7 @@ public final class RabbitMQPublisher: Sendable {
   /// Writes and bytes that are neither confirmed nor given up.
   var outstanding: (writes: Int, writeBytes: Int, changeBytes: Int) {
     state.withLock {
-      ($0.writesOutstanding, $0.writeBytesOutstanding, $0.changeBytesOutstanding)
+      ($0.writes.count, $0.writes.bytes, $0.changeBytesOutstanding)
     }
   }
 
@@ -158,11 +158,11 @@ extension RabbitMQPublisher: BrokerJob {
   }
 
   private func send(
-    _ writes: [UnconfirmedWrite], _ changes: [PendingChanges], on connection: BrokerConnection
+    _ writes: [SentWrites], _ changes: [PendingChanges], on connection: BrokerConnection
   ) throws(BrokerFailure) {
-    for write in writes {
+    for sent in writes {
       try connection.publish(
-        write.message, to: configuration.writesQueue, on: PublisherState.writesChannel)
+        sent.message, to: configuration.writesQueue, on: PublisherState.writesChannel)
     }
     for piece in changes {
       try connection.publish(

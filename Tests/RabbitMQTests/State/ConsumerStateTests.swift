@@ -19,9 +19,8 @@ final class ConsumerStateTests {
     let message = WriteMessage.encode(
       QueuedWrite("k", value: String(repeating: "x", count: bytes))
     ).received
-    let tag = DeliveryTag(connection: state.connection, number: 1)
-    let deliveries = Array(repeating: Delivery(message, tag: tag), count: count)
-    state.received(deliveries, at: .now)
+    let received = ReceivedWrites(message, connection: state.connection, number: 1)
+    state.received(Array(repeating: received, count: count), at: .now)
   }
 
   private func reconnect() {
@@ -60,6 +59,117 @@ final class ConsumerStateTests {
     receive(200, bytes: 8 << 20)
     reconnect()
     #expect(state.prefetch == 1)
+  }
+}
+
+@Suite("Writes that came in one message are settled each by itself")
+final class SharedMessageTests {
+  private var state: ConsumerState
+  private let writes = (0..<5).map { QueuedWrite("key \($0)") }
+
+  init() {
+    var configuration = RabbitMQConfiguration(urls: [])
+    configuration.batchDeliveriesMax = 3
+    state = ConsumerState(configuration: configuration)
+    state.connected(at: .now)
+  }
+
+  /// A message of all writes comes, one of which may be damaged.
+  private func receive(number: UInt64 = 1, damaged place: Int? = nil) {
+    var pieces = writes.map { WriteGroup.encode($0) }
+    if let place { pieces[place][4] |= 0x80 }
+    let message = WriteGroup.message(of: pieces, id: writes[0].id).received
+    state.received(
+      [ReceivedWrites(message, connection: state.connection, number: number)], at: .now)
+  }
+
+  /// What the worker takes next.
+  private func take() async -> [Delivery] {
+    await withCheckedContinuation { waiter in
+      let (deliveries, _) = state.take(for: waiter)
+      waiter.resume(returning: deliveries ?? [])
+    }
+  }
+
+  private func keys(_ deliveries: [Delivery]) -> [String] {
+    deliveries.map { if case .write(let queued) = $0.content { queued.write.key.text } else { "" } }
+  }
+
+  private func told() -> ConsumerState.Replies { state.takeReplies(at: .now).replies }
+
+  private func confirm(_ tag: UInt64) {
+    state.confirmed(Confirm(channel: 2, tag: tag, isMultiple: false, isPositive: true))
+  }
+
+  @Test("A worker gets as many writes as it takes, in order; the message is done after the last")
+  func batches() async {
+    receive()
+    let (first, second) = (await take(), await take())
+    #expect(keys(first + second) == writes.map(\.write.key.text))
+    #expect(first.count == 3)
+    _ = state.acknowledge(second)
+    #expect(told().isEmpty)
+    _ = state.acknowledge(first)
+    #expect(told().replies == [.acknowledge(1, multiple: true)])
+    #expect(state.bytesHeld == 0)
+  }
+
+  @Test("One that is put aside goes alone, and its message is done once the dead letter is safe")
+  func burial() async throws {
+    receive()
+    let deliveries = await take() + take()
+    _ = state.acknowledge(Array(deliveries[..<2] + deliveries[3...]))
+    _ = state.reject([deliveries[2]])
+    _ = state.reject([deliveries[2]])
+    let burials = told()
+    #expect(burials.replies == [] && burials.burials.count == 1)
+    #expect(try WriteMessage.decode(burials.burials[0].received) == writes[2])
+    #expect(state.isBurying)
+    confirm(1)
+    #expect(!state.isBurying)
+    #expect(told().replies == [.acknowledge(1, multiple: true)])
+    confirm(1)
+    #expect(told().isEmpty)
+  }
+
+  @Test("One that can't be read is put aside as it came")
+  func damaged() async throws {
+    receive(damaged: 1)
+    let deliveries = await take()
+    #expect(keys(deliveries) == ["key 0", "", "key 2"])
+    _ = state.reject([deliveries[1]])
+    let letter = try #require(told().burials.first).received
+    #expect(letter.id == Array(writes[1].id.text.utf8))
+    let again = ReceivedWrites(letter, connection: 1, number: 1).deliveries
+    #expect(again.map(\.content) == [deliveries[1].content])
+  }
+
+  @Test("A dead letter that a lost connection has not confirmed means nothing for the next one")
+  func lost() async {
+    receive()
+    let deliveries = await take()
+    _ = state.reject([deliveries[0]])
+    #expect(told().burials.count == 1)
+    state.lost("gone")
+    state.connected(at: .now)
+    #expect(!state.isBurying)
+    receive()
+    _ = state.acknowledge(await take() + take())
+    confirm(1)
+    #expect(told().replies == [.acknowledge(1, multiple: true)])
+  }
+
+  @Test("How many writes a message carries is known as they come")
+  func average() {
+    #expect(state.usualWrites == nil)
+    receive()
+    #expect(state.usualWrites == 5)
+    let single = WriteMessage.encode(writes[0]).received
+    for number in 2...100 {
+      state.received(
+        [ReceivedWrites(single, connection: state.connection, number: UInt64(number))], at: .now)
+    }
+    #expect((1...1.1).contains(state.usualWrites ?? 0))
   }
 }
 

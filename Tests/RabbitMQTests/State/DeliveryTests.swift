@@ -8,16 +8,21 @@ import Testing
 final class UnacknowledgedDeliveriesTests {
   private var deliveries = UnacknowledgedDeliveries()
 
-  private func arrive(_ count: Int) {
-    for _ in 0..<count { deliveries.append() }
+  /// So many messages come, each with so many writes.
+  private func arrive(_ count: Int, writes: Int = 1) {
+    for _ in 0..<count { deliveries.append(writes: writes) }
   }
 
-  private func acknowledge(_ tags: some Sequence<UInt64>) -> [UnacknowledgedDeliveries.Reply] {
-    deliveries.acknowledge(tags)
+  private func tag(_ number: UInt64, _ place: Int = 0) -> DeliveryTag {
+    DeliveryTag(connection: 1, number: number, place: place)
   }
 
-  private func reject(_ tags: some Sequence<UInt64>) -> [UnacknowledgedDeliveries.Reply] {
-    deliveries.reject(tags)
+  private func acknowledge(_ numbers: some Sequence<UInt64>) -> [UnacknowledgedDeliveries.Reply] {
+    deliveries.acknowledge(numbers.map { tag($0) })
+  }
+
+  private func reject(_ numbers: some Sequence<UInt64>) -> [UnacknowledgedDeliveries.Reply] {
+    deliveries.reject(numbers.map { tag($0) })
   }
 
   @Test("A whole prefix takes one acknowledgement")
@@ -54,6 +59,19 @@ final class UnacknowledgedDeliveriesTests {
     #expect(reject([1]) == [])
     deliveries.reset()
     #expect(acknowledge([2]) == [])
+  }
+
+  @Test("A message is acknowledged once each of its writes is settled, however often one is")
+  func shared() {
+    arrive(2, writes: 3)
+    #expect(!deliveries.isAlone(tag(1)) && deliveries.isOpen(tag(1)))
+    #expect(deliveries.acknowledge([tag(1, 0), tag(1, 2), tag(1, 2), tag(1, 3)]) == [])
+    #expect(!deliveries.isOpen(tag(1, 2)) && deliveries.isOpen(tag(1, 1)))
+    #expect(deliveries.reject([tag(1, 1)]) == [], "the others are settled, or in another message")
+    #expect(
+      deliveries.acknowledge((0..<3).map { tag(2, $0) }) == [.acknowledge(2, multiple: false)])
+    #expect(deliveries.acknowledge([tag(1, 1)]) == [.acknowledge(1, multiple: true)])
+    #expect(deliveries.count == 0)
   }
 
   @Test("In whatever order deliveries are done, each is acknowledged once")
@@ -94,7 +112,7 @@ struct DeliveryPartsTests {
     let write = QueuedWrite("k", value: String(repeating: "x", count: bytes))
     var message = WriteMessage.encode(write).received
     message.headers.append((.deliveryCount, .integer(Int64(count))))
-    return Delivery(message, tag: DeliveryTag(connection: 1, number: number))
+    return ReceivedWrites(message, connection: 1, number: number).deliveries[0]
   }
 
   private func cut(_ deliveries: [Delivery], bytesMax: Int = 1 << 20) -> [[Int]] {

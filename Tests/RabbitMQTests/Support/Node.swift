@@ -51,6 +51,33 @@ final class Node: Sendable {
 
   func stop() async { await running.stop() }
 
+  /// Sends a message to the queue of writes by a connection of its own, and returns when the queue
+  /// has it.
+  func deliver(_ message: OutgoingMessage) async throws {
+    let queue = configuration.writesQueue
+    let before = try await ready(in: queue)
+    try await configuration.withConnection { try $0.publish(message, to: queue, on: 1) }
+    try await eventually("message") { try await ready(in: queue) > before }
+  }
+
+  /// The messages that a queue holds, which stay there.
+  func messages(in queue: String) async throws -> [ReceivedMessage] {
+    let count = try await ready(in: queue)
+    return try await configuration.withConnection { connection in
+      try connection.consume(queue, on: 1, prefetch: 0)
+      let wakeup = Wakeup()
+      var messages: [ReceivedMessage] = []
+      while messages.count < count {
+        switch try connection.nextEvent() {
+        case .delivered(let delivery)?: messages.append(delivery.message)
+        case nil: connection.wait(wakeup, for: .seconds(1), toSend: false)
+        default: break
+        }
+      }
+      return messages
+    }
+  }
+
   /// How many messages a queue holds, by a connection of its own.
   func ready(in queue: String) async throws -> Int {
     try await configuration.withConnection { try $0.messagesReady(in: queue, on: 1) }

@@ -58,7 +58,7 @@ NOW = [
         "Queued writes",
         "Writes that no worker has taken yet.",
         "short",
-        [Query("kv:queue_ready_messages:max", "ready")],
+        [Query("kv:queue_ready_writes:max", "ready")],
         thresholds=rising(1000, 10000),
         link="kv-queue",
     ),

@@ -26,9 +26,9 @@ def quantiles(histogram):
 NOW = [
     Number(
         "Waiting",
-        "Queued writes that no worker has taken yet.",
+        "Queued writes that no worker has taken yet: messages, by the writes in each.",
         "short",
-        [Query("kv:queue_ready_messages:max", "ready")],
+        [Query("kv:queue_ready_writes:max", "ready")],
         thresholds=rising(1000, 10000),
     ),
     Number(
@@ -71,7 +71,8 @@ NOW = [
 QUEUE = [
     Lines(
         "Messages by queue",
-        "Ready: not delivered. Unacknowledged: a worker has them.",
+        "Ready: not delivered. Unacknowledged: a worker has them. Under load a message carries "
+        "hundreds of writes.",
         "short",
         [
             Query(
@@ -108,7 +109,7 @@ QUEUE = [
         "Handed over, not confirmed",
         "Writes that kv-api has sent and RabbitMQ has not confirmed. Their clients wait.",
         "short",
-        [Query('kv_queue_unconfirmed_messages{job="kv-api"}', "{{instance}}")],
+        [Query('kv_queue_unconfirmed_writes{job="kv-api"}', "{{instance}}")],
     ),
     Lines(
         "Given up",
@@ -141,15 +142,21 @@ WORKERS = [
         is_stacked=True,
     ),
     Lines(
-        "Held",
-        "Messages that a worker has received and not completed.",
+        "Writes in a message",
+        "By worker, a moving average. Writes that wait for the publisher share a message.",
         "short",
-        [Query(f"kv_worker_held_messages{{{WORKER}}}", "{{instance}}")],
+        [Query(f"kv_worker_message_writes{{{WORKER}}}", "{{instance}}")],
     ),
     Lines(
-        "Memory for messages",
-        "Of messages that a worker has received and not completed. KV_WORKER_BYTES is the limit; "
-        "the rest waits in RabbitMQ.",
+        "Held",
+        "Queued writes that a worker has received and not completed.",
+        "short",
+        [Query(f"kv_worker_held_writes{{{WORKER}}}", "{{instance}}")],
+    ),
+    Lines(
+        "Memory for writes",
+        "Of queued writes that a worker has received and not completed. KV_WORKER_BYTES is the "
+        "limit; the rest waits in RabbitMQ.",
         "bytes",
         [Query(f"kv_worker_held_bytes{{{WORKER}}}", "{{instance}}")],
     ),
