@@ -35,9 +35,9 @@ enum Settings {
     description: SettingDescription(
       name: "KV_TOKENS_FILE", topic: .authentication, fallback: "", allowed: "a path",
       meaning: "Who may use the server: one token a line, as name, SHA-256 of the token, scopes "
-        + "(read,write,admin) and key prefix (* for all), separated by spaces. Read again at "
-        + "SIGHUP. Without it the server listens on a loopback address only, and answers only "
-        + "where Host is localhost or an IP address."),
+        + "(read,write,admin), key prefix (* for all) and, if wanted, requests a second, separated "
+        + "by spaces. Read again at SIGHUP. Without it the server listens on a loopback address "
+        + "only, and answers only where Host is localhost or an IP address."),
     fallback: "", parse: { $0.contains("\0") ? nil : $0 })
 
   static let isAuthenticationDisabled = Setting.choice(

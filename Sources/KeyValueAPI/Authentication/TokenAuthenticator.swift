@@ -19,8 +19,11 @@ final class TokenAuthenticator: Authenticating {
 
   init(_ file: TokensFile) { self.file = Mutex(file) }
 
-  /// From now on only the tokens of `file` are known.
+  /// From now on only the tokens of `file` are known. What a token has used of its rate stays used.
+  /// One caller at a time.
   func replace(with file: TokensFile) {
+    // Made before the lock is taken: a file may be long, and the loops ask it at every request.
+    let file = file.continuing(self.file.withLock { $0 })
     self.file.withLock { $0 = file }
     // Who sees the number also sees the file.
     replaced.add(1, ordering: .releasing)

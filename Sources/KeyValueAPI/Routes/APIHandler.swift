@@ -141,6 +141,10 @@ final class APIHandler: HTTPHandler {
       )
       .with(field: "WWW-Authenticate", "Bearer realm=\"kv\", error=\"invalid_token\"")
     }
+    // Before all else, so that what is refused for another reason counts as well.
+    if let rate = principal.rate, !rate.admits(at: surroundings.now()) {
+      throw .rateExceeded(rate)
+    }
     if case .scope(let scope) = endpoint.access { try require(scope, of: principal) }
     return principal
   }

@@ -1,3 +1,4 @@
+import Basics
 import Embedded
 import KeyValueStore
 import Observability
@@ -20,7 +21,8 @@ actor Server {
     limits: APILimits = APILimits(), crossOrigin: CrossOrigin? = nil, isLocalOnly: Bool = false,
     isDraining: Bool = false,
     isCrowded: Bool = false,
-    room: HTTPServerState = HTTPServerState()
+    room: HTTPServerState = HTTPServerState(),
+    now: @escaping @Sendable () -> MonotonicTime = { .now() }
   ) {
     self.backing = backing
     self.room = room
@@ -34,7 +36,7 @@ actor Server {
         metricsText: { Array("up 1\n".utf8) }, isLocalOnly: isLocalOnly,
         isDraining: { isDraining }, isCrowded: { isCrowded },
         takeRoom: { room.takeAnswerRoom($0, max: 32 << 20) },
-        returnRoom: { room.returnAnswerRoom($0) },
+        returnRoom: { room.returnAnswerRoom($0) }, now: now,
         pause: { await backing.pauses.make($0) }, after: { _, _ in },
         watchPlaces: WatchPlaces(countMax: limits.watchersMax),
         watchMetrics: WatchMetrics(registry: MetricsRegistry())))

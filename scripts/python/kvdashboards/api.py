@@ -64,6 +64,15 @@ REQUESTS = [
         "reqps",
         [Query(rate("kv_http_refused_requests_total", by="status"), "{{status}}")],
     ),
+    Lines(
+        "Refused for their sender or the load",
+        "Requests a second, by reason. token: none, or unknown. scope: the token does not allow "
+        "it. origin: a page of another site. rate: the token sends more than it may. overload: "
+        "the server has too much to do.",
+        "reqps",
+        [Query(rate("kv_api_refused_total", by="reason"), "{{reason}}")],
+        is_stacked=True,
+    ),
 ]
 
 LATENCIES = [
