@@ -54,6 +54,15 @@ enum Settings {
         + "needs KV_TOKENS_FILE."),
     fallback: "", parse: { $0 })
 
+  /// Empty: none.
+  static let auditFile = Setting<String>(
+    description: SettingDescription(
+      name: "KV_AUDIT_FILE", topic: .authentication, fallback: "", allowed: "a path",
+      meaning: "The audit log: a JSON line for each request that writes, with the time, the name "
+        + "of the token, the request id, route, method, status, and the SHA-256 of the key. "
+        + "Opened again at SIGHUP. Without it there is none."),
+    fallback: "", parse: { $0.contains("\0") ? nil : $0 })
+
   // MARK: Limits
 
   static let connectionsMax = Setting.count(
@@ -105,7 +114,7 @@ enum Settings {
       CommonSettings.drain.description, CommonSettings.logLevel.description,
       dataFolder.description, cacheBytes.description,
       tokensFile.description, isAuthenticationDisabled.description, corsOrigins.description,
-      connectionsMax.description,
+      auditFile.description, connectionsMax.description,
       watchersMax.description,
       valueBytesMax.description, bodyBytesMax.description, answerBytesMax.description,
       headTimeout.description,

@@ -36,7 +36,7 @@ struct MetricsTests {
   func conventions() {
     let all =
       MetricsCatalogue.server + MetricsCatalogue.requesting + MetricsCatalogue.store
-      + MetricsCatalogue.watching + EmbeddedMetrics.catalogue
+      + MetricsCatalogue.watching + MetricsCatalogue.auditing + EmbeddedMetrics.catalogue
     #expect(Set(all.map(\.name)).count == all.count)
     for metric in all {
       #expect(metric.name.hasPrefix("kv_"), "\(metric.name)")
@@ -216,6 +216,7 @@ struct MetricsTests {
     _ = ConnectionMetrics(registry: registry)
     _ = StoreMetrics(registry: registry)
     _ = WatchMetrics(registry: registry)
+    _ = AuditMetrics(registry: registry)
     RequestMetrics(registry: registry).count(try answered("GET", .all[0], .ok))
     let cache = CacheStatistics(
       keys: 1, keysMax: nil, bytes: 2, bytesMax: 3, hits: 4, misses: 5, evictions: 6)
@@ -224,7 +225,7 @@ struct MetricsTests {
     let text = String(decoding: registry.text(adding: samples), as: UTF8.self)
     let catalogue =
       MetricsCatalogue.server + MetricsCatalogue.requesting + MetricsCatalogue.store
-      + MetricsCatalogue.watching + EmbeddedMetrics.catalogue
+      + MetricsCatalogue.watching + MetricsCatalogue.auditing + EmbeddedMetrics.catalogue
     for metric in catalogue + ProcessMetrics.catalogue {
       #expect(text.contains("# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name)"))
     }

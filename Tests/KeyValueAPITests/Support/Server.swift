@@ -22,7 +22,8 @@ actor Server {
     isDraining: Bool = false,
     isCrowded: Bool = false,
     room: HTTPServerState = HTTPServerState(),
-    now: @escaping @Sendable () -> MonotonicTime = { .now() }
+    now: @escaping @Sendable () -> MonotonicTime = { .now() },
+    audit: AuditLog? = nil
   ) {
     self.backing = backing
     self.room = room
@@ -30,8 +31,8 @@ actor Server {
       database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed,
       inFlight: backing.inFlight, observer: SilentObserver(), now: { backing.clock.now })
     handler = APIHandler(
-      store: store, authentication: authentication, observer: observer, limits: limits,
-      crossOrigin: crossOrigin,
+      store: store, authentication: authentication, observer: observer, audit: audit,
+      limits: limits, crossOrigin: crossOrigin,
       surroundings: APISurroundings(
         metricsText: { Array("up 1\n".utf8) }, isLocalOnly: isLocalOnly,
         isDraining: { isDraining }, isCrowded: { isCrowded },

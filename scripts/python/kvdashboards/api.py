@@ -211,6 +211,16 @@ CONNECTIONS = [
         thresholds=nothing_above(1),
     ),
     Lines(
+        "Audit log",
+        "Lines a second, and those that are lost. full: requests came faster than lines were "
+        "written. failed: the file could not be written.",
+        "ops",
+        [
+            Query(rate("kv_audit_lines_total"), "written"),
+            Query(rate("kv_audit_lines_lost_total", by="reason"), "lost: {{reason}}"),
+        ],
+    ),
+    Lines(
         "Versions",
         "Replicas by version: two of them during an upgrade.",
         "short",
