@@ -61,6 +61,9 @@ struct APICommand: Program {
     } catch let error as EmbeddedError {
       tell("\(error)")
       throw ExitStatus.of(error)
+    } catch let error as AuditFileError {
+      tell("KV_AUDIT_FILE names a file that can't be written: \(error)")
+      throw ExitStatus.configuration
     }
   }
 

@@ -32,6 +32,8 @@ struct Configuration: ProgramConfiguration {
   let isLocalOnly: Bool
   /// Which pages of other origins may use the API; nil: none.
   let crossOrigin: CrossOrigin?
+  /// The file of the audit log; nil: there is none.
+  let auditPath: String?
   /// Bounds and timeouts of connections. `connectionsMax` may have to be lowered to the limit of
   /// the process: see `DescriptorLimit`.
   var http: HTTPConfiguration
@@ -63,6 +65,7 @@ struct Configuration: ProgramConfiguration {
     isLocalOnly =
       if case .open = access { reader.value(of: Settings.openness) != .everything } else { false }
     crossOrigin = Configuration.crossOrigin(&reader, access: access)
+    auditPath = Configuration.auditPath(&reader)
     limits = Configuration.limits(&reader)
     http = Configuration.http(&reader)
     isConnectionsMaxGiven = reader.isGiven(Settings.connectionsMax.description)
@@ -123,6 +126,15 @@ struct Configuration: ProgramConfiguration {
       reader.report(Settings.corsOrigins.description, error.advice)
       return nil
     }
+  }
+
+  private static func auditPath(_ reader: inout SettingsReader) -> String? {
+    let path = reader.value(of: Settings.auditFile)
+    guard !path.isEmpty else { return nil }
+    if let obstacle = AuditFile.obstacle(at: path) {
+      reader.report(Settings.auditFile.description, "it can't be written: \(obstacle)")
+    }
+    return path
   }
 
   private static func limits(_ reader: inout SettingsReader) -> APILimits {

@@ -176,6 +176,18 @@ extension Problem {
 
   static let keyNotFound = Problem(.keyNotFound, "Key not found")
 
+  /// A token's requests come too fast.
+  static func rateExceeded(_ rate: RequestRate) -> Problem {
+    Problem(
+      .tooManyRequests,
+      "Nothing was done. This token may send \(rate.perSecond) requests a second: send this again "
+        + "in a second, and fewer at the same time."
+    )
+    .with("limit", .text("\(rate.perSecond) requests/s"))
+    // The bucket has a place again within a second, whatever the rate.
+    .with(field: "Retry-After", "1")
+  }
+
   static let idempotencyMismatch = Problem(
     .idempotencyMismatch,
     "Another method, path, query, condition or body was sent with this key in the last 24 hours, "

@@ -180,13 +180,13 @@ enum ProblemType: CaseIterable, Sendable {
         An idempotency key stands for one method, path, query, condition and body for 24 hours, \
         sent with a token of the same scopes and prefix.
         """)
-    // Only Nginx answers this: it counts the requests of each client.
     case .tooManyRequests:
       Row(
         "too-many-requests", .tooManyRequests, "There were too many requests",
         """
-        Nothing was done. Wait for Retry-After seconds, then ask less often: the proxy in front of \
-        the servers bounds what each client may ask.
+        Nothing was done. Wait for Retry-After seconds, then ask less often. The member limit is \
+        what the token may send to each server; where it is missing, the proxy in front of the \
+        servers bounds what each client may ask.
         """)
     case .headerTooLarge:
       Row(

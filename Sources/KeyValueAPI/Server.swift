@@ -19,17 +19,25 @@ struct Server: Sendable {
   private let backend: any Backend
   private let loops: [EventLoop]
   private let warnings: RepeatedWarnings
+  private let audit: AuditLog?
 
+  /// Throws if the audit log can't be opened.
   init(
     _ configuration: Configuration, backend: any Backend, loops: [EventLoop],
     registry: MetricsRegistry, logger: Logger, log: LogWriter
-  ) {
+  ) throws(AuditFileError) {
     self.configuration = configuration
     self.backend = backend
     self.loops = loops
     self.registry = registry
     self.logger = logger
     warnings = RepeatedWarnings(logger: logger)
+    // There even without a log, so that a query for a rate finds them.
+    let auditMetrics = AuditMetrics(registry: registry)
+    audit =
+      if let path = configuration.auditPath {
+        try AuditLog(path: path, metrics: auditMetrics, logger: logger, warnings: warnings)
+      } else { nil }
     watchPlaces = WatchPlaces(countMax: configuration.limits.watchersMax)
     authenticator =
       if case .tokens(let file, _) = configuration.access { TokenAuthenticator(file) } else { nil }
@@ -58,6 +66,7 @@ struct Server: Sendable {
       [WarningsService(warnings: warnings)] + backend.services + upkeep + reload + [http],
       logger: logger)
     await backend.close()
+    if audit?.flush() == false { logger.warning("the last lines of the audit log are lost") }
     logger.notice("stopped")
   }
 
@@ -70,8 +79,13 @@ struct Server: Sendable {
   }
 
   private var reload: [any Service] {
-    guard case .tokens(_, let path) = configuration.access, let authenticator else { return [] }
-    return [TokensReload(path: path, authenticator: authenticator, logger: logger)]
+    var actions: [@Sendable () -> Void] = []
+    if case .tokens(_, let path) = configuration.access, let authenticator {
+      let tokens = TokensReload(path: path, authenticator: authenticator, logger: logger)
+      actions.append { tokens.reload() }
+    }
+    if let audit { actions.append { audit.reopen() } }
+    return ReloadService(actions).map { [$0] } ?? []
   }
 }
 
@@ -95,7 +109,7 @@ extension Server {
       store: makeStore(number: number), authentication: authentication,
       observer: RequestRecorder(
         metrics: RequestMetrics(registry: registry), logger: logger, warnings: warnings),
-      limits: configuration.limits, crossOrigin: configuration.crossOrigin,
+      audit: audit, limits: configuration.limits, crossOrigin: configuration.crossOrigin,
       surroundings: APISurroundings(
         metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) },
         isLocalOnly: configuration.isLocalOnly,

@@ -35,9 +35,9 @@ enum Settings {
     description: SettingDescription(
       name: "KV_TOKENS_FILE", topic: .authentication, fallback: "", allowed: "a path",
       meaning: "Who may use the server: one token a line, as name, SHA-256 of the token, scopes "
-        + "(read,write,admin) and key prefix (* for all), separated by spaces. Read again at "
-        + "SIGHUP. Without it the server listens on a loopback address only, and answers only "
-        + "where Host is localhost or an IP address."),
+        + "(read,write,admin), key prefix (* for all) and, if wanted, requests a second, separated "
+        + "by spaces. Read again at SIGHUP. Without it the server listens on a loopback address "
+        + "only, and answers only where Host is localhost or an IP address."),
     fallback: "", parse: { $0.contains("\0") ? nil : $0 })
 
   /// What is let in without a token.
@@ -66,6 +66,15 @@ enum Settings {
       meaning: "The origins whose web pages may use the API from a browser. * is every origin, and "
         + "needs KV_TOKENS_FILE."),
     fallback: "", parse: { $0 })
+
+  /// Empty: none.
+  static let auditFile = Setting<String>(
+    description: SettingDescription(
+      name: "KV_AUDIT_FILE", topic: .authentication, fallback: "", allowed: "a path",
+      meaning: "The audit log: a JSON line for each request that writes, with the time, the name "
+        + "of the token, the request id, route, method, status, and the SHA-256 of the key. "
+        + "Opened again at SIGHUP. Without it there is none."),
+    fallback: "", parse: { $0.contains("\0") ? nil : $0 })
 
   // MARK: Limits
 
@@ -119,7 +128,7 @@ enum Settings {
       CommonSettings.areCoreDumpsAllowed.description,
       dataFolder.description, cacheBytes.description,
       tokensFile.description, openness.description, corsOrigins.description,
-      connectionsMax.description,
+      auditFile.description, connectionsMax.description,
       watchersMax.description,
       valueBytesMax.description, bodyBytesMax.description, answerBytesMax.description,
       headTimeout.description,

@@ -74,6 +74,34 @@ struct StoreClientTests {
     }
   }
 
+  @Test("A request over the rate of its token is sent again, also one that may be sent once only")
+  func rate() async throws {
+    let body = #"{"type":"/docs#too-many-requests","status":429,"limit":"1 requests/s"}"#
+    let refusal = ScriptedServer.Reply.bytes(
+      "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: \(body.utf8.count)"
+        + "\r\n\r\n\(body)")
+    try await ScriptedServer.run(refusal, Self.ok) { server in
+      let request = ClientRequest("DELETE", "/kv?prefix=a", repetition: .ifNothingWasDone)
+      let start = MonotonicTime.now()
+      let answer = try await client(server.url, repetitionsMax: 1).send(request)
+      #expect(answer.status == 200)
+      #expect(server.targets == ["/kv?prefix=a", "/kv?prefix=a"])
+      // As long as Retry-After says.
+      #expect(start.duration(to: .now()) >= .seconds(1))
+    }
+    try await ScriptedServer.run(refusal) { server in
+      let client = try client(server.url)
+      let error = await #expect(throws: ClientError.self) {
+        try await client.send(ClientRequest("GET", "/kv/a"))
+      }
+      guard case .refused(let problem)? = error else {
+        Issue.record("it was not refused")
+        return
+      }
+      #expect(problem.status == 429)
+    }
+  }
+
   @Test("A connection that the server has closed is made again, without a repetition")
   func closed() async throws {
     try await ScriptedServer.run(Self.ok, .last(""), Self.ok) { server in

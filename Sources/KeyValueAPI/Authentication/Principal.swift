@@ -7,6 +7,8 @@ struct Principal: Sendable {
   let scopes: Set<Scope>
   /// It may touch only keys that start with these bytes; empty: all keys.
   let keyPrefix: [UInt8]
+  /// How fast its requests may come, all with a token of this name together; nil: as they like.
+  var rate: RequestRate?
 
   /// Any sender, where no token is needed.
   static let anybody = Principal(name: "", scopes: Set(Scope.allCases), keyPrefix: [])

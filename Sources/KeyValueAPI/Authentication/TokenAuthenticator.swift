@@ -1,9 +1,7 @@
 internal import Basics
 internal import COpenSSL
 internal import Logging
-internal import ServiceLifecycle
 internal import Synchronization
-internal import UnixSignals
 
 /// Identifies clients by the bearer tokens of a file (RFC 6750 §2.1).
 ///
@@ -19,8 +17,11 @@ final class TokenAuthenticator: Authenticating {
 
   init(_ file: TokensFile) { self.file = Mutex(file) }
 
-  /// From now on only the tokens of `file` are known.
+  /// From now on only the tokens of `file` are known. What a token has used of its rate stays used.
+  /// One caller at a time.
   func replace(with file: TokensFile) {
+    // Made before the lock is taken: a file may be long, and the loops ask it at every request.
+    let file = file.continuing(self.file.withLock { $0 })
     self.file.withLock { $0 = file }
     // Who sees the number also sees the file.
     replaced.add(1, ordering: .releasing)
@@ -88,18 +89,11 @@ struct TokenDigest: Hashable, Sendable {
   func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 }
 
-/// Reads the tokens file again at every SIGHUP. A file with an error changes nothing.
-struct TokensReload: Service {
+/// Reads the tokens file again. A file with an error changes nothing.
+struct TokensReload: Sendable {
   let path: String
   let authenticator: TokenAuthenticator
   let logger: Logger
-
-  func run() async {
-    // The sequence also keeps SIGHUP from ending the process.
-    for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-      reload()
-    }
-  }
 
   func reload() {
     do throws(TokensFileError) {

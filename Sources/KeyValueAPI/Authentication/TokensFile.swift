@@ -5,15 +5,17 @@ internal import KeyValueStore
 
 /// The list of tokens (`KV_TOKENS_FILE`): one a line, its fields separated by spaces or tabs.
 ///
-///     # name  SHA-256 of the token (printf %s "$TOKEN" | sha256sum)  scopes      key prefix
-///     shop    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d…  read,write  shop/
-///     ops     60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe…  admin       *
+///     # name  SHA-256 of the token (printf %s "$TOKEN" | sha256sum)  scopes      prefix  rate
+///     shop    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d…  read,write  shop/   100
+///     ops     60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe…  admin       *       -
 ///
 /// The prefix is percent-encoded as in a path (`%20` is a space, `%2A` an asterisk); `*` means all
-/// keys. A name may occur twice, so that a token can be replaced while the old one is still in use.
+/// keys. The rate, in requests/s, may be left out: `-` or nothing is no limit. A name may occur
+/// twice, so that a token can be replaced while the old one is still in use; its tokens then share
+/// one rate.
 struct TokensFile: Sendable {
   /// By the digest of their token.
-  let principals: [TokenDigest: Principal]
+  private(set) var principals: [TokenDigest: Principal]
   /// The key prefixes of the tokens, each once.
   let keyPrefixes: [[UInt8]]
 
@@ -28,16 +30,25 @@ struct TokensFile: Sendable {
   init(text: String) throws(TokensFileError) {
     var principals: [TokenDigest: Principal] = [:]
     var lines: [TokenDigest: Int] = [:]
+    var rates: [String: (rate: RequestRate?, line: Int)] = [:]
     var problems: [TokensFileError.Problem] = []
     let numbered = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     for (number, line) in zip(1..., numbered) {
-      let fields = line.split(maxSplits: 3, whereSeparator: \.isWhitespace)
+      let fields = line.split(whereSeparator: \.isWhitespace)
       guard let first = fields.first, !first.hasPrefix("#") else { continue }
       do throws(TokensFileError.Reason) {
-        let (digest, principal) = try Self.entry(fields)
+        var (digest, principal) = try Self.entry(fields)
+        let perSecond = try Self.perSecond(fields)
         if let earlier = lines[digest] { throw .repeated(line: earlier) }
         if lines.count == Self.tokensMax { throw .tooMany }
+        if let named = rates[principal.name], named.rate?.perSecond != perSecond {
+          throw .otherRate(line: named.line)
+        }
         lines[digest] = number
+        let rate =
+          rates[principal.name]?.rate ?? perSecond.map { RequestRate(perSecond: $0) }
+        rates[principal.name] = (rate, number)
+        principal.rate = rate
         principals[digest] = principal
       } catch {
         problems.append(TokensFileError.Problem(line: number, reason: error))
@@ -54,7 +65,7 @@ struct TokensFile: Sendable {
   private static func entry(
     _ fields: [Substring]
   ) throws(TokensFileError.Reason) -> (TokenDigest, Principal) {
-    guard fields.count == 4 else { throw .fields(fields.count) }
+    guard (4...5).contains(fields.count) else { throw .fields(fields.count) }
     guard isName(fields[0]) else { throw .name }
     guard let digest = TokenDigest(hexadecimal: fields[1]) else { throw .digest }
     guard digest != TokenDigest(ofToken: []) else { throw .emptyToken }
@@ -84,9 +95,6 @@ struct TokensFile: Sendable {
   }
 
   private static func prefix(_ field: Substring) throws(TokensFileError.Reason) -> [UInt8] {
-    // The last part of a split keeps its white space.
-    var field = field.drop(while: \.isWhitespace)
-    while field.last?.isWhitespace == true { field.removeLast() }
     if field == "*" { return [] }
     guard let bytes = [UInt8](percentDecoding: Array(field.utf8)[...]) else { throw .prefix }
     do throws(Key.Invalid) {
@@ -95,6 +103,33 @@ struct TokensFile: Sendable {
     } catch {
       throw .prefix
     }
+  }
+
+  /// The requests a second of a line; nil: as many as there are.
+  private static func perSecond(_ fields: [Substring]) throws(TokensFileError.Reason) -> Int? {
+    guard fields.count > 4, fields[4] != "-" else { return nil }
+    guard fields[4].utf8.allSatisfy({ $0.decimalDigit != nil }), let number = Int(fields[4]),
+      RequestRate.allowed.contains(number)
+    else { throw .rate }
+    return number
+  }
+
+  /// The same tokens, where each name goes on with its bucket in `earlier`: reading the file again
+  /// fills none.
+  func continuing(_ earlier: TokensFile) -> TokensFile {
+    var file = self
+    let known = Dictionary(
+      earlier.principals.values.map { ($0.name, $0.rate) }, uniquingKeysWith: { one, _ in one })
+    var rates: [String: RequestRate] = [:]
+    for (digest, principal) in principals {
+      guard let rate = principal.rate, let old = known[principal.name] ?? nil else { continue }
+      let kept =
+        old.perSecond == rate.perSecond
+        ? old : rates[principal.name] ?? RequestRate(perSecond: rate.perSecond, following: old)
+      rates[principal.name] = kept
+      file.principals[digest]?.rate = kept
+    }
+    return file
   }
 }
 
@@ -146,6 +181,8 @@ struct TokensFileError: Error, Equatable, CustomStringConvertible {
     case emptyToken
     case scopes
     case prefix
+    case rate
+    case otherRate(line: Int)
     case repeated(line: Int)
     case tooMany
     case empty
@@ -172,7 +209,8 @@ extension TokensFileError.Reason {
   fileprivate var text: String {
     switch self {
     case .fields(let count):
-      "\(count) of 4 fields: name, SHA-256 of the token, scopes, key prefix (* for all keys)"
+      "\(count) fields instead of 4 or 5: name, SHA-256 of the token, scopes, key prefix (* for "
+        + "all keys), requests/s (- for no limit)"
     case .name: "the name has up to 64 letters, digits or any of ._-@"
     case .digest:
       "the second field is the SHA-256 of the token in 64 hexadecimal digits, as printed by "
@@ -182,6 +220,12 @@ extension TokensFileError.Reason {
     case .prefix:
       "the key prefix is * or 1 to 1,024 bytes of UTF-8, percent-encoded, without control "
         + "characters"
+    case .rate:
+      "column 5, requests/s, is a whole number from \(RequestRate.allowed.lowerBound) to "
+        + "\(RequestRate.allowed.upperBound), or - for no limit (a space in a prefix is %20)"
+    case .otherRate(let line):
+      "column 5, requests/s, differs from that of line \(line), which has the same name: the "
+        + "tokens of a name share one rate"
     case .repeated(let line): "the same token as in line \(line)"
     case .tooMany: "more than \(TokensFile.tokensMax) tokens"
     case .empty: "no token: nobody could use the server"

@@ -12,6 +12,7 @@ extension APIHandler {
     let document = try BatchDocument(request.body, limits: limits) { (bytes) throws(Problem) in
       try key(bytes, for: request.principal)
     }
+    if audit != nil { request.written = AuditRecord.Subject(document.operations) }
     let operations = document.operations.map { permitted($0, to: request.principal) }
     if document.isAtomic { try refuseAny(of: operations) }
     let refused = operations.indices.filter { (try? operations[$0].get()) == nil }

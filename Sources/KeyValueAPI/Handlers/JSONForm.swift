@@ -12,6 +12,7 @@ extension APIHandler {
       throw .contentTooLarge(bytesMax: limits.documentBytesMax)
     }
     let (keyBytes, mutation) = try documentContent(request.body)
+    request.written = .key(keyBytes)
     let key = try key(keyBytes, for: request.principal)
     let write = Write(
       key: key, mutation: mutation,

@@ -10,17 +10,20 @@ final class APIHandler: HTTPHandler {
   let room: AnswerRoom
   let authentication: any Authenticating
   let hub: WatchHub
+  /// Hears of every request that writes; nil: there is no audit log.
+  let audit: AuditLog?
   private let observer: any APIObserver
   private let crossOrigin: CrossOrigin?
 
   init(
     store: Store, authentication: any Authenticating, observer: any APIObserver,
-    limits: APILimits = APILimits(), crossOrigin: CrossOrigin? = nil,
+    audit: AuditLog? = nil, limits: APILimits = APILimits(), crossOrigin: CrossOrigin? = nil,
     surroundings: APISurroundings
   ) {
     self.store = store
     self.authentication = authentication
     self.observer = observer
+    self.audit = audit
     self.limits = limits
     self.crossOrigin = crossOrigin
     self.surroundings = surroundings
@@ -40,8 +43,11 @@ final class APIHandler: HTTPHandler {
   ) throws(Refusal) -> (AcceptedRequest, bodyBytesMax: Int) {
     let start = ContinuousClock.now
     let route = Route.of(head.path)
+    var audited: AcceptedRequest?
     do throws(Problem) {
-      let request = try accept(head, id, on: route, since: start)
+      let request = try identify(head, id, on: route, since: start)
+      if audit != nil { audited = request }
+      try check(request)
       let bytesMax = limits.bodyBytesMax(request.endpoint.body)
       if case .length(let length) = head.framing, length > bytesMax {
         throw .contentTooLarge(bytesMax: bytesMax)
@@ -51,6 +57,7 @@ final class APIHandler: HTTPHandler {
     } catch {
       var response = error.response
       crossOrigin?.share(&response, of: route, with: head)
+      if let audited { record(audited, response.status) }
       observer.answered(
         AnsweredRequest(
           route: route, head: head, id: id, status: response.status,
@@ -74,6 +81,7 @@ final class APIHandler: HTTPHandler {
       problem = error
     }
     crossOrigin?.share(&response, of: request.route, with: request.head)
+    record(request, response.status)
     observer.answered(
       AnsweredRequest(
         route: request.route, head: request.head, id: request.id, status: response.status,
@@ -87,10 +95,17 @@ final class APIHandler: HTTPHandler {
     return response
   }
 
+  /// Writes a line of the audit log. Senders that are not known, or are over their rate, come to
+  /// none: they could fill the disk.
+  private func record(_ request: AcceptedRequest, _ status: Status) {
+    guard let audit, request.endpoint.effect == .writes else { return }
+    audit.append(AuditRecord(request, status))
+  }
+
   // MARK: The way in
 
-  /// Finds where a request leads, and lets it in.
-  private func accept(
+  /// Finds where a request leads, and who has sent it.
+  private func identify(
     _ head: RequestHead, _ id: RequestID, on route: Route, since start: ContinuousClock.Instant
   ) throws(Problem) -> AcceptedRequest {
     if surroundings.isLocalOnly, !AdmissionChecks.namesThisMachine(head) {
@@ -103,7 +118,15 @@ final class APIHandler: HTTPHandler {
       throw Problem(.methodNotAllowed, "This path allows \(route.allow).")
         .with(field: "Allow", route.allow)
     }
-    let principal = try authorize(head, for: endpoint)
+    return AcceptedRequest(
+      route: route, endpoint: endpoint, principal: try principal(head, for: endpoint), head: head,
+      id: id, start: start)
+  }
+
+  /// Refuses what its sender may not do, and what can't be done at the moment; reads the query.
+  private func check(_ request: AcceptedRequest) throws(Problem) {
+    let (endpoint, head) = (request.endpoint, request.head)
+    if case .scope(let scope) = endpoint.access { try require(scope, of: request.principal) }
     if endpoint.effect == .writes { try AdmissionChecks.refuseLostContent(head) }
     // A read can be repeated at no cost. A write is never refused because of its answer.
     if endpoint.effect == .returnsValues, surroundings.isCrowded() {
@@ -111,13 +134,10 @@ final class APIHandler: HTTPHandler {
     }
     // A preflight has the query of the request that it asks for.
     let isPreflight = endpoint === Endpoint.options && CrossOrigin.isPreflight(head)
-    return AcceptedRequest(
-      route: route, endpoint: endpoint, principal: principal,
-      query: try Query(isPreflight ? nil : head.query, names: endpoint.parameters), head: head,
-      id: id, start: start)
+    request.query = try Query(isPreflight ? nil : head.query, names: endpoint.parameters)
   }
 
-  private func authorize(
+  private func principal(
     _ head: RequestHead, for endpoint: Endpoint
   ) throws(Problem) -> Principal {
     guard authentication.isRequired, endpoint.access != .everybody else {
@@ -141,7 +161,10 @@ final class APIHandler: HTTPHandler {
       )
       .with(field: "WWW-Authenticate", "Bearer realm=\"kv\", error=\"invalid_token\"")
     }
-    if case .scope(let scope) = endpoint.access { try require(scope, of: principal) }
+    // Before all else, so that what is refused for another reason counts as well.
+    if let rate = principal.rate, !rate.admits(at: surroundings.now()) {
+      throw .rateExceeded(rate)
+    }
     return principal
   }
 

@@ -1,3 +1,5 @@
+internal import Basics
+
 /// What a client may send through the API; HTTP's own bounds are `HTTPLimits`.
 struct APILimits: Sendable {
   /// The largest value, in bytes. Default 1 MiB.
@@ -75,6 +77,8 @@ struct APISurroundings {
   var takeRoom: (Int) -> Bool
   /// Returns room if no answer was made.
   var returnRoom: (Int) -> Void
+  /// The time that the rates of tokens are measured by.
+  var now: () -> MonotonicTime = { .now() }
   /// Waits on the loop, between two polls.
   var pause: (Duration) async -> Void
   /// Calls a closure on the loop after a time.

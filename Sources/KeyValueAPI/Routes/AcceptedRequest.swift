@@ -2,8 +2,8 @@ import Basics
 import HTTP
 import KeyValueStore
 
-/// A request that is let in: its path and method lead to an endpoint, its sender may use that, and
-/// its query has only parameters that the endpoint knows.
+/// A request whose path and method lead to an endpoint, and whose sender is known. Once it is let
+/// in, its sender may use the endpoint, and its query has only parameters that the endpoint knows.
 ///
 /// A class: the connection, which is generic over what a handler accepts, keeps and passes on one
 /// pointer instead of twenty fields. Not Sendable: it belongs to the handler's loop.
@@ -11,26 +11,28 @@ final class AcceptedRequest {
   let route: Route
   let endpoint: Endpoint
   let principal: Principal
-  let query: Query
+  /// Empty until the request is let in.
+  var query = Query()
   let head: RequestHead
   let id: RequestID
   /// When the answer was begun.
   var start: ContinuousClock.Instant
   /// What the head says of a write, if the route table has it read before the body.
   var write: WriteRequest?
+  /// What the body asks to write, for the audit log; nil: the head says it.
+  var written: AuditRecord.Subject?
   /// Whom the answer is streamed to.
   var watcher: Watcher?
   /// Empty until the whole request has arrived.
   var body: [UInt8] = []
 
   init(
-    route: Route, endpoint: Endpoint, principal: Principal, query: Query, head: RequestHead,
-    id: RequestID, start: ContinuousClock.Instant
+    route: Route, endpoint: Endpoint, principal: Principal, head: RequestHead, id: RequestID,
+    start: ContinuousClock.Instant
   ) {
     self.route = route
     self.endpoint = endpoint
     self.principal = principal
-    self.query = query
     self.head = head
     self.id = id
     self.start = start
@@ -40,6 +42,9 @@ final class AcceptedRequest {
 /// The query parameters of a request: each is known to its endpoint, and there once.
 struct Query {
   private let parameters: [QueryParameters.Parameter]
+
+  /// A query without parameters.
+  init() { parameters = [] }
 
   /// Refuses what is not among `names`: a mistyped `tll=60` must not store a value for ever.
   init(_ query: ArraySlice<UInt8>?, names: [String]) throws(Problem) {

@@ -9,6 +9,7 @@ final class RequestMetrics {
   /// By route. There from the start, so that a query for a rate finds the metric.
   private let durations: [Histogram]
   private let statuses: StatusSet<String>
+  private let refused: LabelledCounters<RefusalReason>
   /// By route, method and status; made when they are first needed, as most never are.
   private var counters: [Counter?]
 
@@ -19,6 +20,7 @@ final class RequestMetrics {
       registry.histogram(MetricsCatalogue.requestSeconds, [MetricLabel("route", route.template)])
     }
     statuses = StatusSet(StatusSet<String>.answers) { $0 }
+    refused = LabelledCounters(MetricsCatalogue.refused, by: "reason", in: registry)
     let count = Route.all.count * RouteMethod.allCases.count * statuses.count
     counters = Array(repeating: nil, count: count)
     for route in Route.all {
@@ -39,6 +41,9 @@ final class RequestMetrics {
   func count(_ request: AnsweredRequest) {
     durations[request.route.index].observe(request.duration)
     counter(request.route, RouteMethod(request.head.method), request.status).add()
+    if let problem = request.problem, let reason = RefusalReason(problem.type) {
+      refused[reason].add()
+    }
   }
 
   private func counter(_ route: Route, _ method: RouteMethod, _ status: Status) -> Counter {
@@ -54,4 +59,38 @@ final class RequestMetrics {
     counters[index] = counter
     return counter
   }
+}
+
+/// Why a request is refused, though nothing is wrong with what it asks for.
+enum RefusalReason: String, CaseIterable, Sendable {
+  /// It has no token, or one that is not known.
+  case token
+  /// Its token does not allow it: scope or prefix.
+  case scope
+  /// A page of another site has sent it, or to a name that is not this server's.
+  case origin
+  /// Its token sends more than it may.
+  case rate
+  /// The server has too much to do.
+  case overload
+
+  /// Nil: the problem is of the request itself, or of the store.
+  init?(_ type: ProblemType) {
+    switch type {
+    case .unauthorized: self = .token
+    case .forbidden: self = .scope
+    case .crossSite, .foreignHost: self = .origin
+    case .tooManyRequests: self = .rate
+    case .overloaded: self = .overload
+    default: return nil
+    }
+  }
+}
+
+extension MetricsCatalogue {
+  static let refused = MetricDescription.counter(
+    "kv_api_refused_total", "Requests refused for their sender or for the load, by reason.")
+
+  /// The metrics of requests that only kv-api has.
+  static let requesting = [refused]
 }

@@ -133,7 +133,7 @@ final class Endpoint: Sendable {
   /// The statuses of its answers, without those of a server that makes a mistake.
   var statuses: [Status] {
     var statuses = answers + [.badRequest, .uriTooLong, .headerFieldsTooLarge]
-    if access != .everybody { statuses += [.unauthorized, .forbidden] }
+    if access != .everybody { statuses += [.unauthorized, .forbidden, .tooManyRequests] }
     if methods != [.options] { statuses.append(.serviceUnavailable) }
     if body != .none {
       statuses += [.requestTimeout, .contentTooLarge, .unsupportedMediaType, .expectationFailed]

@@ -38,6 +38,7 @@ struct TokensFileTests {
     #expect(shop.name == "shop")
     #expect(shop.scopes == [.read, .write])
     #expect(shop.keyPrefix == Array("shop/".utf8))
+    #expect(shop.rate == nil)
     let ops = try #require(file.principals[TokenDigest(ofToken: Array("secret".utf8)[...])])
     #expect(ops.name == "ops@night")
     #expect(ops.scopes == [.admin])
@@ -55,15 +56,50 @@ struct TokensFileTests {
     }
   }
 
-  @Test("A prefix is percent-decoded and may hold spaces; white space behind it does not count")
+  @Test("A prefix is percent-decoded; white space behind it does not count")
   func prefixes() throws {
     let prefixes = [
-      "a b ": "a b", "%2A": "*", "%20": " ", "#tag": "#tag", "ü/": "ü/", "a%2Fb": "a/b",
+      "a%20b ": "a b", "%2A": "*", "%20": " ", "#tag": "#tag", "ü/": "ü/", "a%2Fb": "a/b",
     ]
     for (field, prefix) in prefixes {
       let file = try TokensFile(text: "a \(test) read \(field)\n")
       #expect(file.principals.values.first?.keyPrefix == Array(prefix.utf8), "\(field)")
     }
+  }
+
+  @Test("A fifth column is the rate of the token; - is none")
+  func rates() throws {
+    for (column, rate) in [
+      ("1", 1), ("100", 100), ("1000000", 1_000_000), ("-", nil), ("", nil), ("  7  ", 7),
+    ] as [(String, Int?)] {
+      let file = try TokensFile(text: "a \(test) read shop/ \(column)\r\n")
+      #expect(file.principals.values.map(\.rate?.perSecond) == [rate], "\(column)")
+      #expect(file.principals.values.first?.keyPrefix == Array("shop/".utf8))
+    }
+  }
+
+  @Test("The tokens of a name share one bucket, so they can't have two rates")
+  func sharedRates() throws {
+    let file = try TokensFile(text: "a \(test) read * 5\na \(secret) read * 5")
+    let rates = file.principals.values.map(\.rate)
+    #expect(rates.count == 2 && rates[0] != nil && rates[0] === rates[1])
+    for rate in ["6", "-", ""] {
+      #expect(
+        problems("a \(test) read * 5\n\na \(secret) read * \(rate)")
+          == [problem(3, .otherRate(line: 1))], "\(rate)")
+    }
+  }
+
+  @Test(
+    "A rate that is no number, or out of bounds, is named with its line and column",
+    arguments: [
+      "0", "1000001", "-1", "+1", "1.5", "ten", "1e3", "--", "99999999999999999999", "１",
+    ])
+  func wrongRates(_ rate: String) {
+    #expect(
+      problems("# tokens\na \(test) read * \(rate)\nb \(secret) read *") == [problem(2, .rate)])
+    let text = TokensFileError(problems: [problem(2, .rate)]).description
+    #expect(text.hasPrefix("line 2: column 5, requests/s, is a whole number from 1 to 1000000"))
   }
 
   @Test("Lines may end with CR LF, as an editor on Windows leaves them")
@@ -87,12 +123,15 @@ struct TokensFileTests {
       j e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 read *
       k \(secret) read %ff
       \(String(repeating: "l", count: 65)) \(secret) read *
+      m \(secret) read a b
+      n \(secret) read * 1 2
       """
     #expect(
       problems(text) == [
         problem(2, .repeated(line: 1)), problem(3, .fields(1)), problem(4, .digest),
         problem(5, .name), problem(6, .scopes), problem(7, .scopes), problem(8, .prefix),
         problem(9, .prefix), problem(10, .emptyToken), problem(11, .prefix), problem(12, .name),
+        problem(13, .rate), problem(14, .fields(6)),
       ])
   }
 

@@ -61,7 +61,8 @@ struct ConfigurationTests {
       [
         "KV_LISTEN": "[::1]:0", "KV_LOOPS": "3", "KV_IO": "dispatch", "KV_DRAIN_SECONDS": "0",
         "KV_LOG_LEVEL": "debug", "KV_DATA_DIR": "/var/lib/kv", "KV_CACHE_BYTES": "2GiB",
-        "KV_TOKENS_FILE": "/etc/kv/tokens", "KV_MAX_CONNECTIONS": "7",
+        "KV_TOKENS_FILE": "/etc/kv/tokens", "KV_AUDIT_FILE": "/dev/null",
+        "KV_MAX_CONNECTIONS": "7",
         "KV_MAX_VALUE_BYTES": "64KiB", "KV_BODY_BUFFER_BYTES": "10000000",
         "KV_HEADER_TIMEOUT": "1", "KV_BODY_TIMEOUT": "2", "KV_WRITE_TIMEOUT": "3",
         "KV_IDLE_TIMEOUT": "4", "UNRELATED": "x",
@@ -85,6 +86,7 @@ struct ConfigurationTests {
       return
     }
     #expect(path == "/etc/kv/tokens")
+    #expect(configuration.auditPath == "/dev/null")
     #expect(file.principals.count == 1)
   }
 
@@ -135,8 +137,8 @@ struct ConfigurationTests {
     "KV_LOOPS": ["0", "257", "two", "-1", "1.5"], "KV_IO": ["psychic", "EPOLL"],
     "KV_DRAIN_SECONDS": ["-1", "3601", "20s"], "KV_LOG_LEVEL": ["loud", "INFO"],
     "KV_DATA_DIR": ["a\0b"], "KV_CACHE_BYTES": ["64MB", "-1", "2TiB", "99999999999GiB", "MiB"],
-    "KV_TOKENS_FILE": ["/missing"], "KV_AUTH": ["enabled", "no", "Local"],
-    "KV_CORE_DUMPS": ["yes", "disabled"],
+    "KV_TOKENS_FILE": ["/missing"], "KV_AUDIT_FILE": ["/missing/audit", "/", "a\0b"],
+    "KV_AUTH": ["enabled", "no", "Local"], "KV_CORE_DUMPS": ["yes", "disabled"],
     "KV_CORS_ORIGINS": ["app.example.com", "https://a.example/", "*"],
     "KV_MAX_CONNECTIONS": ["0", "1000001"], "KV_MAX_WATCHERS": ["0", "many"],
     "KV_MAX_VALUE_BYTES": ["0", "9MiB", "much"],

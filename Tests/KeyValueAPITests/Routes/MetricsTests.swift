@@ -19,13 +19,15 @@ struct MetricsTests {
   private func has(_ line: String) -> Bool { text.split(separator: "\n").contains(line[...]) }
 
   private func answered(
-    _ method: String, _ route: Route, _ status: Status, duration: Duration = .microseconds(70)
+    _ method: String, _ route: Route, _ status: Status, duration: Duration = .microseconds(70),
+    problem: ProblemType? = nil
   ) throws -> AnsweredRequest {
     var parser = HTTPParser()
     let bytes = Array("\(method) / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
     guard case .head(let head, _) = try parser.parse(bytes.span) else { throw IncompleteHead() }
     return AnsweredRequest(
-      route: route, head: head, id: RequestID(1), status: status, duration: duration, problem: nil)
+      route: route, head: head, id: RequestID(1), status: status, duration: duration,
+      problem: problem.map { Problem($0, "") })
   }
 
   private struct IncompleteHead: Error {}
@@ -33,8 +35,8 @@ struct MetricsTests {
   @Test("Names are Prometheus' own: a prefix, a base unit, _total for counters only")
   func conventions() {
     let all =
-      MetricsCatalogue.server + MetricsCatalogue.store + MetricsCatalogue.watching
-      + EmbeddedMetrics.catalogue
+      MetricsCatalogue.server + MetricsCatalogue.requesting + MetricsCatalogue.store
+      + MetricsCatalogue.watching + MetricsCatalogue.auditing + EmbeddedMetrics.catalogue
     #expect(Set(all.map(\.name)).count == all.count)
     for metric in all {
       #expect(metric.name.hasPrefix("kv_"), "\(metric.name)")
@@ -110,6 +112,22 @@ struct MetricsTests {
         let labels = #"method="\#(method)",route="\#(route)",status="\#(status)""#
         #expect(has("kv_http_requests_total{\(labels)} 0"), "\(labels)")
       }
+    }
+  }
+
+  @Test("Requests refused for their sender or the load are counted by reason, from 0 on")
+  func refused() throws {
+    let metrics = RequestMetrics(registry: registry)
+    for reason in RefusalReason.allCases {
+      #expect(has(#"kv_api_refused_total{reason="\#(reason)"} 0"#))
+    }
+    for type in ProblemType.allCases {
+      metrics.count(try answered("PUT", .all[0], type.status, problem: type))
+    }
+    for (reason, count) in [
+      ("token", 1), ("scope", 1), ("origin", 2), ("rate", 1), ("overload", 1),
+    ] {
+      #expect(has(#"kv_api_refused_total{reason="\#(reason)"} \#(count)"#), "\(reason)")
     }
   }
 
@@ -198,6 +216,7 @@ struct MetricsTests {
     _ = ConnectionMetrics(registry: registry)
     _ = StoreMetrics(registry: registry)
     _ = WatchMetrics(registry: registry)
+    _ = AuditMetrics(registry: registry)
     RequestMetrics(registry: registry).count(try answered("GET", .all[0], .ok))
     let cache = CacheStatistics(
       keys: 1, keysMax: nil, bytes: 2, bytesMax: 3, hits: 4, misses: 5, evictions: 6)
@@ -205,8 +224,8 @@ struct MetricsTests {
     let samples = ServerMetrics.samples(of: cache)
     let text = String(decoding: registry.text(adding: samples), as: UTF8.self)
     let catalogue =
-      MetricsCatalogue.server + MetricsCatalogue.store + MetricsCatalogue.watching
-      + EmbeddedMetrics.catalogue
+      MetricsCatalogue.server + MetricsCatalogue.requesting + MetricsCatalogue.store
+      + MetricsCatalogue.watching + MetricsCatalogue.auditing + EmbeddedMetrics.catalogue
     for metric in catalogue + ProcessMetrics.catalogue {
       #expect(text.contains("# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name)"))
     }

@@ -1,3 +1,4 @@
+import Basics
 import Embedded
 import KeyValueStore
 import Observability
@@ -20,7 +21,9 @@ actor Server {
     limits: APILimits = APILimits(), crossOrigin: CrossOrigin? = nil, isLocalOnly: Bool = false,
     isDraining: Bool = false,
     isCrowded: Bool = false,
-    room: HTTPServerState = HTTPServerState()
+    room: HTTPServerState = HTTPServerState(),
+    now: @escaping @Sendable () -> MonotonicTime = { .now() },
+    audit: AuditLog? = nil
   ) {
     self.backing = backing
     self.room = room
@@ -28,13 +31,13 @@ actor Server {
       database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed,
       inFlight: backing.inFlight, observer: SilentObserver(), now: { backing.clock.now })
     handler = APIHandler(
-      store: store, authentication: authentication, observer: observer, limits: limits,
-      crossOrigin: crossOrigin,
+      store: store, authentication: authentication, observer: observer, audit: audit,
+      limits: limits, crossOrigin: crossOrigin,
       surroundings: APISurroundings(
         metricsText: { Array("up 1\n".utf8) }, isLocalOnly: isLocalOnly,
         isDraining: { isDraining }, isCrowded: { isCrowded },
         takeRoom: { room.takeAnswerRoom($0, max: 32 << 20) },
-        returnRoom: { room.returnAnswerRoom($0) },
+        returnRoom: { room.returnAnswerRoom($0) }, now: now,
         pause: { await backing.pauses.make($0) }, after: { _, _ in },
         watchPlaces: WatchPlaces(countMax: limits.watchersMax),
         watchMetrics: WatchMetrics(registry: MetricsRegistry())))

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import support
-from command.shell import kv
+from command.shell import kv, start
 from support.server import Server
 
 
@@ -20,8 +20,11 @@ class Tokens(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="kv-")
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
-        digest = hashlib.sha256(b"secret").hexdigest()
-        (cls.folder / "tokens").write_text(f"shop {digest} read,write shop/\n")
+        lines = (("shop", "secret", "shop/"), ("slow", "slow", "slow/ 1"))
+        (cls.folder / "tokens").write_text("".join(
+            f"{name} {hashlib.sha256(token.encode()).hexdigest()} read,write {rest}\n"
+            for name, token, rest in lines
+        ))  # fmt: skip
         cls.server = Server(KV_TOKENS_FILE=str(cls.folder / "tokens"))
         cls.addClassCleanup(cls.server.stop)
 
@@ -48,6 +51,20 @@ class Tokens(unittest.TestCase):
         caller = self.kv("whoami", "--json").json[0]
         self.assertEqual((caller["name"], caller["prefix"]), ("shop", "shop/"))
         self.assertIn("scopes: read, write", self.kv("whoami").text)
+
+    def test_rate(self):
+        """A command whose token has sent too much waits as it is told, and succeeds."""
+        for number in range(3):
+            self.kv("put", "slow/a", number, token="slow")
+        self.assertEqual(self.kv("get", "slow/a", token="slow").text, "2")
+        code = 0
+        while code == 0:
+            impatient = start(
+                "get", "--retries", "0", "slow/a", KV_URL=self.server.url, KV_TOKEN="slow")
+            errors = impatient.communicate(timeout=60)[1].decode()
+            code = impatient.returncode
+        self.assertEqual(code, 5, errors)
+        self.assertIn("1 requests a second", errors)
 
     def test_export_of_prefix(self):
         self.kv("put", "shop/export", "x")

@@ -92,7 +92,10 @@ class ComposeFiles(InTemporaryFolder):
 
     def test_settings_of_env_reach_kv_api(self):
         """And every replica that scaler starts."""
-        chosen = {"KV_CORS_ORIGINS": "https://shop.example", "KV_MAX_WATCHERS": "50"}
+        chosen = {
+            "KV_CORS_ORIGINS": "https://shop.example", "KV_MAX_WATCHERS": "50",
+            "KV_TOKENS_FILE": "/kv/tokens", "KV_AUDIT_FILE": "/dev/stdout",
+        }  # fmt: skip
         services = self.config(more=chosen)["services"]
         for name in ("kv-api", "scaler"):
             given = services[name]["environment"]

@@ -64,6 +64,15 @@ REQUESTS = [
         "reqps",
         [Query(rate("kv_http_refused_requests_total", by="status"), "{{status}}")],
     ),
+    Lines(
+        "Refused for their sender or the load",
+        "Requests a second, by reason. token: none, or unknown. scope: the token does not allow "
+        "it. origin: a page of another site. rate: the token sends more than it may. overload: "
+        "the server has too much to do.",
+        "reqps",
+        [Query(rate("kv_api_refused_total", by="reason"), "{{reason}}")],
+        is_stacked=True,
+    ),
 ]
 
 LATENCIES = [
@@ -200,6 +209,16 @@ CONNECTIONS = [
         "ops",
         [Query(rate("kv_log_lines_dropped_total", by="instance"), "{{instance}}")],
         thresholds=nothing_above(1),
+    ),
+    Lines(
+        "Audit log",
+        "Lines a second, and those that are lost. full: requests came faster than lines were "
+        "written. failed: the file could not be written.",
+        "ops",
+        [
+            Query(rate("kv_audit_lines_total"), "written"),
+            Query(rate("kv_audit_lines_lost_total", by="reason"), "lost: {{reason}}"),
+        ],
     ),
     Lines(
         "Versions",
