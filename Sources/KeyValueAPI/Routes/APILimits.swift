@@ -67,7 +67,7 @@ struct APILimits: Sendable {
 struct APISurroundings {
   /// The body of `/metrics`, in Prometheus' text format 0.0.4.
   var metricsText: () async -> [UInt8]
-  /// Whether the server is for programs of this machine only, and needs no token.
+  /// Whether no token is needed, but a `Host` that is `localhost` or an address.
   var isLocalOnly: Bool
   /// Whether the process is shutting down: `/health/ready` is 503 then.
   var isDraining: () -> Bool

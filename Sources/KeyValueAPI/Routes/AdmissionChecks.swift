@@ -6,9 +6,9 @@ enum AdmissionChecks {
   /// Whether `Host` is `localhost` or an IP address. HTTP/1.0 may leave it out, browsers never do.
   ///
   /// A server without tokens trusts its machine, or (KV_AUTH=local) all that can connect, and so
-  /// every browser there. A web page whose own host name has been bound to the server's address (DNS
-  /// rebinding) has the same origin as this server, and could read and write everything. But its
-  /// requests carry that name, and Nginx passes `Host` on unchanged.
+  /// every browser there. A web page whose own host name has been bound to the server's address
+  /// (DNS rebinding) has the same origin as this server, and could read and write everything. But
+  /// its requests carry that name, and Nginx passes `Host` on unchanged.
   static func namesThisMachine(_ head: RequestHead) -> Bool {
     guard let host = head.first(.host) else { return true }
     // RFC 3986 §3.2.2: what begins with a bracket is an address; the parser has checked the rest.

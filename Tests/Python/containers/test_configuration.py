@@ -16,7 +16,6 @@ from kvcluster import programs
 from support import ROOT, free_port
 
 OVERRIDE = ["-f", "docker-compose.yml", "-f", "docker-compose.postgres.yml"]
-PROMETHEUS = ROOT / "prometheus" / "prometheus.compose.yml"
 RENDER = ROOT / "scripts" / "containers" / "render"
 
 
@@ -110,21 +109,6 @@ class ComposeFiles(InTemporaryFolder):
                 given = services[name]["environment"]
                 self.assertEqual((given["KV_AUTH"], given["KV_TOKENS_FILE"]), (auth, file), name)
             (self.folder / "env").unlink()
-
-    def test_nothing_asks_kv_api_by_a_name(self):
-        """With KV_AUTH=local it answers to localhost and addresses only."""
-        for name, service in self.config()["services"].items():
-            probe = " ".join(service.get("healthcheck", {}).get("test", ()))
-            for host in re.findall(r"https?://([^/:]+)", probe):
-                self.assertRegex(host, r"^(localhost|127\.0\.0\.1)$", name)
-        self.assertIn("Host: localhost", (ROOT / "scripts/containers/ready-http").read_text())
-        scraped = yaml.safe_load(
-            re.sub(r"@\{kv_api_authorization\}", "", PROMETHEUS.read_text()).replace("@{", "{")
-        )
-        jobs = {job["job_name"]: job for job in scraped["scrape_configs"]}
-        # Targets are the addresses that the name server lists.
-        self.assertEqual([one["type"] for one in jobs["kv-api"]["dns_sd_configs"]], ["A"])
-        self.assertNotIn("static_configs", jobs["kv-api"])
 
     def test_only_the_loopback_address_is_published_by_default(self):
         published = {}
