@@ -71,11 +71,6 @@ struct AuditFile: ~Copyable {
     let descriptor = Foundation.open(path, flags | O_NONBLOCK, 0o600)
     guard descriptor >= 0 else { throw AuditFileError(code: errno) }
     _ = fcntl(descriptor, F_SETFL, O_APPEND)
-    var status = stat()
-    if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFIFO {
-      // Otherwise a reader that ends would take this process with it.
-      signal(SIGPIPE, SIG_IGN)
-    }
     return descriptor
   }
 
