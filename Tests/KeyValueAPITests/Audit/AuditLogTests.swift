@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import KeyValueStore
 import Logging
@@ -162,9 +163,9 @@ struct AuditLogTests {
     try FileManager.default.createDirectory(atPath: inner, withIntermediateDirectories: false)
     log.append(record())
     #expect(log.flush())
-    let lines = try lines(at: file)
-    #expect(lines.count == 2)
-    #expect(lines.first?.hasSuffix(#"Z","lines_lost":3}"#) == true)
+    let found = try lines(at: file)
+    #expect(found.count == 2)
+    #expect(found.first?.hasSuffix(#"Z","lines_lost":3}"#) == true)
     #expect(metric("kv_audit_lines_total") == "2")
   }
 
