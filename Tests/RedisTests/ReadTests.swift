@@ -1,3 +1,4 @@
+import EventLoop
 import KeyValueStore
 import TestServices
 import TestSupport
