@@ -10,7 +10,7 @@ import tempfile
 import time
 from dataclasses import asdict
 
-from kvbench import embedded, memory
+from kvbench import embedded, memory, scale
 from kvbench.beside import Beside
 from kvbench.comparison import bench_cluster
 from kvbench.options import arguments
@@ -34,7 +34,10 @@ def main():
             machine += f", {database_named(options, folder)}"
         beside = stack.enter_context(Beside())
         say(f"Load average before: {beside.load_average:.2f}")
-        compare(options, folder, machine, beside)
+        if options.scale:
+            scale.bench(options, folder, machine, beside)
+        else:
+            compare(options, folder, machine, beside)
 
 
 def compare(options, folder, machine, beside):
