@@ -11,7 +11,6 @@ from loadtest.store import Store
 from .. import memory
 from ..contenders import KeyValueAPI
 from ..load import VALUE, requests, wrk
-from ..report import Series
 from ..running import running_cluster
 from ..turns import take_turns
 from .sizes import CONNECTIONS, FILES_BESIDE, connections_max
@@ -142,7 +141,7 @@ class Target:
             allows_errors=True,
         )
 
-    def measure(self, works) -> dict[str, Series]:
-        """The rounds of each work by its name; each is a pair with itself."""
+    def measure(self, works):
+        """The rounds of each work (`Series`) by its name; each is a pair with itself."""
         pairs = [(name,) for name in works]
         return take_turns(works, self._options.seconds, self._options.rounds, pairs)
