@@ -59,7 +59,11 @@ def parser():
         help="the most keys (1,000,000; a single node takes up to 10,000,000, which need about"
         " 5 GB of disk)",
     )
-    add("--resume", metavar="FILE", help="continue the --scale run with these figures (JSON)")
+    add(
+        "--resume",
+        metavar="FILE",
+        help="continue the --scale run with these figures (JSON); repeat its other options",
+    )
     return made
 
 
