@@ -7,6 +7,8 @@ of their best-agreeing majority: a few disturbed rounds do not move it far.
 import statistics
 
 SPREAD_MAX = 0.1
+# Rounds this far apart have nothing in common.
+SPREAD_TOLD_MAX = 10
 # With those that are repeated, as a multiple of the rounds that were planned.
 ROUNDS_FACTOR_MAX = 2
 
@@ -52,8 +54,12 @@ def told(values):
     """As in `4 %`, or `31 %; 4 of 6 within 5 %`."""
     if len(values) < 2:
         return ""
-    text = f"{spread(values):.0%}"
+    text = _percent(spread(values))
     if spread(values) > SPREAD_MAX:
         most = majority(values)
-        text += f"; {len(most)} of {len(values)} within {spread(most):.0%}"
-    return text.replace("%", " %")
+        text += f"; {len(most)} of {len(values)} within {_percent(spread(most))}"
+    return text
+
+
+def _percent(share):
+    return f"{100 * share:.0f} %" if share < SPREAD_TOLD_MAX else "any"

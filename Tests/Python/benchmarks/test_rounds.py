@@ -48,6 +48,7 @@ class Spreads(unittest.TestCase):
         self.assertEqual(spread.told([100, 102, 104]), "4 %")
         self.assertEqual(spread.told([100, 101, 102, 150]), "49 %; 3 of 4 within 2 %")
         self.assertEqual(spread.told([100]), "")
+        self.assertEqual(spread.told([0, 0, 5]), "any; 2 of 3 within 0 %")
 
 
 class Turns(unittest.TestCase):
