@@ -110,6 +110,10 @@ class Cluster:
     def start_workers(self):
         self.control.start(["kv-worker"])
 
+    def restart_apis(self):
+        self.control.restart(["kv-api"])
+        self.__dict__.pop("apis", None)
+
     # Requests
 
     def request(self, method, path, body=None, headers=None, port=None):

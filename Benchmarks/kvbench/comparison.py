@@ -7,20 +7,18 @@ import subprocess
 
 from . import queued, reads, watchers, writes
 from .broker import Broker
-from .contenders import Nginx, Webdis
+from .contenders import ClusterNginx, Nginx, Webdis
 from .measures import Measures
 from .peer import Peer, PeerWorker, installed
 from .pgbench import Pgbench
 from .profile import profiled
-from .report import Row
+from .report import unmeasured
 from .running import running_cluster
 from .turns import say
 
 # The peer's packages are kept beside the build, and removed with it.
 PEER_PACKAGES = ".build/fastapi"
 PEER_WORKERS = 2
-# Longer texts would break the table.
-REASON_CHARACTERS_MAX = 100
 
 # By their names in --only, in the order of the table.
 MEASURES = {
@@ -46,14 +44,14 @@ def bench_cluster(options, folder):
     except Exception as error:
         # Keep the figures of the single node.
         say(f"No cluster to measure: {error}")
-        return [_unmeasured("cluster", error)], {}
+        return [unmeasured("cluster", error)], {}
 
 
 def compare(cluster, options, folder):
     """A measurement that fails becomes a row with the reason; the others still run."""
-    chosen = options.only.split(",") if options.only else MEASURES
+    chosen = set(MEASURES) & (options.only or set(MEASURES))
     with contextlib.ExitStack() as stack:
-        services = peers(cluster, options, folder, stack) if set(chosen) - ALONE else {}
+        services = peers(cluster, options, folder, stack) if chosen - ALONE else {}
         measures = Measures(cluster, services, options.seconds, options.rounds, options.binaries)
         steps = {"rows": services["pgbench"].prepare} if services else {}
         steps |= {
@@ -67,7 +65,7 @@ def compare(cluster, options, folder):
             except Exception as error:
                 # Keep the other figures, whatever failed.
                 say(f"  failed: {error!r}")
-                measures.add([_unmeasured(name, error)])
+                measures.add([unmeasured(name, error)])
         loads = measures.loads if options.profile else measures.missed
         profiles = {}
         for name, load in loads.items():
@@ -76,12 +74,6 @@ def compare(cluster, options, folder):
             if symbols:
                 profiles[name.strip()] = symbols
         return measures.rows, profiles
-
-
-def _unmeasured(name, error):
-    if isinstance(error, subprocess.CalledProcessError):
-        error = f"{os.path.basename(error.cmd[0])} ended with code {error.returncode}"
-    return Row(f"{name}: not measured", str(error)[:REASON_CHARACTERS_MAX], verdict="MISS")
 
 
 def peers(cluster, options, folder, stack):
@@ -95,7 +87,10 @@ def peers(cluster, options, folder, stack):
         "webdis": started(Webdis(folder, cluster.redis_port, cluster.redis_password)),
         "pgbench": Pgbench(cluster),
         "broker": Broker(os.path.join(options.binaries, "amqp_confirms"), cluster),
+        "constant": started(Nginx(folder)),
     }
+    behind = services["constant"].port
+    services["constant_proxy"] = started(ClusterNginx(cluster.control, folder, behind))
     say("Preparing the same API in FastAPI")
     try:
         peer = started(Peer(cluster, installed(os.path.abspath(PEER_PACKAGES)), folder))

@@ -18,7 +18,7 @@ KEY = f"{NAME}1"
 class KeyValueAPI(Process):
     """kv-api with only the settings that a measurement needs."""
 
-    def __init__(self, binary, folder, io="epoll"):
+    def __init__(self, binary, folder, io="epoll", connections_max=12_000):
         self.port = free_port()
         self.data = os.path.join(folder, f"kv-{io}-{self.port}")
         with open(f"{self.data}.log", "wb") as log:
@@ -30,13 +30,16 @@ class KeyValueAPI(Process):
                     "KV_DATA_DIR": self.data,
                     "KV_IO": io,
                     "KV_LOG_LEVEL": "warning",
-                    "KV_MAX_CONNECTIONS": "12000",
+                    "KV_MAX_CONNECTIONS": str(connections_max),
                 },
                 log,
             )
-        self.wait_until(lambda: accepts(self.port) and self.request("GET", "/health/ready") == 200)
+        self.wait_until(self.is_ready, every=0.005)
         self.url = f"http://127.0.0.1:{self.port}/"
         self.read = requests(self.url, f"/kv/{NAME}")
+
+    def is_ready(self):
+        return accepts(self.port) and self.request("GET", "/health/ready") == 200
 
     def request(self, method, path, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -147,9 +150,7 @@ class Nginx(Process):
                   server {{ listen 127.0.0.1:{self.port}; {server} }}
                 }}
                 """)
-        binary = shutil.which("nginx") or "/usr/sbin/nginx"
-        command = [binary, "-c", path, "-e", f"{folder}/nginx.log"]
-        super().__init__("nginx", command)
+        super().__init__("nginx", [_nginx(), "-c", path, "-e", f"{folder}/nginx.log"])
         self.wait_until(lambda: accepts(self.port))
         self.url = f"http://127.0.0.1:{self.port}/"
         self.read = requests(self.url, "/")
@@ -164,3 +165,26 @@ class Nginx(Process):
             upstream=f"upstream behind {{ server 127.0.0.1:{port}; keepalive 64;"
             " keepalive_requests 1000000000; }",
         )
+
+
+class ClusterNginx(Process):
+    """nginx with the configuration of a cluster's Nginx, in front of the server at another port."""
+
+    def __init__(self, control, folder, port_behind):
+        """control: a `kvcluster.Cluster`."""
+        self.port = free_port()
+        own = os.path.join(folder, f"nginx-{self.port}")
+        os.mkdir(own)
+        log = os.path.join(own, "access.log")
+        for name, text in control["nginx"].files(own, self.port, log, [port_behind]).items():
+            with open(os.path.join(own, name), "w") as file:
+                file.write(text)
+        command = [_nginx(), "-p", own, "-e", "stderr", "-c", f"{own}/nginx.conf"]
+        super().__init__("nginx", [*command, "-g", "daemon off;"])
+        self.wait_until(lambda: accepts(self.port))
+        self.url = f"http://127.0.0.1:{self.port}/"
+
+
+def _nginx():
+    # Debian's folder for it is not on every user's PATH.
+    return shutil.which("nginx") or "/usr/sbin/nginx"

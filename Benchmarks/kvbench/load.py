@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from loadtest.generator import USERS, Generator, Load
+from loadtest.latencies import Latencies
 
 CONNECTIONS = USERS
 VALUE = "v" * 100
@@ -23,13 +24,14 @@ class Run:
 
     `cpu_microseconds` is the time of the serving processes, `behind_microseconds` that of the
     services behind them. `failed` counts requests without a proper answer, by error; the rate is
-    that of the others.
+    that of the others. `latencies` has some if wrk has measured.
     """
 
     per_second: float
     cpu_microseconds: float
     behind_microseconds: float = 0
     failed: dict = field(default_factory=dict)
+    latencies: Latencies = field(default_factory=Latencies)
 
 
 class Clock:
@@ -48,8 +50,13 @@ class Clock:
 
 def requests(url, path, **more):
     """Requests for keys, one after the other; `more` are fields of `Load`."""
-    settings = {"users": CONNECTIONS, "value": VALUE.encode(), "distribution": "sequence"}
-    return Load(url, path, timeout_seconds=TIMEOUT_SECONDS, **settings | more)
+    settings = {
+        "users": CONNECTIONS,
+        "value": VALUE.encode(),
+        "distribution": "sequence",
+        "timeout_seconds": TIMEOUT_SECONDS,
+    }
+    return Load(url, path, **settings | more)
 
 
 def wrk(load, mode, seconds, cpu_of, behind=(), keys=1, wanted=None, allows_errors=False):
@@ -72,7 +79,7 @@ def wrk(load, mode, seconds, cpu_of, behind=(), keys=1, wanted=None, allows_erro
     if failed and not allows_errors:
         raise RuntimeError(f"{cpu_of[0].name}: {found.requests} requests, of them {told(failed)}")
     good = max(0, found.requests - sum(bad.values())) / max(1, found.requests)
-    return Run(found.per_second * good, cpu, cpu_behind, failed)
+    return Run(found.per_second * good, cpu, cpu_behind, failed, found.latencies)
 
 
 def _bad_answers(found, wanted):

@@ -12,20 +12,45 @@ FILES_NEEDED = 2 * CONNECTIONS_IDLE
 KEYS_MIXED = 10_000
 
 
-def raise_file_limit():
-    """Raises the limit of open files, as root beyond the hard limit."""
+def raise_file_limit(needed=FILES_NEEDED, least=CONNECTIONS_IDLE + 200):
+    """Raises the limit of open files, as root beyond the hard limit. Returns the new one. Less than
+    `least` is an error."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= FILES_NEEDED:
-        return
+    if soft >= needed:
+        return soft
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_NEEDED, max(hard, FILES_NEEDED)))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(hard, needed)))
+        return needed
     except (ValueError, PermissionError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        if hard < CONNECTIONS_IDLE + 200:
-            raise RuntimeError(
-                f"{CONNECTIONS_IDLE} connections take as many open files, and the limit is {hard}:"
-                f" raise it with `ulimit -n {FILES_NEEDED}` as root"
-            ) from None
+    if hard < least:
+        raise RuntimeError(
+            f"{least:,} open files are needed, and the limit is {hard:,}: raise it with"
+            f" `ulimit -n {needed}` as root"
+        )
+    return hard
+
+
+class Peak:
+    """The most memory that a process had within a `with` block."""
+
+    def __init__(self, process):
+        self._process = process
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.bytes = 0
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._is_over.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._is_over.wait(0.2):
+            self.bytes = max(self.bytes, self._process.rss_bytes())
 
 
 def rss_with_idle_connections(server):

@@ -47,6 +47,7 @@ class Process(ProcessTree):
     """A process that this program starts, and stops by its id."""
 
     def __init__(self, name, command, environment=None, log=subprocess.DEVNULL, folder=None):
+        start = time.monotonic()
         self.child = subprocess.Popen(
             command,
             cwd=folder,
@@ -56,15 +57,19 @@ class Process(ProcessTree):
             stderr=subprocess.STDOUT,
         )
         super().__init__(name, self.child.pid)
+        self._start = start
+        # From its start until it was ready, exact to `every` of wait_until.
+        self.start_seconds = None
 
-    def wait_until(self, is_ready, seconds_max=30):
+    def wait_until(self, is_ready, seconds_max=30, every=0.05):
         deadline = time.monotonic() + seconds_max
         while time.monotonic() < deadline:
             if self.child.poll() is not None:
                 raise RuntimeError(f"{self.name} ended with code {self.child.returncode}")
             if is_ready():
+                self.start_seconds = time.monotonic() - self._start
                 return
-            time.sleep(0.05)
+            time.sleep(every)
         raise RuntimeError(f"{self.name} was not ready within {seconds_max} s")
 
     def stop(self):

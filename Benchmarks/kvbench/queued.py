@@ -8,12 +8,12 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from .load import VALUE, Clock, told
+from .load import CONNECTIONS, VALUE, Clock, told
 from .report import Row, judged
 from .turns import say, take_turns
 
-# Unconfirmed messages: enough for the broker's best rate, and one for each client.
-OUTSTANDING_MANY, OUTSTANDING_CLIENTS = 1000, 64
+# Unconfirmed messages of librabbitmq: one for each client.
+OUTSTANDING = CONNECTIONS
 DRAIN_SECONDS_MAX = 120
 # Writes that are queued while the workers are stopped, the clients that send them, and the rounds.
 WRITES, SENDERS, DRAIN_ROUNDS = 10_000, 16, 3
@@ -31,19 +31,12 @@ def accepted(measures):
         drains.append((seconds, depth, _drained(cluster)))
         return run
 
-    def confirms(outstanding):
-        return lambda seconds: broker.confirms(seconds, outstanding)
-
-    ours, many = "PUT queued: kv-api (202)", f"librabbitmq, {OUTSTANDING_MANY} unconfirmed"
-    contenders = {
-        ours: load,
-        many: confirms(OUTSTANDING_MANY),
-        f"librabbitmq, {OUTSTANDING_CLIENTS} unconfirmed": confirms(OUTSTANDING_CLIENTS),
-    }
+    ours, theirs = "PUT queued: kv-api (202)", f"librabbitmq, {OUTSTANDING} unconfirmed"
+    contenders = {ours: load, theirs: lambda seconds: broker.confirms(seconds, OUTSTANDING)}
     series = take_turns(contenders, measures.seconds, measures.rounds)
     broker.delete("bench.confirms")
     rows = {name: one.row() for name, one in series.items()}
-    measures.judge_ratio(rows, series, ours, many, measures.goals.queued, put)
+    measures.judge_ratio(rows, series, ours, theirs, measures.goals.queued, put)
     measures.add_series(rows, series, _drain_rows(measures, drains[1:], put))
 
 
@@ -100,6 +93,7 @@ def drained(measures):
             f"{median:.1f} s ({min(seconds):.1f}–{max(seconds):.1f})",
             f"{statistics.median(run.cpu_microseconds for run in runs):.1f}",
             f"{statistics.median(run.behind_microseconds for run in runs):.1f}",
+            rounds=seconds,
         )
         results = sum((Counter(run.results) for run in runs), Counter())
         retries = sum(run.retries for run in runs)

@@ -23,10 +23,11 @@ def database_named(options, folder):
 
 
 @contextlib.contextmanager
-def running_cluster(options, folder):
-    """Starts a cluster as `scripts/cluster up` does, and removes it afterwards."""
+def running_cluster(options, folder, settings=None):
+    """Starts a cluster as `scripts/cluster up` does, and removes it afterwards. `settings` are more
+    of kv-api's and kv-worker's."""
     say("Starting a cluster")
-    started = _cluster(options, folder)
+    started = _cluster(options, folder, settings)
     try:
         started.up()
         yield Cluster(
@@ -41,12 +42,12 @@ def running_cluster(options, folder):
         started.down(purge=True)
 
 
-def _cluster(options, folder):
+def _cluster(options, folder, settings=None):
     return kvcluster.Cluster(
         os.path.join(folder, "cluster"),
         base=options.base,
         binaries=options.binaries,
-        settings={"KV_LOG_LEVEL": "warning"},
+        settings={"KV_LOG_LEVEL": "warning"} | (settings or {}),
         is_quiet=False,
         database=options.database,
     )

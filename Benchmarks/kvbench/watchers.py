@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from .load import VALUE, Clock, requests, wrk
+from .memory import Peak
 from .report import Row, judged
 from .turns import say, take_turns
 
@@ -95,28 +96,6 @@ class Watched:
         )
         cores = Row("  CPU of kv-api", f"{statistics.median(self.cores):.2f} cores")
         return [delivered, memory, cores]
-
-
-class Peak:
-    """The most memory that a process had within a `with` block."""
-
-    def __init__(self, process):
-        self._process = process
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self.bytes = 0
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._is_over.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._is_over.wait(0.2):
-            self.bytes = max(self.bytes, self._process.rss_bytes())
 
 
 def bench(program, server, port, seconds, rounds, behind=()):

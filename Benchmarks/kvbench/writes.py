@@ -13,28 +13,26 @@ PEER_DRAIN_SECONDS_MAX = 120
 def distinct(measures):
     say("PUT, acknowledged")
     peer = measures.peer
-    ours, theirs = "PUT: kv-api", "pgbench, upsert of a row"
-    direct = measures.put()
-    contenders = {
-        ours: direct,
-        theirs: measures.pgbench.upserts,
-        "PUT: kv, Nginx": measures.put(*measures.nginx()),
-    }
+    ours, theirs, through = "PUT: kv-api", "pgbench, upsert of a row", "PUT: kv, Nginx"
+    direct, proxied = measures.put(), measures.put(*measures.nginx())
+    contenders = {ours: direct, theirs: measures.pgbench.upserts, through: proxied}
+    pairs = [(ours, theirs), (through, ours)]
     if peer:
         for name, url, servers in measures.peers():
             contenders[f"PUT: {name}"] = measures.put(url, servers)
-        contenders["PUT: FastAPI, queued (202)"] = lambda seconds: _queued_by_peer(
-            measures, seconds
-        )
-    series = take_turns(contenders, measures.seconds, measures.rounds)
+        queued = "PUT: FastAPI, queued (202)"
+        contenders[queued] = lambda seconds: _queued_by_peer(measures, seconds)
+        pairs += [*measures.peer_pairs("PUT"), (ours, queued)]
+    series = take_turns(contenders, measures.seconds, measures.rounds, pairs)
     rows = {name: one.row() for name, one in series.items()}
-    measures.judge_ratio(rows, series, ours, theirs, measures.goals.writes, direct)
+    goals = measures.goals
+    measures.judge_ratio(rows, series, ours, theirs, goals.writes, direct)
+    measures.judge_ratio(rows, series, through, ours, goals.writes_nginx, proxied, "direct")
     extra = []
     if peer:
-        names = ("PUT: FastAPI", "PUT: FastAPI, queued (202)")
-        strongest = max(names, key=lambda name: series[name].per_second)
+        strongest = max(("PUT: FastAPI", queued), key=lambda name: series[name].per_second)
         extra = measures.against_peer(
-            series, "PUT", strongest.removeprefix("PUT: "), measures.goals.peer_writes
+            series, "PUT", strongest.removeprefix("PUT: "), goals.peer_writes
         )
     measures.add_series(rows, series, extra)
 

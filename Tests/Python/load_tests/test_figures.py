@@ -103,7 +103,8 @@ class Summaries(unittest.TestCase):
 class Charts(unittest.TestCase):
     def svg(self, values, **more):
         lines = [charts.Line("p50", "p50", values), charts.Line("max", "max", values)]
-        chart = charts.Chart("t", "ms", list(range(len(values))), lines, len(values), **more)
+        axis = charts.seconds(len(values))
+        chart = charts.Chart("t", "ms", list(range(len(values))), lines, axis, **more)
         return xml.fromstring(chart.svg())
 
     def test_all_points_are_inside_the_chart(self):
@@ -120,6 +121,16 @@ class Charts(unittest.TestCase):
         picture = self.svg([1, 2, None, 3, 4])
         strokes = [line.get("points").split() for line in picture.iter("polyline")]
         self.assertEqual([len(points) for points in strokes], [2, 2, 2, 2])
+
+    def test_steps_have_the_same_distance_and_their_own_texts(self):
+        axis = charts.steps("bytes of a value", ["0 B", "1 KiB", "1 MiB"])
+        chart = charts.Chart("t", "ms", [0, 1, 2], [charts.Line("GET", "get", [1, 2, 3])], axis)
+        picture = xml.fromstring(chart.svg())
+        places = [float(point.get("cx")) for point in picture.iter("circle")]
+        self.assertAlmostEqual(places[2] - places[1], places[1] - places[0])
+        texts = [text.text for text in picture.iter("text")]
+        self.assertLess(texts.index("0 B"), texts.index("1 MiB"))
+        self.assertEqual([title.text for title in picture.iter("title")][1], "GET: 2 ms, 1 KiB")
 
     def test_ticks_are_round_and_cover_all_values(self):
         for high in (0.37, 1, 7, 99, 101, 134_500):

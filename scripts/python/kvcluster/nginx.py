@@ -59,23 +59,28 @@ class Nginx(Service):
     def _write(self):
         """Writes its configuration. Returns whether anything has changed."""
         changed = False
-        for name, text in self._files().items():
+        access_log = self.folder.make("logs") / "nginx-access.log"
+        files = self.files(self._folder, self.ports["HTTP"], access_log, self._servers())
+        for name, text in files.items():
             path = self._folder / name
             if not path.exists() or path.read_text() != text:
                 self.folder.write(path, text)
                 changed = True
         return changed
 
-    def _files(self):
-        """The files of its configuration."""
+    def files(self, folder, port, access_log, ports_behind):
+        """The files of its configuration, for an instance in that folder which passes requests on
+        to those ports. Benchmarks start one in front of another server."""
+        places = [f"127.0.0.1:{self.cluster.ports.announced(one)}" for one in ports_behind]
+        servers = "\n  ".join(f"server {one} max_fails=1 fail_timeout=2s;" for one in places)
 
         def filled(name, **values):
             return self.folder.fill(f"nginx/{name}", **values)
 
         files = {name: filled(name) for name in SHARED}
         files["limits.conf"] = self._limits(filled)
-        files["closing.conf"] = filled("closing.conf", folder=self._folder)
-        files["upstream.conf"] = filled("upstream.conf", servers=self._servers())
+        files["closing.conf"] = filled("closing.conf", folder=folder)
+        files["upstream.conf"] = filled("upstream.conf", servers=servers)
         tls_server = ""
         if self.cluster.tls:
             tls_server = "include tls-server.conf;"
@@ -84,9 +89,9 @@ class Nginx(Service):
             "nginx.conf",
             # Started as root, its workers would run as another user, who can't use its folders.
             user=f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else "",
-            folder=self._folder,
-            access_log=self.folder.make("logs") / "nginx-access.log",
-            port=self.ports["HTTP"],
+            folder=folder,
+            access_log=access_log,
+            port=port,
             tls_server=tls_server,
         )
         return files
@@ -128,12 +133,10 @@ class Nginx(Service):
         return "passes on to " + ", ".join(api.name for api in self.cluster.members("kv-api"))
 
     def _servers(self):
+        """The ports that requests are passed on to."""
         ports = [api.port for api in self.cluster.members("kv-api")]
         # Nginx requires one; without any kv-api it answers 503.
-        ports = ports or [self.cluster.ports.api(1)]
-        places = [f"127.0.0.1:{self.cluster.ports.announced(port)}" for port in ports]
-        lines = [f"server {place} max_fails=1 fail_timeout=2s;" for place in places]
-        return "\n  ".join(lines)
+        return ports or [self.cluster.ports.api(1)]
 
     def update(self):
         """Applies the current list of kv-api and other settings. Returns once no new request goes

@@ -22,6 +22,9 @@ class Stat:
     started: int
     # Processor time in clock ticks, with that of children that have ended.
     used: int
+    # Without that of children.
+    used_itself: int = 0
+    name: str = ""
 
     @property
     def is_alive(self):
@@ -43,9 +46,19 @@ def stat(pid):
     except OSError:
         return None
     # The name is in parentheses and may itself contain parentheses.
-    fields = text[text.rindex(")") + 2 :].split()
-    used = sum(map(int, fields[11:15]))
-    return Stat(pid, fields[0], int(fields[1]), int(fields[3]), int(fields[19]), used)
+    name, _, rest = text.partition("(")[2].rpartition(")")
+    fields = rest.split()
+    used = list(map(int, fields[11:15]))
+    return Stat(
+        pid,
+        fields[0],
+        int(fields[1]),
+        int(fields[3]),
+        int(fields[19]),
+        sum(used),
+        sum(used[:2]),
+        name,
+    )
 
 
 def everything():

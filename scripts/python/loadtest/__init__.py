@@ -7,5 +7,5 @@
     measuring  one mode: a warm-up, then intervals
     latencies  a histogram of latencies
     summary    figures of a mode, objectives, text and JSON
-    page       the HTML page; charts draws its SVG
+    page       the HTML page; charts draws its SVG; benchmarks use both, too
 """

@@ -1,10 +1,12 @@
-"""Charts over time, as SVG with the colours of the page."""
+"""Charts, over time or over steps, as SVG with the colours of the page."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 760, 260
-LEFT, RIGHT, TOP, BOTTOM = 84, 72, 16, 44
+LEFT, RIGHT, TOP, BOTTOM = 84, 84, 16, 44
 
 
 class Line:
@@ -14,12 +16,35 @@ class Line:
         self.name, self.style, self.values = name, style, values
 
 
-class Chart:
-    """Lines with the same times and one scale."""
+@dataclass
+class Axis:
+    """What a chart goes along, from 0 to `end`; `tell` names a place on it."""
 
-    def __init__(self, title, unit, moments, lines, seconds, is_logarithmic=False):
-        self.title, self.unit, self.moments, self.lines = title, unit, moments, lines
-        self.seconds = max(seconds, 1e-3)
+    name: str
+    end: float
+    ticks: list
+    tell: Callable
+
+
+def seconds(end):
+    """The time since the start of the load."""
+    end = max(end, 1e-3)
+    ticks = [tick for tick in _linear([end], most=10)[2] if tick <= end * 1.001]
+    tell = "at {:.1f} s".format
+    return Axis("seconds of load", end, [(tick, number(tick)) for tick in ticks], tell)
+
+
+def steps(name, texts):
+    """Steps with the same distance, whatever their sizes are; the texts tell these."""
+    return Axis(name, max(1, len(texts) - 1), list(enumerate(texts)), lambda at: texts[at])
+
+
+class Chart:
+    """Lines with the same places on an axis, and one scale."""
+
+    def __init__(self, title, unit, places, lines, axis, is_logarithmic=False):
+        self.title, self.unit, self.places, self.lines = title, unit, places, lines
+        self.axis = axis
         known = [value for line in lines for value in line.values if value is not None]
         make = _logarithmic if is_logarithmic else _linear
         self.low, self.high, self.ticks = make(known)
@@ -47,8 +72,8 @@ class Chart:
         ]
         return f'<ul class="legend">{"".join(keys)}</ul>'
 
-    def _x(self, moment):
-        return LEFT + moment / self.seconds * (WIDTH - LEFT - RIGHT)
+    def _x(self, place):
+        return LEFT + place / self.axis.end * (WIDTH - LEFT - RIGHT)
 
     def _y(self, value):
         if self.is_logarithmic:
@@ -69,20 +94,19 @@ class Chart:
 
     def _vertical(self):
         bottom = HEIGHT - BOTTOM
-        for tick in _linear([self.seconds], most=10)[2]:
-            if tick > self.seconds * 1.001:
-                continue
-            x = self._x(tick)
+        for place, text in self.axis.ticks:
+            x = self._x(place)
             yield f'<line class="grid" x1="{x:.1f}" y1="{bottom}" x2="{x:.1f}" y2="{bottom + 5}"/>'
-            yield f'<text class="tick middle" x="{x:.1f}" y="{bottom + 19}">{number(tick)}</text>'
+            yield (f'<text class="tick middle" x="{x:.1f}" y="{bottom + 19}">'
+                   f"{escape(text)}</text>")
         yield (f'<text class="axis" x="{LEFT + (WIDTH - LEFT - RIGHT) / 2:.0f}" '
-               f'y="{HEIGHT - 6}">seconds of load</text>')
+               f'y="{HEIGHT - 6}">{escape(self.axis.name)}</text>')
 
     def _line(self, line):
         """The line segments between consecutive points, then the points."""
         points = [
-            None if value is None else (self._x(moment), self._y(value), moment, value)
-            for moment, value in zip(self.moments, line.values)
+            None if value is None else (self._x(place), self._y(value), place, value)
+            for place, value in zip(self.places, line.values)
         ]
         stroke = []
         for point in [*points, None]:
@@ -92,8 +116,8 @@ class Chart:
                 yield f'<polyline class="line {line.style}" points="{" ".join(stroke)}"/>'
                 stroke = []
         radius = 3 if len(points) <= 30 else 2
-        for x, y, moment, value in filter(None, points):
-            said = f"{line.name}: {number(value)} {self.unit} at {moment:.1f} s"
+        for x, y, place, value in filter(None, points):
+            said = f"{line.name}: {number(value)} {self.unit}, {self.axis.tell(place)}"
             yield (f'<circle class="point {line.style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
                    f"<title>{escape(said)}</title></circle>")
 
@@ -138,7 +162,7 @@ def _linear(values, most=5):
 def _logarithmic(values):
     """A scale between two round numbers, with ticks at 1, 2 and 5 of each decade if they fit."""
     known = [value for value in values if value > 0] or [1]
-    steps = [digit * 10.0**power for power in range(-4, 7) for digit in (1, 2, 5)]
+    steps = [digit * 10.0**power for power in range(-4, 9) for digit in (1, 2, 5)]
     low = max(step for step in steps if step <= max(min(known), steps[0]))
     high = min((step for step in steps if step >= max(known) and step > low), default=steps[-1])
     inside = [step for step in steps if low <= step <= high]

@@ -15,6 +15,8 @@ SCRIPT = Path(__file__).with_name("load.lua")
 PACKAGES = Path(__file__).resolve().parents[2] / "packages"
 THREADS_MAX = 2
 USERS = 64
+# To connect and prepare before the load, and to end after it.
+END_SECONDS_MAX = 180
 
 
 @dataclass
@@ -89,15 +91,21 @@ class Generator:
             "RESULT": self.result,
         }
         chosen = {f"KV_LOAD_{name}": str(text) for name, text in settings.items() if text}
-        done = subprocess.run(
-            command,
-            env={**os.environ, **chosen},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                env={**os.environ, **chosen},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=seconds + END_SECONDS_MAX,
+            )
+        except subprocess.TimeoutExpired:
+            raise LoadTestError(
+                f"wrk did not end within {END_SECONDS_MAX} s after its {seconds} s"
+            ) from None
         if "unable to connect to" in done.stdout:
             # The store has stopped since it was checked. wrk exits at once; users would continue.
             time.sleep(seconds)

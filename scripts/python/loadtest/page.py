@@ -3,16 +3,28 @@
 from html import escape
 from pathlib import Path
 
-from .charts import Chart, Line
+from .charts import Chart, Line, seconds
 from .summary import counts, milliseconds
 
 STYLE = Path(__file__).with_name("page.css")
+NOTES = """\
+<p>Requests/s counts answers without an error. Each user waits for an answer before sending the next
+request, so a slow store is asked less; percentiles are corrected for that, as wrk does it
+(coordinated omission). Each point is one run of wrk. What was under way when a run ended is in no
+figure.</p>"""
 
 
 def html(found):
     """The page for a document of results."""
     modes = found["modes"]
     title = f"Load test: {', '.join(mode['mode'] for mode in modes)}"
+    head = f"<p>{escape(_conditions(found))}</p>\n{_verdict(found)}"
+    main = f"{_table(modes)}\n{''.join(map(_section, modes))}"
+    return framed(title, head, main, NOTES)
+
+
+def framed(title, head, main, notes):
+    """A page with these parts, as HTML. `make bench` has one, too."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -26,18 +38,13 @@ def html(found):
 <body>
 <header>
 <h1>{escape(title)}</h1>
-<p>{escape(_conditions(found))}</p>
-{_verdict(found)}
+{head}
 </header>
 <main>
-{_table(modes)}
-{"".join(map(_section, modes))}
+{main}
 </main>
 <footer>
-<p>Requests/s counts answers without an error. Each user waits for an answer before sending the next
-request, so a slow store is asked less; percentiles are corrected for that, as wrk does it
-(coordinated omission). Each point is one run of wrk. What was under way when a run ended is in no
-figure.</p>
+{notes}
 </footer>
 </body>
 </html>
@@ -88,6 +95,7 @@ def _table(modes):
 
 
 def _section(mode):
+    axis = seconds(mode["seconds"])
     moments = [point["at"] for point in mode["series"]]
     rate = [Line("answered", "rate", [point["per_second"] for point in mode["series"]])]
     if mode["errors"]["total"]:
@@ -98,19 +106,23 @@ def _section(mode):
         for name in ("p50", "p95", "p99", "max")
     ]
     charts = [
-        Chart(f"{mode['mode']}: requests/s", "requests/s", moments, rate, mode["seconds"]),
-        Chart(f"{mode['mode']}: latency", "ms", moments, times, mode["seconds"], True),
+        Chart(f"{mode['mode']}: requests/s", "requests/s", moments, rate, axis),
+        Chart(f"{mode['mode']}: latency", "ms", moments, times, axis, True),
     ]
     notes = [f"Answers by status: {counts(mode['answers'])}."] if mode["answers"] else []
     if mode["errors"]["by"]:
         notes.append(f"Errors: {counts(mode['errors']['by'])}.")
     notes += [f"{remark[0].upper()}{remark[1:]}." for remark in mode["remarks"]]
-    figures = "".join(
-        f"<figure><figcaption>{caption}</figcaption>{chart.legend()}{chart.svg()}</figure>"
-        for caption, chart in zip(
-            ("Throughput, requests/s", "Latency, milliseconds, logarithmic scale"), charts)
-    )
+    captions = ("Throughput, requests/s", "Latency, milliseconds, logarithmic scale")
+    figures = "".join(map(figure, captions, charts))
     return (
         f"<section><h2>{escape(mode['mode'])}</h2>{figures}"
         f"{''.join(f'<p>{escape(note)}</p>' for note in notes)}</section>\n"
+    )
+
+
+def figure(caption, chart):
+    """A chart with its caption and its legend, as HTML."""
+    return (
+        f"<figure><figcaption>{escape(caption)}</figcaption>{chart.legend()}{chart.svg()}</figure>"
     )
