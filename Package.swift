@@ -73,6 +73,10 @@ let package = Package(
       swiftSettings: settings),
     .target(name: "HTTP", dependencies: ["Basics", "EventLoop", log], swiftSettings: settings),
     .target(
+      name: "Telemetry",
+      dependencies: ["Basics", "EventLoop", "KeyValueStore", "Observability", collections, log],
+      swiftSettings: settings),
+    .target(
       name: "Embedded",
       dependencies: ["Basics", "KeyValueStore", "Observability", grdb, sqlite, collections],
       swiftSettings: settings),
@@ -102,14 +106,15 @@ let package = Package(
       name: "Cluster",
       dependencies: [
         "Basics", "EventLoop", "HTTP", "KeyValueStore", "Observability", "Postgres", "RabbitMQ",
-        "Redis", "Service", lifecycle, log,
+        "Redis", "Service", "Telemetry", lifecycle, log,
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "KeyValueAPI",
       dependencies: [
         "Basics", "COpenSSL", "Cluster", "Embedded", "EventLoop", "HTTP", "KeyValueStore",
-        "Observability", "Postgres", "Service", arguments, collections, lifecycle, log, signals,
+        "Observability", "Postgres", "Service", "Telemetry", arguments, collections, lifecycle, log,
+        signals,
       ],
       resources: [
         .embedInCode("OpenAPI/openapi.json"), .embedInCode("Console"), .embedInCode("Docs"),
@@ -123,7 +128,7 @@ let package = Package(
       name: "KeyValueWorker",
       dependencies: [
         "Basics", "Cluster", "EventLoop", "HTTP", "KeyValueStore", "Observability", "RabbitMQ",
-        "Service", arguments, lifecycle, log,
+        "Service", "Telemetry", arguments, lifecycle, log,
       ],
       swiftSettings: settings,
       linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
@@ -163,12 +168,19 @@ let package = Package(
       name: "ObservabilityTests", dependencies: ["Basics", "Observability", "TestSupport", log],
       swiftSettings: settings),
     .testTarget(
+      name: "TelemetryTests",
+      dependencies: [
+        "Basics", "EventLoop", "HTTP", "KeyValueStore", "Observability", "Telemetry", "TestSupport",
+        log,
+      ],
+      swiftSettings: settings),
+    .testTarget(
       name: "ServiceTests", dependencies: ["Service", lifecycle, log], swiftSettings: settings),
     .testTarget(
       name: "KeyValueAPITests",
       dependencies: [
         "Basics", "Cluster", "Embedded", "EventLoop", "HTTP", "KeyValueAPI", "KeyValueStore",
-        "Observability", "Service", "TestSupport", arguments, log,
+        "Observability", "Service", "Telemetry", "TestSupport", arguments, log,
       ],
       swiftSettings: settings),
     .testTarget(

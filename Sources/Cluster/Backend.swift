@@ -4,6 +4,7 @@ package import KeyValueStore
 package import Observability
 package import Service
 package import ServiceLifecycle
+package import Telemetry
 
 /// What the stores of a process work on: the embedded database, or the services of a cluster.
 /// Nothing else in a program knows which of the two it is.
@@ -23,6 +24,9 @@ package protocol Backend: Sendable {
 
   /// The ports for the store of a loop; `number` counts the loops from 0.
   func makePorts(on loop: EventLoop, number: Int) -> StorePorts
+
+  /// What traces call what is behind these ports.
+  func tracedNames(number: Int) -> TracedNames
 
   /// The database's clock as a loop knows it; acceptance times come from it.
   func clock(number: Int) -> WallClock
@@ -56,15 +60,18 @@ package struct StorePorts {
 }
 
 extension Backend {
-  /// Makes a store for a loop; `number` counts the loops from 0. `inFlight` is the process's.
+  /// Makes a store for a loop; `number` counts the loops from 0. `inFlight` is the process's, and so
+  /// is `tracer`; nil: no request is recorded.
   package func makeStore(
-    on loop: EventLoop, number: Int, inFlight: IdempotencyRegistry, registry: MetricsRegistry
+    on loop: EventLoop, number: Int, inFlight: IdempotencyRegistry, registry: MetricsRegistry,
+    tracer: Tracer?
   ) -> Store {
-    let ports = makePorts(on: loop, number: number)
+    var ports = makePorts(on: loop, number: number)
+    if let tracer { ports = ports.traced(tracedNames(number: number), tracer) }
     return Store(
       database: ports.database, cache: ports.cache, queue: ports.queue, feed: ports.feed,
       repairs: ports.repairs, inFlight: inFlight, observer: StoreMetrics(registry: registry),
-      now: clock(number: number))
+      tracer: tracer, now: clock(number: number))
   }
 }
 

@@ -8,6 +8,7 @@ internal import RabbitMQ
 internal import Redis
 package import Service
 package import ServiceLifecycle
+internal import Telemetry
 
 /// The services of a cluster. Every loop has connections to the database and one to the cache; all
 /// share one watch of the Sentinels, one publisher and one watcher of the change feed.
@@ -22,6 +23,7 @@ package struct ClusterBackend: Backend {
   private let watch: SentinelWatch
   private let publisher: RabbitMQPublisher
   private let watcher: RabbitMQWatcher?
+  private let writesQueue: String
   private let evidence = RepairEvidence(trustTime: RedisMaster.trustTime)
   private let loops: [EventLoop]
   private let logger: Logger
@@ -50,6 +52,7 @@ package struct ClusterBackend: Backend {
         configuration.cache, master: master, loop: loop, metrics: RedisMetrics(in: registry),
         logger: logger, now: ClusterClock.of(database))
     }
+    writesQueue = configuration.queue.writesQueue
     let queueMetrics = RabbitMQMetrics(in: registry)
     publisher = try RabbitMQPublisher(
       configuration.queue, published: published, metrics: queueMetrics, logger: logger)
@@ -118,6 +121,13 @@ package struct ClusterBackend: Backend {
       queue: RabbitMQQueue(publisher: publisher),
       feed: RabbitMQChangeFeed(publisher: publisher, watcher: watcher),
       repairs: CacheRepairs(database: databases[number], evidence: evidence))
+  }
+
+  package func tracedNames(number: Int) -> TracedNames {
+    let database = databases[number]
+    return TracedNames(
+      database: TracedSystem(database.productName, isRemote: true),
+      cache: TracedSystem("redis", isRemote: true), queue: writesQueue)
   }
 
   package func clock(number: Int) -> WallClock { ClusterClock.of(databases[number]) }

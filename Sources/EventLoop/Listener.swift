@@ -123,9 +123,9 @@ public struct ListenError: Error, CustomStringConvertible, Sendable {
 }
 
 #if os(Linux)
-  private let streamType = Int32(SOCK_STREAM.rawValue)
+  let streamType = Int32(SOCK_STREAM.rawValue)
 #else
-  private let streamType = SOCK_STREAM
+  let streamType = SOCK_STREAM
 #endif
 
 /// The address of a server: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `:8080` (every

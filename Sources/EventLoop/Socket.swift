@@ -53,6 +53,12 @@ public final class Socket {
     executor.poller.add(self)
   }
 
+  /// Takes ownership of a socket whose connection has begun: it is made once `writable()` returns.
+  convenience init(connecting descriptor: Int32, on loop: EventLoop) {
+    self.init(adopting: descriptor, on: loop)
+    isWritable = false
+  }
+
   /// Watches a socket that a C library owns, reads and writes.
   ///
   /// It watches a duplicate, so the library may close its own descriptor first. Readiness is

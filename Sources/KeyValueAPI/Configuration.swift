@@ -3,6 +3,7 @@ internal import EventLoop
 internal import HTTP
 internal import Logging
 internal import Service
+internal import Telemetry
 
 /// All that an operator decides, checked.
 struct Configuration: ProgramConfiguration {
@@ -34,6 +35,8 @@ struct Configuration: ProgramConfiguration {
   let crossOrigin: CrossOrigin?
   /// The file of the audit log; nil: there is none.
   let auditPath: String?
+  /// Where spans of requests go; nil: none is recorded.
+  let telemetry: TelemetryConfiguration?
   /// Bounds and timeouts of connections. `connectionsMax` may have to be lowered to the limit of
   /// the process: see `DescriptorLimit`.
   var http: HTTPConfiguration
@@ -66,6 +69,7 @@ struct Configuration: ProgramConfiguration {
       if case .open = access { reader.value(of: Settings.openness) != .everything } else { false }
     crossOrigin = Configuration.crossOrigin(&reader, access: access)
     auditPath = Configuration.auditPath(&reader)
+    telemetry = TelemetrySettings.configuration(&reader)
     limits = Configuration.limits(&reader)
     http = Configuration.http(&reader)
     isConnectionsMaxGiven = reader.isGiven(Settings.connectionsMax.description)

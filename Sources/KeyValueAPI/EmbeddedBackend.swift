@@ -5,6 +5,7 @@ import KeyValueStore
 import Observability
 import Service
 import ServiceLifecycle
+import Telemetry
 
 /// A store in this process alone: SQLite, a cache and a feed in memory, and a queue that applies
 /// writes at once.
@@ -34,6 +35,12 @@ struct EmbeddedBackend: Backend {
   func makePorts(on loop: EventLoop, number: Int) -> StorePorts {
     StorePorts(
       database: database, cache: cache, queue: EmbeddedQueue(database: database), feed: feed)
+  }
+
+  func tracedNames(number: Int) -> TracedNames {
+    TracedNames(
+      database: TracedSystem("sqlite", isRemote: false),
+      cache: TracedSystem("memory", isRemote: false))
   }
 
   /// The clock of this machine: the database has no other.

@@ -6,6 +6,7 @@ import Logging
 import Observability
 import Service
 import ServiceLifecycle
+import Telemetry
 
 /// kv-api, put together: what the process has once, what each event loop has, and how it ends.
 struct Server: Sendable {
@@ -20,6 +21,8 @@ struct Server: Sendable {
   private let loops: [EventLoop]
   private let warnings: RepeatedWarnings
   private let audit: AuditLog?
+  /// Nil: no request is recorded.
+  private let tracing: Tracing?
 
   /// Throws if the audit log can't be opened.
   init(
@@ -38,6 +41,12 @@ struct Server: Sendable {
       if let path = configuration.auditPath {
         try AuditLog(path: path, metrics: auditMetrics, logger: logger, warnings: warnings)
       } else { nil }
+    let traceMetrics = TelemetryMetrics(in: registry)
+    tracing = configuration.telemetry.map {
+      Tracing(
+        $0, program: "kv-api", on: loops[0], drain: configuration.drain, metrics: traceMetrics,
+        logger: logger)
+    }
     watchPlaces = WatchPlaces(countMax: configuration.limits.watchersMax)
     authenticator =
       if case .tokens(let file, _) = configuration.access { TokenAuthenticator(file) } else { nil }
@@ -63,11 +72,16 @@ struct Server: Sendable {
       ])
     // The last is shut down first: requests end before what they need.
     try await Lifecycle.run(
-      [WarningsService(warnings: warnings)] + backend.services + upkeep + reload + [http],
+      first + backend.services + upkeep + reload + [http],
       logger: logger)
     await backend.close()
     if audit?.flush() == false { logger.warning("the last lines of the audit log are lost") }
     logger.notice("stopped")
+  }
+
+  private var first: [any Service] {
+    let warnings = WarningsService(warnings: warnings)
+    return tracing.map { [warnings, $0] } ?? [warnings]
   }
 
   private var upkeep: [any Service] {
@@ -99,7 +113,9 @@ extension Server {
   }
 
   private func makeStore(number: Int) -> Store {
-    backend.makeStore(on: loops[number], number: number, inFlight: inFlight, registry: registry)
+    backend.makeStore(
+      on: loops[number], number: number, inFlight: inFlight, registry: registry,
+      tracer: tracing?.tracer)
   }
 
   private func makeHandler(number: Int) -> APIHandler {
@@ -109,7 +125,8 @@ extension Server {
       store: makeStore(number: number), authentication: authentication,
       observer: RequestRecorder(
         metrics: RequestMetrics(registry: registry), logger: logger, warnings: warnings),
-      audit: audit, limits: configuration.limits, crossOrigin: configuration.crossOrigin,
+      audit: audit, tracing: tracing.map { RequestTracing(tracer: $0.tracer) },
+      limits: configuration.limits, crossOrigin: configuration.crossOrigin,
       surroundings: APISurroundings(
         metricsText: { [registry, backend] in registry.text(adding: await backend.samples()) },
         isLocalOnly: configuration.isLocalOnly,

@@ -133,7 +133,7 @@ enum Settings {
       valueBytesMax.description, bodyBytesMax.description, answerBytesMax.description,
       headTimeout.description,
       bodyTimeout.description, writeTimeout.description, idleTimeout.description,
-    ] + ClusterSettings.all
+    ] + TelemetrySettings.all + ClusterSettings.all
 
   /// What `--help` says.
   static let help = SettingsHelp.text(

@@ -3,12 +3,15 @@ import KeyValueStore
 import Logging
 import RabbitMQ
 import ServiceLifecycle
+import Telemetry
 
 /// Takes writes from the queue and applies them, batch after batch.
 struct ApplyService: Service {
   let executor: any TaskExecutor
   let makeApplier: @Sendable () -> Applier
   let consumer: RabbitMQConsumer
+  /// Nil: nothing is recorded.
+  let tracer: Tracer?
 
   /// When the process is asked to stop, the batch in progress is finished, unless the database is
   /// away: then the broker delivers it to another worker.
@@ -17,9 +20,19 @@ struct ApplyService: Service {
       await withTaskExecutorPreference(executor) {
         let applier = makeApplier()
         while !Task.isCancelled {
-          await applier.apply(await consumer.next())
+          await apply(await consumer.next(), applier)
         }
       }
+    }
+  }
+
+  /// Applies a batch; a span of it is in the trace of each request that was recorded.
+  private func apply(_ deliveries: [Delivery], _ applier: Applier) async {
+    guard let tracer, case let origins = deliveries.compactMap(\.origin), !origins.isEmpty else {
+      return await applier.apply(deliveries)
+    }
+    await tracer.follow(.applying(count: deliveries.count), for: origins) {
+      await applier.apply(deliveries)
     }
   }
 }
@@ -58,5 +71,12 @@ struct ApplyRecorder: ApplierObserver {
     logger.error(
       "a queued write can't be applied; it is in the dead-letter queue",
       metadata: ["operation": "\(operation?.text ?? "unknown")", "cause": "\(cause)"])
+  }
+}
+
+extension Delivery {
+  /// What has queued it, if that is recorded.
+  fileprivate var origin: TraceContext? {
+    if case .write(let queued) = content { queued.origin } else { nil }
   }
 }

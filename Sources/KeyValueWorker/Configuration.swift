@@ -2,6 +2,7 @@ internal import Cluster
 internal import EventLoop
 internal import Logging
 internal import Service
+internal import Telemetry
 
 /// All that an operator decides, checked.
 struct Configuration: ProgramConfiguration {
@@ -14,6 +15,8 @@ struct Configuration: ProgramConfiguration {
   let prefetch: Int
   /// Bytes of messages that were delivered and are not acknowledged.
   let heldBytesMax: Int
+  /// Where spans go; nil: none is recorded.
+  let telemetry: TelemetryConfiguration?
   let cluster: ClusterConfiguration
   let warnings: [String]
 
@@ -29,6 +32,7 @@ struct Configuration: ProgramConfiguration {
     areCoreDumpsAllowed = reader.value(of: CommonSettings.areCoreDumpsAllowed)
     prefetch = reader.value(of: Settings.prefetch)
     heldBytesMax = reader.value(of: Settings.heldBytesMax)
+    telemetry = TelemetrySettings.configuration(&reader)
     let cluster = ClusterConfiguration(&reader)
     warnings = reader.warnings(knowing: Settings.all) + (cluster?.warnings ?? [])
     if cluster == nil, reader.problems.isEmpty {
@@ -67,7 +71,7 @@ enum Settings {
       CommonSettings.logLevel.description, CommonSettings.areCoreDumpsAllowed.description,
       prefetch.description,
       heldBytesMax.description,
-    ] + ClusterSettings.all
+    ] + TelemetrySettings.all + ClusterSettings.all
 
   /// What `--help` says.
   static let help = SettingsHelp.text(

@@ -8,6 +8,7 @@ import Observability
 import RabbitMQ
 import Service
 import ServiceLifecycle
+import Telemetry
 
 /// kv-worker, put together. Everything runs on one loop, except the connections to the broker,
 /// which have threads of their own: one worker keeps up with several kv-api, and more workers share
@@ -22,6 +23,8 @@ struct Worker: Sendable {
   private let inFlight = IdempotencyRegistry()
   private let backend: ClusterBackend
   private let consumer: RabbitMQConsumer
+  /// Nil: nothing is recorded.
+  private let tracing: Tracing?
 
   /// Connects to nothing yet. Throws errors that the check of the settings has missed.
   init(_ configuration: Configuration, loop: EventLoop, logger: Logger, log: LogWriter) throws {
@@ -35,6 +38,12 @@ struct Worker: Sendable {
     queue.deliveryBytesMax = configuration.heldBytesMax
     consumer = try RabbitMQConsumer(
       queue, metrics: RabbitMQMetrics(in: registry), logger: logger)
+    let traceMetrics = TelemetryMetrics(in: registry)
+    tracing = configuration.telemetry.map {
+      Tracing(
+        $0, program: "kv-worker", on: loop, drain: configuration.drain, metrics: traceMetrics,
+        logger: logger)
+    }
     metrics = WorkerMetrics(registry: registry, now: backend.clock(number: 0))
     ServerMetrics.register(
       in: registry, state: state, configuration: HTTPConfiguration(), log: log,
@@ -52,7 +61,7 @@ struct Worker: Sendable {
       warmUp: { [backend] in await backend.warmUp() })
     // The last is shut down first: no more messages are taken before what they need ends.
     try await Lifecycle.run(
-      backend.services + [
+      (tracing.map { [$0] } ?? []) + backend.services + [
         http, LoopService(loop: loop) { [consumer] in await consumer.run() },
         RoundsService.purging(on: loop.executor, makeStore: { makeStore() }, logger: logger),
         upkeep.relay(patience: configuration.cluster.cacheTimeToLive), upkeep.repair(), applying,
@@ -77,11 +86,12 @@ struct Worker: Sendable {
           var backoff = Backoff(first: .milliseconds(50), longest: .seconds(1))
           return { backoff.next() }
         }
-      }, consumer: consumer)
+      }, consumer: consumer, tracer: tracing?.tracer)
   }
 
   private func makeStore() -> Store {
-    backend.makeStore(on: loop, number: 0, inFlight: inFlight, registry: registry)
+    backend.makeStore(
+      on: loop, number: 0, inFlight: inFlight, registry: registry, tracer: tracing?.tracer)
   }
 }
 

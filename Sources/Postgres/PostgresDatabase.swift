@@ -60,6 +60,10 @@ public actor PostgresDatabase: SharedDatabase {
   public nonisolated var clock: Timestamp? {
     pool.clock.now.map { Timestamp(microseconds: $0) }
   }
+
+  /// The name of the database's product in traces (OpenTelemetry's `db.system.name`). For any
+  /// thread.
+  public nonisolated var productName: String { pool.product.name }
 }
 
 // MARK: - Migrating

@@ -107,7 +107,8 @@ public struct RabbitMQConfiguration: Sendable {
   /// The defaults, for these brokers.
   public init(urls: [String]) { self.urls = urls }
 
-  var writesQueue: String { queuePrefix + ".writes" }
+  /// The queue of writes.
+  public var writesQueue: String { queuePrefix + ".writes" }
   var deadLetterQueue: String { queuePrefix + ".writes.dead" }
   var changesStream: String { queuePrefix + ".changes" }
 

@@ -83,6 +83,7 @@ package struct SettingDescription: Sendable {
     case authentication = "Authentication"
     case limits = "Limits"
     case timeouts = "Timeouts"
+    case tracing = "Tracing"
     case cluster = "Cluster"
     case watching = "Watching"
     case acting = "Acting"

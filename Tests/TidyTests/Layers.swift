@@ -4,7 +4,7 @@ enum Layers {
   static let rows: [Set<String>] = [
     ["Basics", "CLinux", "COpenSSL", "CPostgres", "CRabbitMQ", "CRedis", "KeyValueStore"],
     ["EventLoop", "KeyValueClient", "Observability"],
-    ["Embedded", "HTTP", "Postgres", "RabbitMQ", "Redis"],
+    ["Embedded", "HTTP", "Postgres", "RabbitMQ", "Redis", "Telemetry"],
     ["Service"],
     ["Cluster"],
     ["KeyValueAPI", "KeyValueAutoscaler", "KeyValueCommand", "KeyValueWorker"],

@@ -12,18 +12,22 @@ final class APIHandler: HTTPHandler {
   let hub: WatchHub
   /// Hears of every request that writes; nil: there is no audit log.
   let audit: AuditLog?
+  /// Records some requests; nil: none is recorded.
+  private let tracing: RequestTracing?
   private let observer: any APIObserver
   private let crossOrigin: CrossOrigin?
 
   init(
     store: Store, authentication: any Authenticating, observer: any APIObserver,
-    audit: AuditLog? = nil, limits: APILimits = APILimits(), crossOrigin: CrossOrigin? = nil,
+    audit: AuditLog? = nil, tracing: RequestTracing? = nil, limits: APILimits = APILimits(),
+    crossOrigin: CrossOrigin? = nil,
     surroundings: APISurroundings
   ) {
     self.store = store
     self.authentication = authentication
     self.observer = observer
     self.audit = audit
+    self.tracing = tracing
     self.limits = limits
     self.crossOrigin = crossOrigin
     self.surroundings = surroundings
@@ -67,6 +71,13 @@ final class APIHandler: HTTPHandler {
   }
 
   func respond(to request: AcceptedRequest, body: [UInt8]) async -> Response {
+    guard let tracing, let span = tracing.begin(request) else {
+      return await answer(request, body: body)
+    }
+    return await tracing.record(span) { await answer(request, body: body) }
+  }
+
+  private func answer(_ request: AcceptedRequest, body: [UInt8]) async -> Response {
     observer.began()
     defer { observer.ended() }
     request.body = body

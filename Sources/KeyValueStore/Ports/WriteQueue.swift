@@ -25,15 +25,19 @@ public struct QueuedWrite: Equatable, Sendable {
   public var acceptedAt: Timestamp
   /// The commit that has made this write already, if that commit took place; nil: there was none.
   public var attempt: OutboxID?
+  /// What it was queued by, if that is recorded.
+  public var origin: TraceContext?
 
   public init(
-    id: OperationID, write: Write, acceptedAt: Timestamp, attempt: OutboxID? = nil
+    id: OperationID, write: Write, acceptedAt: Timestamp, attempt: OutboxID? = nil,
+    origin: TraceContext? = nil
   ) {
     if case .patch = write.mutation { preconditionFailure("A patch is never queued") }
     self.id = id
     self.write = write
     self.acceptedAt = acceptedAt
     self.attempt = attempt
+    self.origin = origin
   }
 }
 

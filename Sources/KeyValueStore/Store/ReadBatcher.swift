@@ -8,6 +8,7 @@ final class ReadBatcher {
   private let database: any Database
   private let limits: StoreLimits
   private let observer: any StoreObserver
+  private let tracer: (any StoreTracer)?
   private let clock: SteadyClock
   private var pending = PendingReads()
   private var inFlight = 0
@@ -18,11 +19,13 @@ final class ReadBatcher {
   private var isGathering = false
 
   init(
-    database: any Database, limits: StoreLimits, observer: any StoreObserver, clock: SteadyClock
+    database: any Database, limits: StoreLimits, observer: any StoreObserver,
+    tracer: (any StoreTracer)?, clock: SteadyClock
   ) {
     self.database = database
     self.limits = limits
     self.observer = observer
+    self.tracer = tracer
     self.clock = clock
   }
 
@@ -34,12 +37,13 @@ final class ReadBatcher {
       observer.refused(.read)
       throw .overloaded(retryAfter: limits.retryAfter)
     }
+    let origin = tracer?.current
     if isGathering || inFlight >= limits.readBatchesMax {
-      let turn = await withCheckedContinuation { pending.append(key, reader: $0) }
+      let turn = await withCheckedContinuation { pending.append(key, origin, reader: $0) }
       if case .answered(let result) = turn { return try result.get() }
     } else {
       isGathering = true
-      pending.appendLeader(key)
+      pending.appendLeader(key, origin)
     }
     return try await lead().get()
   }
@@ -54,7 +58,7 @@ final class ReadBatcher {
     inFlight += 1
     handOver()
     let readers = batch.reduce(0) { $0 + $1.count }
-    let results = await read(batch.map(\.key), readers: readers)
+    let results = await read(batch, readers: readers)
     inFlight -= 1
     for (item, result) in zip(batch, results) {
       for reader in item.readers { reader.resume(returning: .answered(result)) }
@@ -68,6 +72,19 @@ final class ReadBatcher {
     if pending.isEmpty || isGathering || inFlight >= limits.readBatchesMax { return }
     isGathering = true
     pending.promoteFirst().resume(returning: .lead)
+  }
+
+  /// Makes the look-up, and has it recorded if one of the requests is.
+  private func read(
+    _ batch: [PendingReads.Item], readers: Int
+  ) async -> [Result<Lookup, StoreError>] {
+    let keys = batch.map(\.key)
+    guard let tracer, case let origins = batch.flatMap(\.origins), !origins.isEmpty else {
+      return await read(keys, readers: readers)
+    }
+    return await tracer.follow(.reading(keys: keys.count), for: origins) {
+      await read(keys, readers: readers)
+    }
   }
 
   /// What the keys hold: one look-up, or several if some of the keys can't be read. It does not
@@ -105,6 +122,8 @@ private struct PendingReads {
     let key: Key
     var readers: [CheckedContinuation<ReadTurn, Never>] = []
     var hasLeader = false
+    /// What the readers work for, as far as it is recorded.
+    var origins: [TraceContext] = []
 
     /// Readers that wait or lead.
     var count: Int { readers.count + (hasLeader ? 1 : 0) }
@@ -121,22 +140,29 @@ private struct PendingReads {
   var isEmpty: Bool { items.isEmpty }
 
   /// Adds the key of a leader. It is the first one: without a leader, no reader waits.
-  mutating func appendLeader(_ key: Key) {
+  mutating func appendLeader(_ key: Key, _ origin: TraceContext?) {
     precondition(items.isEmpty, "A reader becomes the leader only when none waits")
     places[key] = firstPlace
     items.append(Item(key: key, hasLeader: true))
+    if let origin { items[0].origins.append(origin) }
     count += 1
   }
 
   /// Adds a reader; those of one key share its look-up.
-  mutating func append(_ key: Key, reader: CheckedContinuation<ReadTurn, Never>) {
+  mutating func append(
+    _ key: Key, _ origin: TraceContext?, reader: CheckedContinuation<ReadTurn, Never>
+  ) {
     count += 1
-    if let place = places[key] {
-      items[place - firstPlace].readers.append(reader)
+    let place: Int
+    if let known = places[key] {
+      place = known - firstPlace
+      items[place].readers.append(reader)
     } else {
-      places[key] = firstPlace + items.count
+      place = items.count
+      places[key] = firstPlace + place
       items.append(Item(key: key, readers: [reader]))
     }
+    if let origin { items[place].origins.append(origin) }
   }
 
   /// Makes the first reader the leader. The caller resumes its continuation.

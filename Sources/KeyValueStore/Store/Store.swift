@@ -25,12 +25,13 @@ public final class Store {
   private var lastAccepted = Timestamp(microseconds: 0)
 
   /// A store on these ports. All loops of a process share `inFlight`. `repairs` is set where other
-  /// processes read the cache, too. `random` distinguishes the operations of all stores.
+  /// processes read the cache, too, and `tracer` where requests are traced. `random` distinguishes
+  /// the operations of all stores.
   public init(
     database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
     repairs: CacheRepairs? = nil, limits: StoreLimits = StoreLimits(),
-    inFlight: IdempotencyRegistry, observer: any StoreObserver, now: @escaping WallClock,
-    clock: SteadyClock = .system,
+    inFlight: IdempotencyRegistry, observer: any StoreObserver, tracer: (any StoreTracer)? = nil,
+    now: @escaping WallClock, clock: SteadyClock = .system,
     random: any RandomNumberGenerator = SystemRandomNumberGenerator()
   ) {
     self.database = database
@@ -44,13 +45,14 @@ public final class Store {
     self.random = random
     publisher = CommitPublisher(
       cache: cache, feed: feed, repairs: repairs, observer: observer)
-    reads = ReadBatcher(database: database, limits: limits, observer: observer, clock: clock)
+    reads = ReadBatcher(
+      database: database, limits: limits, observer: observer, tracer: tracer, clock: clock)
     writes = WriteBatcher(
       database: database, isPatient: false, publisher: publisher, limits: limits,
-      observer: observer, clock: clock)
+      observer: observer, tracer: tracer, clock: clock)
     patientWrites = WriteBatcher(
       database: database, isPatient: true, publisher: publisher, limits: limits,
-      observer: observer, clock: clock)
+      observer: observer, tracer: tracer, clock: clock)
     transactions = TransactionGate(
       countMax: limits.transactionsMax, bytesMax: limits.transactionBytesMax)
     removals = TransactionGate(countMax: limits.removalsMax, bytesMax: .max)

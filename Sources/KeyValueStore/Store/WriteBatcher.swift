@@ -12,6 +12,7 @@ final class WriteBatcher {
   private let publisher: CommitPublisher
   private let limits: StoreLimits
   private let observer: any StoreObserver
+  private let tracer: (any StoreTracer)?
   private let clock: SteadyClock
   private var pending = PendingWrites()
   /// Whether there is a leader. Without a leader, no writer waits.
@@ -28,13 +29,14 @@ final class WriteBatcher {
 
   init(
     database: any Database, isPatient: Bool, publisher: CommitPublisher, limits: StoreLimits,
-    observer: any StoreObserver, clock: SteadyClock
+    observer: any StoreObserver, tracer: (any StoreTracer)?, clock: SteadyClock
   ) {
     self.database = database
     self.isPatient = isPatient
     self.publisher = publisher
     self.limits = limits
     self.observer = observer
+    self.tracer = tracer
     self.clock = clock
     lastEnd = clock.now()
   }
@@ -43,7 +45,7 @@ final class WriteBatcher {
 
   /// Writes, and returns once the commit is durable, in the cache and published.
   func write(_ write: Write) async throws(StoreError) -> WriteReceipt {
-    let mine = PendingWrite(write)
+    let mine = PendingWrite(write, origin: tracer?.current)
     guard pending.hasRoom(for: mine.weight, limits: limits) else {
       observer.refused(.write)
       throw .overloaded(retryAfter: limits.retryAfter)
@@ -62,13 +64,28 @@ final class WriteBatcher {
   private func lead() async -> WriteResult {
     await gather()
     let batch = pending.takeBatch(limits: limits)
-    let results = await commit(batch.map(\.write))
-    await publish(results, of: batch)
+    let results = await carryOut(batch)
     for (follower, result) in zip(batch, results).dropFirst() {
       // A follower waits from the moment it is pending: it has a continuation.
       follower.continuation!.resume(returning: .answered(result))
     }
     return results[0]
+  }
+
+  /// Commits and publishes, and has it recorded if one of the requests is.
+  private func carryOut(_ batch: [PendingWrite]) async -> [WriteResult] {
+    guard let tracer, case let origins = batch.compactMap(\.origin), !origins.isEmpty else {
+      return await commitAndPublish(batch)
+    }
+    return await tracer.follow(.writing(count: batch.count), for: origins) {
+      await commitAndPublish(batch)
+    }
+  }
+
+  private func commitAndPublish(_ batch: [PendingWrite]) async -> [WriteResult] {
+    let results = await commit(batch.map(\.write))
+    await publish(results, of: batch)
+    return results
   }
 
   /// Lets all requests that are runnable in this turn of the loop join. Otherwise the first one of
@@ -141,11 +158,14 @@ final class WriteBatcher {
 private final class PendingWrite {
   let write: Write
   let weight: Int
+  /// What its task works for, if that is recorded.
+  let origin: TraceContext?
   /// Where its task waits; nil for a leader, which does not wait.
   var continuation: CheckedContinuation<WriteTurn, Never>?
 
-  init(_ write: Write) {
+  init(_ write: Write, origin: TraceContext?) {
     self.write = write
+    self.origin = origin
     weight = write.weight
   }
 }

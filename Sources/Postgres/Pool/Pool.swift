@@ -12,8 +12,7 @@ actor Pool {
 
   private let configuration: PostgresConfiguration
   private let logger: Logger
-  private let writer = Lane()
-  private let reader = Lane()
+  private let (writer, reader) = (Lane(), Lane())
   private let transactions: LaneGroup
   private let queries: LaneGroup
   /// Taken while a call counts: it may take all of its deadline, and the other connections for
@@ -29,6 +28,8 @@ actor Pool {
   nonisolated let clock = DatabaseClock()
   /// The clock of the server of the writing connection: the clocks of several servers may differ.
   nonisolated let writersClock = DatabaseClock()
+  /// What the database is, by the last connection that was made.
+  nonisolated let product = DatabaseProduct()
 
   init(
     _ configuration: PostgresConfiguration, loop: EventLoop, metrics: PostgresMetrics,
@@ -189,7 +190,7 @@ extension Pool {
   /// Finds out whether the session is the connection's own; if so, sets it up.
   private func setUp(_ connection: Connection, isShared: Bool) async throws(ExchangeError) {
     let session = Query("SELECT pg_backend_pid()::INT8, version()") {
-      (backend: $0.number(0), isCockroach: $0.text(1).hasPrefix("CockroachDB"))
+      (backend: $0.number(0), isCockroach: self.product.hear(version: $0.text(1)))
     }
     let answer = try await connection.exchange(session, within: configuration.deadline).first
     await connection.allowPreparing(onBackend: answer?.backend ?? 0)

@@ -32,7 +32,9 @@ enum WriteGroup {
     static let timeToLive = Parts(rawValue: 8)
     /// Media type and value.
     static let value = Parts(rawValue: 16)
-    static let all: Parts = [.attempt, .ifMatch, .ifNoneMatch, .timeToLive, .value]
+    /// A trace and a span.
+    static let origin = Parts(rawValue: 32)
+    static let all: Parts = [.attempt, .ifMatch, .ifNoneMatch, .timeToLive, .value, .origin]
 
     init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -45,6 +47,7 @@ enum WriteGroup {
         insert(.value)
         if timeToLive != nil { insert(.timeToLive) }
       }
+      if queued.origin != nil { insert(.origin) }
     }
   }
 
@@ -78,6 +81,7 @@ enum WriteGroup {
     case .delete: break
     case .patch: preconditionFailure("A patch is never queued")
     }
+    if let origin = queued.origin { writer.add(origin) }
     let length = UInt32(writer.bytes.count - 4)
     withUnsafeBytes(of: length.bigEndian) { writer.bytes.replaceSubrange(0..<4, with: $0) }
     return writer.bytes
@@ -146,11 +150,12 @@ enum WriteGroup {
       let ifMatch = parts.contains(.ifMatch) ? try reader.readMatch() : nil
       let ifNoneMatch = parts.contains(.ifNoneMatch) ? try reader.readMatch() : nil
       let mutation = try reader.readMutation(parts)
+      let origin = parts.contains(.origin) ? try reader.readOrigin() : nil
       guard reader.isAtEnd else { throw Reason("something follows its end") }
       let condition = Condition(ifMatch: ifMatch, ifNoneMatch: ifNoneMatch)
       return QueuedWrite(
         id: id, write: Write(key: key, mutation: mutation, condition: condition),
-        acceptedAt: Timestamp(microseconds: acceptedAt), attempt: attempt)
+        acceptedAt: Timestamp(microseconds: acceptedAt), attempt: attempt, origin: origin)
     } catch {
       throw WriteMessage.Malformed(reason: error.text, id: id)
     }
@@ -163,6 +168,12 @@ enum WriteGroup {
 }
 
 extension ByteWriter {
+  fileprivate mutating func add(_ origin: TraceContext) {
+    for half in [origin.traceHigh, origin.traceLow, origin.span] {
+      add(Int64(bitPattern: half))
+    }
+  }
+
   fileprivate mutating func add(_ match: Condition.Match) {
     switch match {
     case .any: add(WriteGroup.any)
@@ -197,6 +208,16 @@ extension ByteReader {
       revisions.append(Revision(number))
     }
     return .revisions(revisions)
+  }
+
+  /// One that is no place in a trace counts as none: the write is what matters.
+  fileprivate mutating func readOrigin() throws(WriteGroup.Reason) -> TraceContext? {
+    guard let high = readNumber(), let low = readNumber(), let span = readNumber() else {
+      throw WriteGroup.Reason("its trace can't be read")
+    }
+    return TraceContext(
+      traceHigh: UInt64(bitPattern: high), traceLow: UInt64(bitPattern: low),
+      span: UInt64(bitPattern: span))
   }
 
   fileprivate mutating func readMutation(

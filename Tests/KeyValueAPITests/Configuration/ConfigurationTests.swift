@@ -65,7 +65,8 @@ struct ConfigurationTests {
         "KV_MAX_CONNECTIONS": "7",
         "KV_MAX_VALUE_BYTES": "64KiB", "KV_BODY_BUFFER_BYTES": "10000000",
         "KV_HEADER_TIMEOUT": "1", "KV_BODY_TIMEOUT": "2", "KV_WRITE_TIMEOUT": "3",
-        "KV_IDLE_TIMEOUT": "4", "UNRELATED": "x",
+        "KV_IDLE_TIMEOUT": "4", "KV_OTLP_URL": "http://localhost:4318", "KV_OTLP_SAMPLE": "0.25",
+        "UNRELATED": "x",
       ], tokens: token)
     #expect(configuration.listen == SocketAddress(host: "::1", port: 0))
     #expect(configuration.loops == 3)
@@ -87,7 +88,17 @@ struct ConfigurationTests {
     }
     #expect(path == "/etc/kv/tokens")
     #expect(configuration.auditPath == "/dev/null")
+    #expect(configuration.telemetry?.collector.server.port == 4318)
+    #expect(configuration.telemetry?.sampledShare == 0.25)
     #expect(file.principals.count == 1)
+  }
+
+  @Test("Nothing is recorded unless there is a collector")
+  func untraced() throws {
+    #expect(try configuration([:]).telemetry == nil)
+    #expect(try configuration(["KV_OTLP_SAMPLE": "1"]).telemetry == nil)
+    let share = try configuration(["KV_OTLP_URL": "http://localhost"]).telemetry?.sampledShare
+    #expect(share == 0.01)
   }
 
   @Test("An idle time that the proxy's connections outlive is warned of")
@@ -145,6 +156,8 @@ struct ConfigurationTests {
     "KV_BODY_BUFFER_BYTES": ["1MiB"], "KV_ANSWER_BUFFER_BYTES": ["1MiB"],
     "KV_HEADER_TIMEOUT": ["0"], "KV_BODY_TIMEOUT": ["0"],
     "KV_WRITE_TIMEOUT": ["0"], "KV_IDLE_TIMEOUT": ["0"],
+    "KV_OTLP_URL": ["localhost:4318", "https://localhost:4318", "http://a:b@localhost"],
+    "KV_OTLP_SAMPLE": ["-0.1", "1.1", "1%", "nan"],
   ]
 
   @Test("Each wrong value is refused, with its name and itself", arguments: wrong)

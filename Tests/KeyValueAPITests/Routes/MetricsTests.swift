@@ -3,6 +3,7 @@ import Foundation
 import KeyValueStore
 import Logging
 import Observability
+import Telemetry
 import Testing
 
 @testable import Cluster
@@ -36,7 +37,8 @@ struct MetricsTests {
   func conventions() {
     let all =
       MetricsCatalogue.server + MetricsCatalogue.requesting + MetricsCatalogue.store
-      + MetricsCatalogue.watching + MetricsCatalogue.auditing + EmbeddedMetrics.catalogue
+      + MetricsCatalogue.watching + MetricsCatalogue.auditing + TelemetryMetrics.catalogue
+      + EmbeddedMetrics.catalogue
     #expect(Set(all.map(\.name)).count == all.count)
     for metric in all {
       #expect(metric.name.hasPrefix("kv_"), "\(metric.name)")
@@ -217,6 +219,7 @@ struct MetricsTests {
     _ = StoreMetrics(registry: registry)
     _ = WatchMetrics(registry: registry)
     _ = AuditMetrics(registry: registry)
+    _ = TelemetryMetrics(in: registry)
     RequestMetrics(registry: registry).count(try answered("GET", .all[0], .ok))
     let cache = CacheStatistics(
       keys: 1, keysMax: nil, bytes: 2, bytesMax: 3, hits: 4, misses: 5, evictions: 6)
@@ -225,7 +228,8 @@ struct MetricsTests {
     let text = String(decoding: registry.text(adding: samples), as: UTF8.self)
     let catalogue =
       MetricsCatalogue.server + MetricsCatalogue.requesting + MetricsCatalogue.store
-      + MetricsCatalogue.watching + MetricsCatalogue.auditing + EmbeddedMetrics.catalogue
+      + MetricsCatalogue.watching + MetricsCatalogue.auditing + TelemetryMetrics.catalogue
+      + EmbeddedMetrics.catalogue
     for metric in catalogue + ProcessMetrics.catalogue {
       #expect(text.contains("# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name)"))
     }

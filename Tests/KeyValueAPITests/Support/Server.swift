@@ -3,8 +3,10 @@ import Embedded
 import KeyValueStore
 import Observability
 import Synchronization
+import Telemetry
 import Testing
 
+@testable import Cluster
 @testable import HTTP
 @testable import KeyValueAPI
 
@@ -23,15 +25,25 @@ actor Server {
     isCrowded: Bool = false,
     room: HTTPServerState = HTTPServerState(),
     now: @escaping @Sendable () -> MonotonicTime = { .now() },
-    audit: AuditLog? = nil
+    audit: AuditLog? = nil, tracer: Tracer? = nil
   ) {
     self.backing = backing
     self.room = room
+    var ports = StorePorts(
+      database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed)
+    if let tracer {
+      let names = TracedNames(
+        database: TracedSystem("sqlite", isRemote: false),
+        cache: TracedSystem("redis", isRemote: true), queue: "kv.writes")
+      ports = ports.traced(names, tracer)
+    }
     let store = Store(
-      database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed,
-      inFlight: backing.inFlight, observer: SilentObserver(), now: { backing.clock.now })
+      database: ports.database, cache: ports.cache, queue: ports.queue, feed: ports.feed,
+      inFlight: backing.inFlight, observer: SilentObserver(), tracer: tracer,
+      now: { backing.clock.now })
     handler = APIHandler(
       store: store, authentication: authentication, observer: observer, audit: audit,
+      tracing: tracer.map { RequestTracing(tracer: $0) },
       limits: limits, crossOrigin: crossOrigin,
       surroundings: APISurroundings(
         metricsText: { Array("up 1\n".utf8) }, isLocalOnly: isLocalOnly,

@@ -10,12 +10,12 @@ actor Loop {
 
   init(
     _ backing: Backing = Backing(), limits: StoreLimits = StoreLimits(),
-    clock: SteadyClock = .system
+    tracer: (any StoreTracer)? = nil, clock: SteadyClock = .system
   ) {
     self.backing = backing
     store = Store(
       database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed,
-      limits: limits, inFlight: backing.inFlight, observer: backing.observer,
+      limits: limits, inFlight: backing.inFlight, observer: backing.observer, tracer: tracer,
       now: { [clock = backing.clock] in clock.now }, clock: clock)
   }
 

@@ -95,10 +95,13 @@ class ComposeFiles(InTemporaryFolder):
             "KV_CORS_ORIGINS": "https://shop.example", "KV_MAX_WATCHERS": "50",
             "KV_TOKENS_FILE": "/kv/tokens", "KV_AUDIT_FILE": "/dev/stdout",
         }  # fmt: skip
-        services = self.config(more=chosen)["services"]
-        for name in ("kv-api", "scaler"):
+        traced = {"KV_OTLP_URL": "http://collector:4318", "KV_OTLP_SAMPLE": "0.5"}
+        services = self.config(more=chosen | traced)["services"]
+        for name, wanted in (
+            ("kv-api", chosen | traced), ("scaler", chosen | traced), ("kv-worker", traced),
+        ):  # fmt: skip
             given = services[name]["environment"]
-            self.assertEqual({key: given[key] for key in chosen}, chosen, name)
+            self.assertEqual({key: given[key] for key in wanted}, wanted, name)
 
     def test_access_without_tokens_is_local_and_tokens_replace_it(self):
         """And every replica that scaler starts has the same."""

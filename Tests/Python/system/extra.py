@@ -53,3 +53,26 @@ def is_ready(client):
         return client.request("GET", "/health/ready").status == 200
     except Unreachable:
         return False
+
+
+@contextlib.contextmanager
+def worker(cluster, **environment):
+    """Runs a kv-worker, and gives its port once it takes messages."""
+    own = Cluster(cluster.folder)["kv-worker-1"].environment()
+    port = free_port()
+    process = subprocess.Popen(
+        [Path(cluster.binaries).resolve() / "kv-worker"],
+        env=own | environment | {"KV_LISTEN": f"127.0.0.1:{port}"},
+        cwd=cluster.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    client = Client([port], 30)
+    try:
+        wait_until(lambda: is_ready(client), 30, "ready worker")
+        yield port
+    finally:
+        client.close()
+        process.terminate()
+        process.wait()

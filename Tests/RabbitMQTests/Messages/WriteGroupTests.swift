@@ -59,6 +59,27 @@ struct WriteGroupTests {
     #expect(message.id.elementsEqual(samples[0].id.text.utf8), "what an operator sees")
   }
 
+  @Test("The span that has sent a write comes back with it, and stands in the way of nothing")
+  func origin() throws {
+    let origin = try #require(TraceContext(traceHigh: .max, traceLow: 1, span: 1 << 63))
+    for var write in WriteGroupTests.samples {
+      write.origin = origin
+      let pieces = WriteGroup.decode(WriteGroup.encode(write))
+      #expect(writes(pieces?.map(\.content) ?? []) == [write])
+      #expect(pieces?.contains { $0.damaged != nil } == false)
+    }
+    var traced = QueuedWrite("k")
+    traced.origin = origin
+    var body = WriteGroup.encode(traced)
+    body.replaceSubrange((body.count - 8)..., with: [UInt8](repeating: 0, count: 8))
+    var plain = traced
+    plain.origin = nil
+    #expect(writes(WriteGroup.decode(body)?.map(\.content) ?? []) == [plain], "no span has the id 0")
+    #expect(WriteGroup.encode(plain).count == body.count - 24)
+    let letter = WriteMessage.encode(traced).received
+    #expect(try WriteMessage.decode(letter) == plain, "a dead letter is not traced")
+  }
+
   @Test("A message of one write takes little more than the write")
   func single() {
     let write = QueuedWrite("k")

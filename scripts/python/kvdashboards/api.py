@@ -221,6 +221,16 @@ CONNECTIONS = [
         ],
     ),
     Lines(
+        "Spans of traces",
+        "Per second, if KV_OTLP_URL is set. refused: the collector will never take them. dropped: too "
+        "many waited for the collector. Failed: requests to the collector, which are repeated.",
+        "ops",
+        [
+            Query(rate("kv_trace_spans_total", by="end"), "{{end}}"),
+            Query(rate("kv_trace_export_failures_total"), "failed requests"),
+        ],
+    ),
+    Lines(
         "Versions",
         "Replicas by version: two of them during an upgrade.",
         "short",
