@@ -74,7 +74,8 @@ struct WriteGroupTests {
     body.replaceSubrange((body.count - 8)..., with: [UInt8](repeating: 0, count: 8))
     var plain = traced
     plain.origin = nil
-    #expect(writes(WriteGroup.decode(body)?.map(\.content) ?? []) == [plain], "no span has the id 0")
+    // No span has the id 0.
+    #expect(writes(WriteGroup.decode(body)?.map(\.content) ?? []) == [plain])
     #expect(WriteGroup.encode(plain).count == body.count - 24)
     let letter = WriteMessage.encode(traced).received
     #expect(try WriteMessage.decode(letter) == plain, "a dead letter is not traced")
