@@ -60,8 +60,8 @@ package struct StorePorts {
 }
 
 extension Backend {
-  /// Makes a store for a loop; `number` counts the loops from 0. `inFlight` is the process's, and so
-  /// is `tracer`; nil: no request is recorded.
+  /// Makes a store for a loop; `number` counts the loops from 0. `inFlight` is the process's, and
+  /// so is `tracer`; nil: no request is recorded.
   package func makeStore(
     on loop: EventLoop, number: Int, inFlight: IdempotencyRegistry, registry: MetricsRegistry,
     tracer: Tracer?

@@ -5,8 +5,8 @@ package import Service
 internal import ServiceLifecycle
 package import Telemetry
 
-/// The spans of a program: recorded while it serves, exported as long as it runs. Only a process with
-/// KV_OTLP_URL has it.
+/// The spans of a program: recorded while it serves, exported as long as it runs. Only a process
+/// with KV_OTLP_URL has it.
 package struct Tracing: Service {
   package let tracer: Tracer
   private let exporter: SpanExporter
@@ -80,7 +80,7 @@ package enum TelemetrySettings {
       allowed: "http:// with host, port and, if it is not /v1/traces, the path",
       meaning: "The OpenTelemetry collector that spans of requests are sent to, as OTLP/HTTP in "
         + "JSON. They hold no keys and no values. Without it nothing is recorded."),
-    fallback: nil, parse: { CollectorAddress($0) })
+    fallback: nil, parse: { CollectorAddress($0).map { .some($0) } })
 
   package static let sampledShare = Setting<Double>(
     description: SettingDescription(

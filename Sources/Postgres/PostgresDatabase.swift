@@ -3,6 +3,7 @@ public import EventLoop
 public import KeyValueStore
 public import Logging
 internal import Observability
+internal import Synchronization
 
 /// Entries in CockroachDB or PostgreSQL, through the connections of one event loop.
 ///
@@ -202,4 +203,20 @@ struct Retrying {
 
   /// How long to wait before the next attempt; nil: there is no time for one.
   mutating func next() -> Duration? { ContinuousClock.now < end ? pauses.next() : nil }
+}
+
+/// Which of the databases that speak PostgreSQL's protocol the server is. Any thread may ask.
+final class DatabaseProduct: Sendable {
+  private let isCockroach = Atomic<Bool>(false)
+
+  /// Takes the answer to `SELECT version()`.
+  /// - Returns: whether it is CockroachDB's.
+  func hear(version: String) -> Bool {
+    let isCockroach = version.hasPrefix("CockroachDB")
+    self.isCockroach.store(isCockroach, ordering: .relaxed)
+    return isCockroach
+  }
+
+  /// OpenTelemetry's name; PostgreSQL's until a server has answered.
+  var name: String { isCockroach.load(ordering: .relaxed) ? "cockroachdb" : "postgresql" }
 }

@@ -1,8 +1,8 @@
 internal import Basics
 internal import KeyValueStore
 
-/// Spans as an `ExportTraceServiceRequest` of OpenTelemetry's protocol, in its form as JSON: ids are
-/// hexadecimal, and numbers of 64 bits are strings.
+/// Spans as an `ExportTraceServiceRequest` of OpenTelemetry's protocol, in its form as JSON: ids
+/// are hexadecimal, and numbers of 64 bits are strings.
 /// https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 package struct OTLPDocument {
   /// What the spans of a process have in common.

@@ -1,7 +1,7 @@
-package import KeyValueStore
-
 // The ports of a store with a span around each call that a recorded request makes. Only a process
 // that exports spans puts them around its ports.
+
+package import KeyValueStore
 
 /// What is behind a port.
 package struct TracedSystem: Sendable {

@@ -4,8 +4,8 @@ import KeyValueStore
 /// body, and the rest is in headers that an operator can read. So it lies in the dead-letter queue,
 /// and so release 0.3 queued every write; those that are queued now travel in a `WriteGroup`.
 ///
-/// The idempotency key is left out: it was decided when the write was accepted. So is the origin: what
-/// is traced has come to its end with a dead letter.
+/// The idempotency key is left out: it was decided when the write was accepted. So is the origin:
+/// what is traced has come to its end with a dead letter.
 enum WriteMessage {
   /// Why a message is not a write, and the operation's id if that can be read.
   struct Malformed: Error, Equatable {

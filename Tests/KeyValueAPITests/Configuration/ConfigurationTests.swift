@@ -2,6 +2,7 @@ import EventLoop
 import Foundation
 import HTTP
 import Logging
+import Telemetry
 import Testing
 
 @testable import KeyValueAPI

@@ -150,7 +150,8 @@ class Traces(Case):
         self.assertTrue(any("collector of traces is away" in line for line in self.server.log))
 
     def test_silent(self):
-        """A collector that takes connections and never answers holds up neither answers nor the end."""
+        """A collector that takes connections and never answers holds up neither answers nor the
+        end."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             with Server(KV_OTLP_URL=url, KV_OTLP_SAMPLE="1") as server:

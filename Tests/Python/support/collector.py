@@ -1,7 +1,8 @@
 """An OpenTelemetry collector that takes spans as OTLP/HTTP in JSON, and checks their form.
 
-The form is that of `ExportTraceServiceRequest` (opentelemetry-proto, trace/v1/trace.proto) in the JSON
-mapping of the OTLP specification. A document that breaks it is answered 400 and noted in `faults`.
+The form is that of `ExportTraceServiceRequest` (opentelemetry-proto, trace/v1/trace.proto) in the
+JSON mapping of the OTLP specification. A document that breaks it is answered 400 and noted in
+`faults`.
 """
 
 import json

@@ -222,8 +222,8 @@ CONNECTIONS = [
     ),
     Lines(
         "Spans of traces",
-        "Per second, if KV_OTLP_URL is set. refused: the collector will never take them. dropped: too "
-        "many waited for the collector. Failed: requests to the collector, which are repeated.",
+        "Per second, if KV_OTLP_URL is set. refused: the collector will never take them. dropped: "
+        "too many waited for the collector. Failed: requests to the collector, which are repeated.",
         "ops",
         [
             Query(rate("kv_trace_spans_total", by="end"), "{{end}}"),
