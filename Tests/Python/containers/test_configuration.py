@@ -91,12 +91,11 @@ class ComposeFiles(InTemporaryFolder):
 
     def test_settings_of_env_reach_kv_api(self):
         """And every replica that scaler starts."""
-        chosen = {
+        traced = {"KV_OTLP_URL": "http://collector:4318", "KV_OTLP_SAMPLE": "0.5"}
+        both = traced | {
             "KV_CORS_ORIGINS": "https://shop.example", "KV_MAX_WATCHERS": "50",
             "KV_TOKENS_FILE": "/kv/tokens", "KV_AUDIT_FILE": "/dev/stdout",
         }  # fmt: skip
-        traced = {"KV_OTLP_URL": "http://collector:4318", "KV_OTLP_SAMPLE": "0.5"}
-        both = chosen | traced
         services = self.config(more=both)["services"]
         for name, wanted in (("kv-api", both), ("scaler", both), ("kv-worker", traced)):
             self.assertLessEqual(wanted.items(), services[name]["environment"].items(), name)
