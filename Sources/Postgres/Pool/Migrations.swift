@@ -147,7 +147,7 @@ struct Migrator {
 
   /// Two processes that create or drop the same thing at once may get in each other's way even with
   /// IF NOT EXISTS: PostgreSQL reports a duplicate row of its catalogue (23505), CockroachDB a
-  /// conflict, or that the other process is in the middle of it (55000).
+  /// conflict, or that the other process is in the middle of it (55000; of a column, 42701).
   private func build(_ text: String) async throws(ExchangeError) {
     var backoff = Backoff(first: .milliseconds(20), longest: .seconds(1))
     for attempt in 1...Self.attemptsMax {
@@ -156,7 +156,8 @@ struct Migrator {
         return
       } catch {
         guard case .refused(let state, _, _) = error, attempt < Self.attemptsMax,
-          state.isConflict || ["23505", "42P07", "42710", "55000", "XX000"].contains(state.code)
+          state.isConflict
+            || ["23505", "42701", "42P07", "42710", "55000", "XX000"].contains(state.code)
         else { throw error }
         try? await Task.sleep(for: backoff.next())
       }
