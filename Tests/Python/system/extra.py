@@ -1,4 +1,4 @@
-"""One more kv-api on the services of the cluster, with other settings."""
+"""One more kv-api or kv-worker on the services of the cluster, with other settings."""
 
 import contextlib
 import re
@@ -29,9 +29,24 @@ def node(cluster, database=None, **environment):
     if database:
         environment["KV_DATABASE_URL"] = HOSTS.sub(
             f"127.0.0.1:{database}", environment["KV_DATABASE_URL"])
+    with running(cluster, "kv-api", environment) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def worker(cluster, **environment):
+    """Runs a kv-worker, and gives its port once it takes messages."""
+    own = Cluster(cluster.folder)["kv-worker-1"].environment()
+    with running(cluster, "kv-worker", own | environment) as client:
+        yield client.ports[0]
+
+
+@contextlib.contextmanager
+def running(cluster, program, environment):
+    """Runs a program, and gives a client of it once it is ready."""
     port = free_port()
     process = subprocess.Popen(
-        [Path(cluster.binaries).resolve() / "kv-api"],
+        [Path(cluster.binaries).resolve() / program],
         env=environment | {"KV_LISTEN": f"127.0.0.1:{port}"},
         cwd=cluster.folder,
         stdin=subprocess.DEVNULL,
@@ -40,7 +55,7 @@ def node(cluster, database=None, **environment):
     )
     client = Client([port], 30)
     try:
-        wait_until(lambda: is_ready(client), 30, "ready node")
+        wait_until(lambda: is_ready(client), 30, f"ready {program}")
         yield client
     finally:
         client.close()
@@ -53,26 +68,3 @@ def is_ready(client):
         return client.request("GET", "/health/ready").status == 200
     except Unreachable:
         return False
-
-
-@contextlib.contextmanager
-def worker(cluster, **environment):
-    """Runs a kv-worker, and gives its port once it takes messages."""
-    own = Cluster(cluster.folder)["kv-worker-1"].environment()
-    port = free_port()
-    process = subprocess.Popen(
-        [Path(cluster.binaries).resolve() / "kv-worker"],
-        env=own | environment | {"KV_LISTEN": f"127.0.0.1:{port}"},
-        cwd=cluster.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    client = Client([port], 30)
-    try:
-        wait_until(lambda: is_ready(client), 30, "ready worker")
-        yield port
-    finally:
-        client.close()
-        process.terminate()
-        process.wait()
