@@ -130,9 +130,8 @@ private final class StreamSubscription: ChangeSubscription {
       case nil: return false
       case .some(let events):
         early += afterPosition(events)
-        if cursor.offset <= had.offset {
-          await reader.wait(watcher, for: cursor, generation: generation)
-        }
+        guard cursor.offset <= had.offset else { break }
+        await pause(after: events, until: nil)
       }
     }
     return true
@@ -169,9 +168,17 @@ private final class StreamSubscription: ChangeSubscription {
         return events
       }
       guard goesOn() else { return [] }
-      await wait(until: order.deadline)
+      await pause(after: received, until: order.deadline)
     }
     return []
+  }
+
+  /// Lets others have the loop if something was read: what is remembered, or held back, may be
+  /// megabytes, of which nothing goes out. Else waits for more.
+  private func pause(
+    after read: [FeedEvent], until deadline: ContinuousClock.Instant?
+  ) async {
+    if read.isEmpty { await wait(until: deadline) } else { await Task.yield() }
   }
 
   /// Returns once there may be something to read, or the time has come.
