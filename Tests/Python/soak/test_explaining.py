@@ -32,6 +32,8 @@ class Explaining(unittest.TestCase):
         self.assertTrue(self.explained(failure("503 outcome-unknown"), happening("rabbitmq")))
         self.assertFalse(self.explained(failure("503 unavailable"), happening("rabbitmq")))
         self.assertFalse(self.explained(failure("500 internal-error"), happening("redis")))
+        read = failure("503 outcome-unknown", where="get")
+        self.assertFalse(self.explained(read, happening("rabbitmq")))
 
     def test_an_event_explains_nothing_before_it_and_long_after_it(self):
         settles = BY_NAME["rabbitmq"].settles

@@ -3,10 +3,12 @@
 import collections
 import random
 import re
+import tempfile
 import unittest
 import xml.etree.ElementTree as xml
+from pathlib import Path
 
-from kvsoak import mix, page
+from kvsoak import logs, mix, page
 from kvsoak.judging import verdicts
 from kvsoak.scraping import values
 from kvsoak.sizes import put_together
@@ -42,6 +44,18 @@ class Page(unittest.TestCase):
         text = self.page(found)
         self.assertIn("500 &lt;b&gt;", text)
         self.assertNotIn("<script>", text)
+
+    def test_errors_in_logs_are_told(self):
+        with tempfile.TemporaryDirectory(prefix="kv-soak-") as folder:
+            Path(folder, "kv-api-1.log").write_text(
+                '{"level": "info"}\n{"level": "error", "message": "<no>"}\nFatal error\n')
+            Path(folder, "redis-1.log").write_text("error\n")
+            found = document(60) | {"logged": logs.told(Path(folder))}
+        self.assertEqual(found["logged"]["levels"], {"info": 1, "error": 2})
+        text = self.page(found)
+        self.assertIn("2 error, 1 info", text)
+        self.assertIn("kv-api-1: Fatal error", text)
+        self.assertIn("&lt;no&gt;", text)
 
     def test_a_run_that_ended_early_has_a_page(self):
         for samples in ([], [sample(5)], [sample(5), {**sample(10), "processes": {}}]):

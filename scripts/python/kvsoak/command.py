@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from kvcluster import Cluster, ClusterError
 from kvcluster.folder import REPOSITORY
 
+from . import logs
 from . import options as reading
 from .commands import Commands, cluster_command
 from .events import schedule
@@ -141,6 +142,7 @@ def _run(options):
         sampler.take()
         seconds = sampler.samples[-1]["at"]
         drained = sampler.wait_until_drained(DRAIN_SECONDS)
+    results.document["logged"] = logs.told(cluster.folder / "logs")
     results.update(sampler, tally, seconds, drained, is_over=True)
     results.save()
     _conclude(results)
@@ -192,6 +194,7 @@ def _conclude(results):
         print(f"explained by {one['event']}: {one['count']:,} × {one['what']} ({one['rule']})")
     for one in document["unexplained"][:20]:
         print(f"UNEXPLAINED at {one['begin']:.1f} s: {one['where']}: {one['what']}: {one['text']}")
+    print(f"lines logged, by level: {document['logged']['levels']}")
     print(f"figures: {results.json}\npage: {results.page}", flush=True)
 
 

@@ -3,6 +3,8 @@
 import random
 from dataclasses import dataclass
 
+from .mix import WRITES
+
 # Six events in a sixth of an hour: each sixth has every event.
 GAP_SECONDS_MIN, GAP_SECONDS_MAX = 20, 100
 # A run ends with this many seconds without a new event.
@@ -14,7 +16,7 @@ UNKNOWN = frozenset({"503 outcome-unknown"})
 
 @dataclass(frozen=True)
 class Rule:
-    """Failures that an event explains: what, and where, or anywhere."""
+    """Failures that an event explains: what, and of which requests, or of all."""
 
     name: str
     what: frozenset
@@ -56,6 +58,7 @@ EVENTS = [
             Rule(
                 "a write waits until all know the new master, and is refused after its time",
                 frozenset({"503 unavailable", "503 outcome-unknown"}),
+                WRITES,
             ),
         ),
     ),
@@ -64,7 +67,7 @@ EVENTS = [
         "rabbitmq",
         "a node of RabbitMQ is restarted",
         (("restart", "{rabbitmq}"),),
-        (Rule("a write that was being queued has no answer", UNKNOWN),),
+        (Rule("a write that was being queued has no answer", UNKNOWN, WRITES),),
     ),
     Event(
         "kv-api-crash",
@@ -72,8 +75,7 @@ EVENTS = [
         _crash("{kv-api}"),
         (
             Rule(
-                "a write that was sent to it has no answer, and is not repeated",
-                UNKNOWN,
+                "a write that was sent to it has no answer, and is not repeated", UNKNOWN, WRITES
             ),
         ),
     ),
@@ -81,7 +83,7 @@ EVENTS = [
         "rabbitmq-crash",
         "a node of RabbitMQ crashes",
         _crash("{rabbitmq}"),
-        (Rule("a write that was being queued has no answer", UNKNOWN),),
+        (Rule("a write that was being queued has no answer", UNKNOWN, WRITES),),
         databases=("postgres",),
     ),
     Event(

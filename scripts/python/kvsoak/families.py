@@ -7,7 +7,8 @@ from kvcluster import processes
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-# Their processes share memory, which counts once: the proportional set size. The others have one
+# Their processes share memory of a fixed size, which fills for a long time and does not count; nor
+# does each page of a program in each process: the proportional set size. The others have one
 # process that matters, and count with their resident set size.
 SHARING = {"postgres", "nginx"}
 
@@ -77,13 +78,11 @@ def _memory(pid, is_sharing):
     try:
         if is_sharing:
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
-                for line in file:
-                    if line.startswith("Pss:"):
-                        return int(line.split()[1]) * 1024
-            return 0
+                sizes = dict(line.split()[:2] for line in file if line.startswith("Pss"))
+            return (int(sizes["Pss:"]) - int(sizes.get("Pss_Shmem:", 0))) * 1024
         with open(f"/proc/{pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * PAGE
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError, LookupError):
         return 0
 
 

@@ -42,6 +42,7 @@ TABLE = [
 ]
 KINDS = [row[0] for row in TABLE]
 SHARES = [row[1] for row in TABLE]
+WRITES = frozenset(row[0] for row in TABLE if row[2] != "GET")
 
 
 def choose(dice):

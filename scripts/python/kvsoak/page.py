@@ -102,6 +102,10 @@ def _errors(document):
         rows = [[one["event"], one["rule"], one["what"], f"{one['count']:,}"]
                 for one in document["explained"]]
         text += _table(["event", "explained because", "what", "count"], rows)
+    if logged := document.get("logged"):
+        said = ", ".join(f"{count:,} {level}" for level, count in sorted(logged["levels"].items()))
+        text += f"<p>Lines that kv-api, kv-worker and kv-autoscaler logged: {escape(said)}.</p>"
+        text += "".join(f"<p><code>{escape(line)}</code></p>" for line in logged["errors"])
     return text
 
 

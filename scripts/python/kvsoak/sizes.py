@@ -27,8 +27,11 @@ def folders(folder):
     found = {"logs": used(folder / "logs"), "prometheus": used(folder / "prometheus")}
     nodes = [node / "data" for node in sorted(folder.glob("rabbitmq-*")) if node.is_dir()]
     if nodes:
+        # Before it is rolled over, the log of queues grows to `raft.wal_max_size_bytes`.
+        found["log of queues"] = sum(used(node, ".wal") for node in nodes)
         found["stream of changes"] = sum(used(node / "stream") for node in nodes)
-        found["rabbitmq, the rest"] = sum(map(used, nodes)) - found["stream of changes"]
+        apart = found["stream of changes"] + found["log of queues"]
+        found["rabbitmq, the rest"] = sum(map(used, nodes)) - apart
     found["redis"] = sum(used(node) for node in folder.glob("redis-[0-9]*"))
     data = folder / "postgres" / "data"
     if data.exists():
@@ -39,11 +42,13 @@ def folders(folder):
     return found
 
 
-def used(folder):
-    """Bytes that a folder takes up. What goes away meanwhile does not count."""
+def used(folder, ending=""):
+    """Bytes that the files of a folder take up. What goes away meanwhile does not count."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:
+            if not name.endswith(ending):
+                continue
             try:
                 total += os.lstat(os.path.join(place, name)).st_blocks * 512
             except OSError:
