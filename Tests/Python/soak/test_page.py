@@ -82,6 +82,13 @@ class Requests(unittest.TestCase):
         self.assertAlmostEqual(waves.rate(150), 300)
         self.assertAlmostEqual(waves.rate(300), 60)
 
+    def test_each_sixth_of_any_run_has_whole_waves(self):
+        for seconds in (600, 1800, 2000, 7200):
+            waves = Waves.of(seconds, 300)
+            self.assertLessEqual(waves.seconds, 300)
+            self.assertAlmostEqual(seconds / 6 % waves.seconds, 0)
+        self.assertEqual(Waves.of(90, 300).seconds, 60)
+
     def test_an_interval_begins_without_the_answers_before_it(self):
         tally, request = Tally(), mix.choose(random.Random(1))
         tally.add(request, 200, 0.002)

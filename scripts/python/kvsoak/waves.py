@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass
 
-# A sixth of the run is compared with another one, and both have to hold whole waves.
-WAVES_OF_A_SIXTH = 2
+# The autoscaler needs a while to notice a wave.
 SECONDS_MIN, SECONDS_MAX = 60, 300
 
 
@@ -18,9 +17,11 @@ class Waves:
 
     @classmethod
     def of(cls, run_seconds, high):
-        """Those of a run that takes this long."""
-        seconds = run_seconds / 6 / WAVES_OF_A_SIXTH
-        return cls(high / 5, high, min(SECONDS_MAX, max(SECONDS_MIN, seconds)))
+        """Those of a run that takes this long. A sixth of it is compared with another one, and so
+        has whole waves."""
+        sixth = run_seconds / 6
+        seconds = sixth / math.ceil(sixth / SECONDS_MAX)
+        return cls(high / 5, high, max(SECONDS_MIN, seconds))
 
     def rate(self, at):
         """Requests a second, `at` seconds after the start."""
