@@ -33,7 +33,7 @@ def html(document):
         _section("Events", _events(document)),
         _section("Load", plots.load()),
         _section("Queue, outbox and watchers", plots.metrics()),
-        _section("Disk", plots.disk()),
+        _section("Disk", Plots(document, "disk").disk()),
         *(_section(kind, plots.processes(kind)) for kind in KINDS),
     ]
     return framed(TITLE, _head(document), "\n".join(sections), NOTES)
@@ -119,10 +119,11 @@ def _events(document):
 
 
 class Plots:
-    """The figures of a run as charts."""
+    """The figures of a run as charts; with a part's name, of those samples that have this part."""
 
-    def __init__(self, document):
-        self._samples = document["samples"]
+    def __init__(self, document, part=None):
+        samples = document["samples"]
+        self._samples = [one for one in samples if part is None or part in one] or samples[-1:]
         size = -(-len(self._samples) // POINTS_MAX)
         self._groups = [
             self._samples[start : start + size] for start in range(0, len(self._samples), size)
