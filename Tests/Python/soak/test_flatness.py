@@ -4,8 +4,6 @@ import unittest
 
 from kvsoak.flatness import Reading, Tolerance, has_restarts, of_a_run, of_lives, sixths
 
-MIB = 1 << 20
-
 
 def life(name, begin, end, value, step=10):
     """Readings of a process from its start to its end; `value` gives that of an age."""
