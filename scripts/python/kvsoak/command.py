@@ -69,10 +69,16 @@ def main(arguments=None):
     return code
 
 
+def _ignore_signals():
+    """A second Ctrl-C must not leave processes behind. Unlike SIG_IGN, programs that are started
+    do not inherit a handler."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+
+
 def _clean(options, code):
     """Stops the cluster. Its logs are kept if something is to be explained."""
-    # A second Ctrl-C must not leave processes behind.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _ignore_signals()
     keep = code in (BAD, FAILED)
     _say("Stopping the cluster." if keep else "Stopping and removing the cluster.")
     cluster_command(options.dir, "down", *([] if keep else ["--purge"]))
@@ -137,7 +143,7 @@ def _run(options):
                 _observe(options.seconds, clock, sampler, tally, commands, results)
             except KeyboardInterrupt:
                 is_interrupted = True
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                _ignore_signals()
                 _say("\nInterrupted: waiting for the end of what is happening.")
         sampler.take()
         seconds = sampler.samples[-1]["at"]
