@@ -103,11 +103,18 @@ def _up(options):
         words += [f"--{name}"] if getattr(options, name) else []
     for name in ("database", "binaries"):
         words += [f"--{name}", value] if (value := getattr(options, name)) else []
-    done = subprocess.run(
+    with subprocess.Popen(
         [REPOSITORY / "scripts/cluster", *words],
-        env=_environment(options), stdout=subprocess.DEVNULL, check=False,
-    )
-    if done.returncode:
+        env=_environment(options), stdout=subprocess.DEVNULL,
+    ) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # It ends what it has begun, such as a tool of RabbitMQ.
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+    if code:
         raise ClusterError("the cluster did not start; see above")
 
 
