@@ -1,7 +1,7 @@
 # Each target calls one script; the scripts can also be called directly.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster demo test chaos test-compose check conformance model simulate sanitize \
-  fuzz load bench settings sbom packages install uninstall clean
+.PHONY: help run cluster demo test chaos soak test-compose check conformance model simulate \
+  sanitize fuzz load bench settings sbom packages install uninstall clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ test: ## Run every test: unit, contract, end to end, conformance
 
 chaos: ## Break a cluster under checked load (SECONDS=60 SEED=… CHAOS="--help")
 	@scripts/chaos $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(SEED),--seed "$(SEED)") $(CHAOS)
+
+soak: ## An hour of load, restarts and failovers; is all flat? (SECONDS=3600 SOAK="--help")
+	@scripts/soak $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(SEED),--seed "$(SEED)") $(SOAK)
 
 test-compose: ## Build the images, run docker-compose.yml, break it (takes 20 minutes)
 	@scripts/test-compose

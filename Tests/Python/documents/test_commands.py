@@ -134,6 +134,7 @@ def unknown_options(script, command):
     source = (ROOT / script).read_text(encoding="utf-8")
     modules = {"scripts/cluster": "scripts/python/kvcluster",
                "scripts/chaos": "Tests/Python/chaos", "scripts/sbom": "scripts/python/kvsbom",
+               "scripts/soak": "scripts/python/kvsoak",
                "load-tests/run": "scripts/python/loadtest",
                "CLOUD/model/measure": "CLOUD/model/sizing", "scripts/bench": "Benchmarks"}
     if script in modules:

@@ -40,11 +40,14 @@ def steps(name, texts):
 
 
 class Chart:
-    """Lines with the same places on an axis, and one scale."""
+    """Lines with the same places on an axis, and one scale. `marks` are places with a text, each a
+    vertical line; without points, a line of many values stays small."""
 
-    def __init__(self, title, unit, places, lines, axis, is_logarithmic=False):
+    def __init__(
+        self, title, unit, places, lines, axis, is_logarithmic=False, marks=(), has_points=True
+    ):
         self.title, self.unit, self.places, self.lines = title, unit, places, lines
-        self.axis = axis
+        self.axis, self.marks, self.has_points = axis, marks, has_points
         known = [value for line in lines for value in line.values if value is not None]
         make = _logarithmic if is_logarithmic else _linear
         self.low, self.high, self.ticks = make(known)
@@ -56,6 +59,7 @@ class Chart:
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.title)}">',
             *self._horizontal(),
             *self._vertical(),
+            *self._marks(),
         ]
         for line in self.lines:
             parts += self._line(line)
@@ -102,6 +106,13 @@ class Chart:
         yield (f'<text class="axis" x="{LEFT + (WIDTH - LEFT - RIGHT) / 2:.0f}" '
                f'y="{HEIGHT - 6}">{escape(self.axis.name)}</text>')
 
+    def _marks(self):
+        for place, text in self.marks:
+            x = self._x(place)
+            yield (f'<line class="mark" x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" '
+                   f'y2="{HEIGHT - BOTTOM}"><title>{escape(text)}, '
+                   f"{escape(self.axis.tell(place))}</title></line>")
+
     def _line(self, line):
         """The line segments between consecutive points, then the points."""
         points = [
@@ -115,6 +126,8 @@ class Chart:
             elif stroke:
                 yield f'<polyline class="line {line.style}" points="{" ".join(stroke)}"/>'
                 stroke = []
+        if not self.has_points:
+            return
         radius = 3 if len(points) <= 30 else 2
         for x, y, place, value in filter(None, points):
             said = f"{line.name}: {number(value)} {self.unit}, {self.axis.tell(place)}"
