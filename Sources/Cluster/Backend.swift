@@ -45,17 +45,21 @@ package struct StorePorts {
   let queue: any WriteQueue
   let feed: any ChangeFeed
   let repairs: CacheRepairs?
+  let turns: CommitTurns?
 
-  /// - Parameter repairs: asks other processes to repair the cache; nil: there are none.
+  /// - Parameters:
+  ///   - repairs: asks other processes to repair the cache; nil: there are none.
+  ///   - turns: the process's, if its loops commit one after the other.
   package init(
     database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
-    repairs: CacheRepairs? = nil
+    repairs: CacheRepairs? = nil, turns: CommitTurns? = nil
   ) {
     self.database = database
     self.cache = cache
     self.queue = queue
     self.feed = feed
     self.repairs = repairs
+    self.turns = turns
   }
 }
 
@@ -70,8 +74,8 @@ extension Backend {
     if let tracer { ports = ports.traced(tracedNames(number: number), tracer) }
     return Store(
       database: ports.database, cache: ports.cache, queue: ports.queue, feed: ports.feed,
-      repairs: ports.repairs, inFlight: inFlight, observer: StoreMetrics(registry: registry),
-      tracer: tracer, now: clock(number: number))
+      repairs: ports.repairs, turns: ports.turns, inFlight: inFlight,
+      observer: StoreMetrics(registry: registry), tracer: tracer, now: clock(number: number))
   }
 }
 

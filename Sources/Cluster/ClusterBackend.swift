@@ -24,6 +24,7 @@ package struct ClusterBackend: Backend {
   private let publisher: RabbitMQPublisher
   private let watcher: RabbitMQWatcher?
   private let writesQueue: String
+  private let turns = CommitTurns()
   private let evidence = RepairEvidence(trustTime: RedisMaster.trustTime)
   private let loops: [EventLoop]
   private let logger: Logger
@@ -120,7 +121,7 @@ package struct ClusterBackend: Backend {
       database: databases[number], cache: caches[number],
       queue: RabbitMQQueue(publisher: publisher),
       feed: RabbitMQChangeFeed(publisher: publisher, watcher: watcher),
-      repairs: CacheRepairs(database: databases[number], evidence: evidence))
+      repairs: CacheRepairs(database: databases[number], evidence: evidence), turns: turns)
   }
 
   package func tracedNames(number: Int) -> TracedNames {

@@ -67,7 +67,7 @@ extension StorePorts {
       database: TracedDatabase(database, names.database, tracer),
       cache: TracedCache(cache, names.cache, tracer),
       queue: names.queue.map { TracedQueue(queue, destination: $0, tracer) } ?? queue,
-      feed: feed, repairs: repairs)
+      feed: feed, repairs: repairs, turns: turns)
   }
 }
 

@@ -52,14 +52,27 @@ public struct FieldBlock: Sendable {
   }
 
   public mutating func append(_ name: StaticString, decimal value: Int64) {
-    append(name) { $0.append(decimal: value) }
+    begin(name)
+    bytes.append(decimal: value)
+    bytes.append("\r\n")
+  }
+
+  /// Adds a date, of a time in seconds after 1970-01-01T00:00:00Z.
+  public mutating func append(_ name: StaticString, date seconds: Int64) {
+    begin(name)
+    HTTPDate.append(seconds: seconds, to: &bytes)
+    bytes.append("\r\n")
+  }
+
+  private mutating func begin(_ name: StaticString) {
+    bytes.append(name)
+    bytes.append(": ")
   }
 
   /// Adds a field whose value `write` appends.
   public mutating func append(_ name: StaticString, _ write: (inout [UInt8]) -> Void) {
     let start = bytes.count
-    bytes.append(name)
-    bytes.append(": ")
+    begin(name)
     let valueStart = bytes.count
     write(&bytes)
     for index in valueStart..<bytes.count where bytes[index] < 0x20 && bytes[index] != 0x09 {

@@ -10,20 +10,26 @@ public enum HTTPDate {
   /// `CivilTime`.
   public static func append(seconds: Int64, to output: inout [UInt8]) {
     let time = CivilTime(secondsSinceEpoch: seconds)
-    output.append(letters: "SunMonTueWedThuFriSat", time.weekday)
-    output.append(", ")
-    output.append(decimal: time.day, digits: 2)
-    output.append(.space)
-    output.append(letters: "JanFebMarAprMayJunJulAugSepOctNovDec", time.month - 1)
-    output.append(.space)
-    output.append(decimal: time.year, digits: 4)
-    output.append(.space)
-    output.append(decimal: time.hour, digits: 2)
-    output.append(.colon)
-    output.append(decimal: time.minute, digits: 2)
-    output.append(.colon)
-    output.append(decimal: time.second, digits: 2)
-    output.append(" GMT")
+    // At once: most answers have two dates, and each part would check the array's room and owner.
+    output.append(addingCapacity: 29) { text in
+      text.append(letters: "SunMonTueWedThuFriSat", time.weekday)
+      text.append(.comma)
+      text.append(.space)
+      text.append(twoDigits: time.day)
+      text.append(.space)
+      text.append(letters: "JanFebMarAprMayJunJulAugSepOctNovDec", time.month - 1)
+      text.append(.space)
+      text.append(twoDigits: time.year / 100)
+      text.append(twoDigits: time.year)
+      text.append(.space)
+      text.append(twoDigits: time.hour)
+      text.append(.colon)
+      text.append(twoDigits: time.minute)
+      text.append(.colon)
+      text.append(twoDigits: time.second)
+      text.append(.space)
+      text.append(letters: "GMT", 0)
+    }
   }
 
   /// Parses a date in any of the three formats that a recipient must accept; nil if it is none.
@@ -78,10 +84,16 @@ public enum HTTPDate {
   }
 }
 
-extension [UInt8] {
-  /// Appends the three-letter name at `index` of `names`, which are written without separators.
+extension OutputSpan<UInt8> {
+  /// Appends the three letters at `index` of `names`, which are written without separators.
   fileprivate mutating func append(letters names: StaticString, _ index: Int64) {
-    let start = Int(index) * 3
-    names.withUTF8Buffer { append(contentsOf: $0[start..<start + 3]) }
+    let start = names.utf8Start + Int(index) * 3
+    for place in 0..<3 { append(start[place]) }
+  }
+
+  /// Appends the last two digits of a number that is not negative.
+  fileprivate mutating func append(twoDigits value: Int64) {
+    append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10 % 10))
+    append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
   }
 }

@@ -47,11 +47,9 @@ extension APIHandler {
   private func fields(of metadata: Metadata, _ reading: Reading) -> FieldBlock {
     var fields = FieldBlock(reserving: 384)
     fields.append(etag: metadata.revision)
-    fields.append("Last-Modified") {
-      HTTPDate.append(seconds: metadata.updatedAt.seconds, to: &$0)
-    }
+    fields.append("Last-Modified", date: metadata.updatedAt.seconds)
     if let expiresAt = metadata.expiresAt {
-      fields.append("Expires") { HTTPDate.append(seconds: expiresAt.seconds, to: &$0) }
+      fields.append("Expires", date: expiresAt.seconds)
     }
     fields.append("Cache-Status", cacheStatus(reading))
     fields.append(

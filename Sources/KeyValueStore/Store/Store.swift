@@ -24,12 +24,13 @@ public final class Store {
   let removals: TransactionGate
   private var lastAccepted = Timestamp(microseconds: 0)
 
-  /// A store on these ports. All loops of a process share `inFlight`. `repairs` is set where other
-  /// processes read the cache, too, and `tracer` where requests are traced. `random` distinguishes
-  /// the operations of all stores.
+  /// A store on these ports. All loops of a process share `inFlight`, and `turns`, which is set
+  /// where they commit one after the other. `repairs` is set where other processes read the cache,
+  /// too, and `tracer` where requests are traced. `random` distinguishes the operations of all
+  /// stores.
   public init(
     database: any Database, cache: any Cache, queue: any WriteQueue, feed: any ChangeFeed,
-    repairs: CacheRepairs? = nil, limits: StoreLimits = StoreLimits(),
+    repairs: CacheRepairs? = nil, turns: CommitTurns? = nil, limits: StoreLimits = StoreLimits(),
     inFlight: IdempotencyRegistry, observer: any StoreObserver, tracer: (any StoreTracer)? = nil,
     now: @escaping WallClock, clock: SteadyClock = .system,
     random: any RandomNumberGenerator = SystemRandomNumberGenerator()
@@ -48,10 +49,10 @@ public final class Store {
     reads = ReadBatcher(
       database: database, limits: limits, observer: observer, tracer: tracer, clock: clock)
     writes = WriteBatcher(
-      database: database, isPatient: false, publisher: publisher, limits: limits,
+      database: database, isPatient: false, turns: turns, publisher: publisher, limits: limits,
       observer: observer, tracer: tracer, clock: clock)
     patientWrites = WriteBatcher(
-      database: database, isPatient: true, publisher: publisher, limits: limits,
+      database: database, isPatient: true, turns: nil, publisher: publisher, limits: limits,
       observer: observer, tracer: tracer, clock: clock)
     transactions = TransactionGate(
       countMax: limits.transactionsMax, bytesMax: limits.transactionBytesMax)

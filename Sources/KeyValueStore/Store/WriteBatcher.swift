@@ -9,6 +9,8 @@ final class WriteBatcher {
   private let database: any Database
   /// Whether a commit waits for keys that another transaction is writing.
   private let isPatient: Bool
+  /// Nil: commits do not wait for those of other loops.
+  private let turns: CommitTurns?
   private let publisher: CommitPublisher
   private let limits: StoreLimits
   private let observer: any StoreObserver
@@ -17,6 +19,8 @@ final class WriteBatcher {
   private var pending = PendingWrites()
   /// Whether there is a leader. Without a leader, no writer waits.
   private var isLed = false
+  /// Whether the commit in progress has the turn.
+  private var hasTurn = false
   /// The last commit's place in the order of publishing.
   private var lastTurn: PublishingTurn?
   /// Commits that are being published.
@@ -28,11 +32,13 @@ final class WriteBatcher {
   private var activeWriters = 0
 
   init(
-    database: any Database, isPatient: Bool, publisher: CommitPublisher, limits: StoreLimits,
-    observer: any StoreObserver, tracer: (any StoreTracer)?, clock: SteadyClock
+    database: any Database, isPatient: Bool, turns: CommitTurns?, publisher: CommitPublisher,
+    limits: StoreLimits, observer: any StoreObserver, tracer: (any StoreTracer)?,
+    clock: SteadyClock
   ) {
     self.database = database
     self.isPatient = isPatient
+    self.turns = turns
     self.publisher = publisher
     self.limits = limits
     self.observer = observer
@@ -63,6 +69,7 @@ final class WriteBatcher {
   /// Commits and publishes the batch whose first write is the leader's own.
   private func lead() async -> WriteResult {
     await gather()
+    await awaitTurn()
     let batch = pending.takeBatch(limits: limits)
     let results = await carryOut(batch)
     for (follower, result) in zip(batch, results).dropFirst() {
@@ -110,11 +117,24 @@ final class WriteBatcher {
     }
   }
 
+  /// Waits for the commit of another loop, unless there is enough for one that pays.
+  private func awaitTurn() async {
+    guard let turns, pending.count < limits.turnWrites else { return }
+    hasTurn = await turns.begin(within: limits.turnMost, clock)
+  }
+
+  private func endTurn() {
+    guard hasTurn else { return }
+    hasTurn = false
+    turns?.end()
+  }
+
   /// One call of the database, which is one commit in most cases.
   private func commit(_ writes: [Write]) async -> [WriteResult] {
     let bytes = writes.reduce(0) { $0 + $1.weight }
     let start = clock.now()
     let results = await database.write(each: writes, isPatient: isPatient)
+    endTurn()
     precondition(results.count == writes.count, "One result a write")
     lastEnd = clock.now()
     lastDuration = lastEnd - start

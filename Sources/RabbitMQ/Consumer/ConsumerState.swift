@@ -22,6 +22,8 @@ struct ConsumerState {
   private var takenBytes = 0
   /// When the first of `ready` came.
   private var readySince: ContinuousClock.Instant?
+  /// Nothing is handed out before, unless it is a full batch.
+  private var pacedUntil: ContinuousClock.Instant?
   private var waiter: Waiter?
   /// A moving average of the bytes of a message.
   private var usualBytes = 0
@@ -63,15 +65,28 @@ struct ConsumerState {
 
   // MARK: From the worker
 
-  /// Returns what is ready, or nil: `waiter` is resumed when something is. The worker no longer
-  /// holds what it took before.
-  mutating func take(for waiter: Waiter) -> (deliveries: [Delivery]?, mustWake: Bool) {
+  /// Returns what is due, or nil: `waiter` is resumed when something is. The worker no longer holds
+  /// what it took before.
+  mutating func take(
+    for waiter: Waiter, at now: ContinuousClock.Instant
+  ) -> (deliveries: [Delivery]?, mustWake: Bool) {
     if isEnding { return ([], false) }
     precondition(self.waiter == nil, "One task at a time takes deliveries")
-    let mustWake = release(takenBytes)
-    if !ready.isEmpty { return (takeReady(), mustWake) }
+    let hasRoom = release(takenBytes)
+    if isDue(at: now) { return (takeReady(at: now), hasRoom) }
     self.waiter = waiter
-    return (nil, mustWake)
+    // Without a waiter, the thread does not wake for what is ready.
+    return (nil, hasRoom || !ready.isEmpty)
+  }
+
+  private func isDue(at now: ContinuousClock.Instant) -> Bool { dueTime.map { $0 <= now } ?? false }
+
+  /// When what is ready may be handed out; nil: nothing is.
+  private var dueTime: ContinuousClock.Instant? {
+    guard let readySince else { return nil }
+    if ready.count >= configuration.batchDeliveriesMax || room <= 0 { return readySince }
+    let gathered = readySince + configuration.gathering
+    return pacedUntil.map { max($0, gathered) } ?? gathered
   }
 
   /// The waiter, which waits no longer.
@@ -99,6 +114,10 @@ struct ConsumerState {
     }
     return finished(deliveries)
   }
+
+  /// A batch of fewer writes is followed by the next one without a pause: somebody may wait for
+  /// each of them.
+  private static let busyBatch = 16
 
   private func isCurrent(_ tag: DeliveryTag) -> Bool { tag.connection == connection }
 
@@ -189,11 +208,9 @@ struct ConsumerState {
 
   /// What to hand to the waiter, if it is enough or has waited long enough.
   mutating func handOut(at now: ContinuousClock.Instant) -> (Waiter, [Delivery])? {
-    guard let waiter, !ready.isEmpty else { return nil }
-    let isDue = readySince.map { now - $0 >= configuration.gathering } ?? true
-    guard isDue || ready.count >= configuration.batchDeliveriesMax else { return nil }
+    guard let waiter, isDue(at: now) else { return nil }
     self.waiter = nil
-    return (waiter, takeReady())
+    return (waiter, takeReady(at: now))
   }
 
   /// What to tell the broker now. If there is nothing, the thread may wait so long (nil: without a
@@ -204,12 +221,11 @@ struct ConsumerState {
     let told = Replies(replies: replies, burials: burials.take())
     replies = []
     isThreadWaiting = told.isEmpty
-    let gathered = waiter == nil ? nil : readySince.map { $0 + configuration.gathering }
-    let end = [gathered, progress.nextQuestion].compactMap { $0 }.min()
+    let end = [waiter == nil ? nil : dueTime, progress.nextQuestion].compactMap { $0 }.min()
     return (told, end.map { max(.zero, $0 - now) })
   }
 
-  private mutating func takeReady() -> [Delivery] {
+  private mutating func takeReady(at now: ContinuousClock.Instant) -> [Delivery] {
     let count = min(ready.count, configuration.batchDeliveriesMax)
     let taken = Array(ready.prefix(count))
     ready.removeFirst(count)
@@ -217,6 +233,8 @@ struct ConsumerState {
     readyBytes -= bytes
     takenBytes += bytes
     if ready.isEmpty { readySince = nil }
+    let isBusy = count >= ConsumerState.busyBatch
+    pacedUntil = isBusy ? now + configuration.batchInterval : nil
     return taken
   }
 

@@ -48,8 +48,8 @@ public final class RabbitMQConsumer: WriteSource, Sendable {
 
   // MARK: For the worker
 
-  /// The next deliveries, at least one and at most `batchDeliveriesMax`: what has come already, at
-  /// once; else what comes within `gathering` of the first. For one task at a time.
+  /// The next deliveries, at least one and at most `batchDeliveriesMax`: what has come within
+  /// `gathering` of the first, and under load within `batchInterval`. For one task at a time.
   ///
   /// Empty when its task is cancelled or the consumer was told to end. Waits while there is no
   /// broker. The next call releases the deliveries of the last, finished or not.
@@ -59,7 +59,7 @@ public final class RabbitMQConsumer: WriteSource, Sendable {
         let (deliveries, mustWake) = state.withLock { state in
           // Asked under the lock: `onCancel` is called after the flag is set, so either it finds
           // the continuation, or the flag is seen here.
-          Task.isCancelled ? ([], false) : state.take(for: waiter)
+          Task.isCancelled ? ([], false) : state.take(for: waiter, at: .now)
         }
         if let deliveries { waiter.resume(returning: deliveries) }
         if mustWake { thread.wake() }

@@ -4,9 +4,11 @@ import KeyValueStore
 /// The writes that the publisher has accepted: those that wait for the next message, and those
 /// whose message waits for its confirm. Events in, answers out. No I/O, no lock, no clock.
 ///
-/// Only few messages are unconfirmed at a time. What comes meanwhile waits, and shares the next
-/// message: so a write leaves at once when it is quiet, and with hundreds of others under load,
-/// without a timer.
+/// A write leaves at once when it is quiet. While a message is unconfirmed, what comes waits and
+/// shares the next one: a message costs the brokers about as much with one write as with hundreds.
+/// Only full messages do not wait for that. After a confirm, the writers that have just been
+/// answered have a moment to come back: otherwise the first of them would get a message of its own,
+/// for which all others wait.
 struct PendingWrites {
   private let configuration: RabbitMQConfiguration
   private var lane: PublisherLane<UnconfirmedWrite, SentWrites>
@@ -17,6 +19,10 @@ struct PendingWrites {
   private(set) var count = 0
   /// The bytes of these writes.
   private(set) var bytes = 0
+  /// The bytes of those that wait for a message.
+  private var waitingBytes = 0
+  /// How many writers are to be waited for after the last confirm, and until when.
+  private var awaited = (count: 0, until: ContinuousClock.now)
 
   init(configuration: RabbitMQConfiguration) {
     self.configuration = configuration
@@ -25,8 +31,21 @@ struct PendingWrites {
 
   var isEmpty: Bool { count == 0 }
 
-  /// Whether another message may be sent before one is confirmed.
-  var hasRoom: Bool { lane.unconfirmed.count < configuration.writeMessagesOutstandingMax }
+  /// When those that wait may be sent; nil: none waits, or a confirm has to come first.
+  func dueTime(at now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    if lane.waiting.isEmpty { return nil }
+    if isFull {
+      return lane.unconfirmed.count < configuration.writeMessagesOutstandingMax ? now : nil
+    }
+    guard lane.unconfirmed.isEmpty else { return nil }
+    return lane.waiting.count < awaited.count ? max(now, awaited.until) : now
+  }
+
+  /// Whether those that wait fill a message.
+  private var isFull: Bool {
+    lane.waiting.count >= configuration.messageWritesMax
+      || waitingBytes >= configuration.messageBytesMax
+  }
 
   // MARK: From callers
 
@@ -40,8 +59,16 @@ struct PendingWrites {
     lastSequence += 1
     write.sequence = lastSequence
     lane.waiting.append(write)
+    waitingBytes += write.content.count
     deadlines.append(write)
     return true
+  }
+
+  /// Whether the write that was added last needs the thread: to send it, or to wait no longer than
+  /// until it is due. Otherwise the thread comes back by itself.
+  func needsThread(at now: ContinuousClock.Instant) -> Bool {
+    guard let due = dueTime(at: now) else { return false }
+    return due <= now || lane.waiting.count == 1
   }
 
   /// Whether a message has waited for its confirm for too long.
@@ -55,7 +82,7 @@ struct PendingWrites {
   mutating func take(bytesMax: Int, at now: ContinuousClock.Instant) -> [SentWrites] {
     var messages: [SentWrites] = []
     var bytes = 0
-    while bytes < bytesMax, hasRoom {
+    while bytes < bytesMax, let due = dueTime(at: now), due <= now {
       let writes = takeMessage()
       if writes.isEmpty { break }
       for write in writes { write.attempts += 1 }
@@ -78,6 +105,7 @@ struct PendingWrites {
         writes.append(write)
       }
       lane.waiting.removeFirst()
+      waitingBytes -= write.content.count
     }
     return writes
   }
@@ -87,7 +115,12 @@ struct PendingWrites {
     _ confirm: Confirm, at now: ContinuousClock.Instant, _ answers: inout PublisherAnswers
   ) {
     var refused: [UnconfirmedWrite] = []
-    for message in lane.confirm(confirm, at: now) {
+    let messages = lane.confirm(confirm, at: now)
+    awaited = (
+      count: messages.reduce(lane.waiting.count) { $0 + $1.writes.count },
+      until: now + configuration.writeGathering
+    )
+    for message in messages {
       guard confirm.isPositive else {
         refused += message.writes
         continue
@@ -98,7 +131,13 @@ struct PendingWrites {
       finish(write, .unavailable(cause: "RabbitMQ refused a write", retryAfter: 1), &answers)
     }
     // An earlier attempt of the others may have reached the queue: only a confirm decides.
+    if refused.isEmpty { return }
     lane.waiting.prepend(contentsOf: refused.filter { !$0.isOver })
+    countWaitingBytes()
+  }
+
+  private mutating func countWaitingBytes() {
+    waitingBytes = lane.waiting.reduce(0) { $0 + $1.content.count }
   }
 
   /// The broker returned a message that no queue took. The confirm that follows means nothing.
@@ -117,12 +156,14 @@ struct PendingWrites {
     lane.waiting.prepend(contentsOf: sent.filter { !$0.isOver })
     // A refused write already waits there, among its successors.
     lane.waiting.sort { $0.sequence < $1.sequence }
+    countWaitingBytes()
   }
 
   /// Gives up the writes of which it is certain that no queue has them.
   mutating func refuseUnsent(_ error: StoreError, _ answers: inout PublisherAnswers) {
     let waiting = lane.waiting
     lane.waiting = Deque(waiting.filter { $0.attempts > 0 })
+    countWaitingBytes()
     for write in waiting where write.attempts == 0 { finish(write, error, &answers) }
   }
 

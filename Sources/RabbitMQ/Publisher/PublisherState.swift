@@ -89,8 +89,7 @@ struct PublisherState {
   ) -> (refusal: StoreError?, mustWake: Bool) {
     if let refusal = refusal(at: now) { return (refusal, false) }
     guard writes.add(write) else { return (.overloaded(retryAfter: 1), false) }
-    // Otherwise it waits for a confirm, which wakes the thread.
-    return (nil, writes.hasRoom ? wake() : false)
+    return (nil, writes.needsThread(at: now) ? wake() : false)
   }
 
   /// Accepts all of the changes, or refuses them all.
@@ -150,7 +149,8 @@ struct PublisherState {
       return .send(writes: writesToSend, changes: changesToSend)
     }
     let hasChanges = changesTrouble == nil && !changes.waiting.isEmpty
-    return wait(until: hasChanges ? nextChangesAt : nil)
+    return wait(
+      until: [hasChanges ? nextChangesAt : nil, writes.dueTime(at: now)].compactMap { $0 }.min())
   }
 
   /// Changes are gathered for a moment: a message with one change costs the broker as much as one

@@ -9,14 +9,14 @@ actor Loop {
   private let store: Store
 
   init(
-    _ backing: Backing = Backing(), limits: StoreLimits = StoreLimits(),
+    _ backing: Backing = Backing(), turns: CommitTurns? = nil, limits: StoreLimits = StoreLimits(),
     tracer: (any StoreTracer)? = nil, clock: SteadyClock = .system
   ) {
     self.backing = backing
     store = Store(
       database: backing.database, cache: backing.cache, queue: backing.queue, feed: backing.feed,
-      limits: limits, inFlight: backing.inFlight, observer: backing.observer, tracer: tracer,
-      now: { [clock = backing.clock] in clock.now }, clock: clock)
+      turns: turns, limits: limits, inFlight: backing.inFlight, observer: backing.observer,
+      tracer: tracer, now: { [clock = backing.clock] in clock.now }, clock: clock)
   }
 
   /// Starts requests in this turn of the loop, in order.

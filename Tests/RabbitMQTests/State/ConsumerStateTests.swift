@@ -70,6 +70,7 @@ final class SharedMessageTests {
   init() {
     var configuration = RabbitMQConfiguration(urls: [])
     configuration.batchDeliveriesMax = 3
+    configuration.gathering = .zero
     state = ConsumerState(configuration: configuration)
     state.connected(at: .now)
   }
@@ -86,7 +87,7 @@ final class SharedMessageTests {
   /// What the worker takes next.
   private func take() async -> [Delivery] {
     await withCheckedContinuation { waiter in
-      let (deliveries, _) = state.take(for: waiter)
+      let (deliveries, _) = state.take(for: waiter, at: .now)
       waiter.resume(returning: deliveries ?? [])
     }
   }
@@ -232,5 +233,78 @@ final class ConsumerProgressTests {
     progress.moved()
     observed(1, at: 0)
     #expect(stall(at: 6) != nil)
+  }
+}
+
+@Suite("Batches of deliveries are handed out in time")
+final class HandingOutTests {
+  private let start = ContinuousClock.now
+  private var state: ConsumerState
+  private var number: UInt64 = 0
+
+  init() {
+    var configuration = RabbitMQConfiguration(urls: [])
+    configuration.batchDeliveriesMax = 100
+    state = ConsumerState(configuration: configuration)
+    state.connected(at: start)
+    // The thread waits for the answer to its question whether the channel lives.
+    _ = state.progress.mustAsk(at: start)
+  }
+
+  private func receive(_ count: Int, after: Duration) {
+    for _ in 0..<count {
+      number += 1
+      let message = WriteMessage.encode(QueuedWrite("k")).received
+      state.received(
+        [ReceivedWrites(message, connection: state.connection, number: number)],
+        at: start + after)
+    }
+  }
+
+  /// What the worker gets if it asks at `after`, or else when the thread looks at `until`; and for
+  /// how long the thread waits meanwhile.
+  private func take(after: Duration, until: Duration? = nil) async -> (count: Int, wait: Duration?) {
+    var wait: Duration?
+    let deliveries = await withCheckedContinuation { (waiter: ConsumerState.Waiter) in
+      let (deliveries, _) = state.take(for: waiter, at: start + after)
+      if let deliveries { return waiter.resume(returning: deliveries) }
+      wait = state.takeReplies(at: start + after).pause
+      if let until, let (waiter, deliveries) = state.handOut(at: start + until) {
+        waiter.resume(returning: deliveries)
+      }
+      state.cancelWaiting()?.resume(returning: [])
+    }
+    return (deliveries.count, wait)
+  }
+
+  @Test("The first of a batch waits a moment for others")
+  func gathering() async {
+    receive(1, after: .zero)
+    let early = await take(after: .milliseconds(1), until: .milliseconds(4))
+    #expect(early.count == 0 && early.wait == .milliseconds(4))
+    receive(2, after: .milliseconds(4))
+    #expect(await take(after: .milliseconds(4), until: .milliseconds(5)).count == 3)
+    #expect(await take(after: .milliseconds(6), until: .milliseconds(60)).count == 0)
+  }
+
+  @Test("After a batch of many the next one gathers for longer; after one of few it does not")
+  func pacing() async {
+    receive(20, after: .zero)
+    #expect(await take(after: .milliseconds(5)).count == 20)
+    receive(3, after: .milliseconds(6))
+    let early = await take(after: .milliseconds(12), until: .milliseconds(24))
+    #expect(early.count == 0 && early.wait == .milliseconds(13))
+    #expect(await take(after: .milliseconds(25)).count == 3)
+    receive(1, after: .milliseconds(26))
+    #expect(await take(after: .milliseconds(31)).count == 1)
+  }
+
+  @Test("A full batch is handed out at once")
+  func full() async {
+    receive(250, after: .zero)
+    #expect(await take(after: .zero).count == 100)
+    #expect(await take(after: .zero).count == 100)
+    #expect(await take(after: .zero, until: .milliseconds(19)).count == 0)
+    #expect(await take(after: .milliseconds(20)).count == 50)
   }
 }
