@@ -24,7 +24,8 @@ COPY Sources Sources
 # are useless.
 RUN mkdir /products && \
   for product in $(sed -n 's/.*\.executable(name: "\([^"]*\)".*/\1/p' Package.swift); do \
-  swift build -c release --static-swift-stdlib --product "${product}" \
+  swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked \
+  --product "${product}" \
   --explicit-target-dependency-import-check error \
   && strip -o "/products/${product}" ".build/release/${product}" || exit 1; done
 

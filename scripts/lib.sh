@@ -9,9 +9,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 swift_flags=(--explicit-target-dependency-import-check error)
 
 # A release contains the Swift runtime: it starts faster, needs 5 MiB less memory, and runs on
-# machines without Swift.
+# machines without Swift. Accesses that overlap are found by the tests, which run on debug builds:
+# the checks at run time are 6 % of the instructions of a cached read.
 # shellcheck disable=SC2034
-release_flags=(-c release --static-swift-stdlib "${swift_flags[@]}")
+release_flags=(-c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+  "${swift_flags[@]}")
 
 say() { printf '%s\n' "$*" >&2; }
 
