@@ -43,6 +43,20 @@ class ProcessTree:
         return total
 
 
+class Together:
+    """Several processes, counted as one."""
+
+    def __init__(self, name, processes):
+        self.name = name
+        self._processes = list(processes)
+
+    def cpu_seconds(self):
+        return sum(process.cpu_seconds() for process in self._processes)
+
+    def rss_bytes(self):
+        return sum(process.rss_bytes() for process in self._processes)
+
+
 class Process(ProcessTree):
     """A process that this program starts, and stops by its id."""
 
