@@ -9,8 +9,8 @@
 // send within 50 ms is not sent either ("late"). Requests are not pipelined.
 //
 // Prints a line of JSON for each second, by when answers came, and a last one ("second": null) for
-// all, after waiting 5 s for the last answers. Latencies of accepted requests (status below 400) are
-// told twice: from the time at which they were due, and from that at which they were sent.
+// all, after waiting 5 s for the last answers. Latencies of accepted requests (status below 400)
+// are told twice: from the time at which they were due, and from that at which they were sent.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

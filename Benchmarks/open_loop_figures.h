@@ -63,7 +63,8 @@ static void print(const struct figures *all, int second, const char *more) {
   printf("}");
   if (all->accepted > 0)
     printf(", \"due_p50_ms\": %.1f, \"due_p99_ms\": %.1f, \"p50_ms\": %.1f, \"p99_ms\": %.1f",
-           quantile(all->from_due, all->accepted, 0.5), quantile(all->from_due, all->accepted, 0.99),
+           quantile(all->from_due, all->accepted, 0.5),
+           quantile(all->from_due, all->accepted, 0.99),
            quantile(all->from_sent, all->accepted, 0.5),
            quantile(all->from_sent, all->accepted, 0.99));
   printf("%s}\n", more);

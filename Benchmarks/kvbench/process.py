@@ -34,6 +34,13 @@ class ProcessTree:
     def cpu_seconds(self):
         return processes.processor_seconds(self.pid)
 
+    def open_files(self):
+        """The descriptors of the process itself."""
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/fd"))
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+
     def rss_bytes(self):
         total = 0
         for process in processes.tree(self.pid):

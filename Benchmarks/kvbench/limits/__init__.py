@@ -17,13 +17,17 @@ from dataclasses import asdict
 from ..report import Row, save, table, unmeasured
 from ..scale import places
 from ..turns import say
-from . import overload
+from . import bombs, crowds, expensive, floods, hot, overload
 
 __all__ = ["MEASURES", "bench"]
 
 # By their names in --only, in the order of the table. Each gets a new server, or new processes of
 # kv-api in the cluster, and returns its rows.
-MEASURES = overload.MEASURES
+MEASURES = {
+    name: measure
+    for group in (overload, expensive, crowds, floods, bombs, hot)
+    for name, measure in group.MEASURES.items()
+}
 
 
 def bench(options, folder, machine, beside):
