@@ -1,10 +1,15 @@
 """Requests that are made to be expensive to read."""
 
+import itertools
+import string
+
 from .abuse import measured
 from .floods import Bomb
 
 HEAD_BYTES, FIELDS = 100_000, 1_000
-DEPTH, DIGITS, MEMBERS = 100_000, 1_000_000, 1_000_000
+DEPTH, DIGITS = 100_000, 1_000_000
+# As many as fit into a batch of 8 MiB: members with distinct names, and elements of an array.
+MEMBERS, ELEMENTS = 900_000, 4_000_000
 
 
 class HeadBombs(Bomb):
@@ -19,7 +24,7 @@ class HeadBombs(Bomb):
 
 
 class DocumentBombs(Bomb):
-    name = "JSON: 100,000 levels, a number of a million digits, a million members"
+    name = f"JSON of {DEPTH:,} levels, {DIGITS:,} digits, {MEMBERS:,} members"
     expected = "400"
 
     def requests(self):
@@ -34,8 +39,12 @@ def documents():
     yield '{"operations":[' + '{"a":' * DEPTH + "1" + "}" * DEPTH + "]}"
     # An operation that is wrong makes an atomic batch wrong.
     yield '{"atomic":true,"operations":[{"op":"add","key":"k","add":' + "1" * DIGITS + "}]}"
-    yield '{"operations":[{' + ",".join(['"":0'] * MEMBERS) + "}]}"
-    yield '{"operations":[' + ",".join(["0"] * MEMBERS) + "]}"
+    letters = string.ascii_lowercase + string.digits
+    names = ("".join(name) for name in itertools.product(letters, repeat=4))
+    members = ",".join(f'"{name}":0' for name in itertools.islice(names, MEMBERS))
+    yield '{"operations":[{' + members + "}]}"
+    yield '{"operations":[],' + members + "}"
+    yield '{"operations":[' + ",".join(["0"] * ELEMENTS) + "]}"
 
 
 MEASURES = {"heads": measured(HeadBombs), "json": measured(DocumentBombs)}

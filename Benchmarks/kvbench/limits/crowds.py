@@ -112,7 +112,7 @@ class SlowReaders(Crowd):
     server's has taken. So the descriptors of the server are counted.
     """
 
-    name = f"{READERS} clients that read pages of 8 MiB at 1 KiB a second, {PIPELINED} asked at once"
+    name = f"{READERS} clients that read {PIPELINED} pages of 8 MiB at 1 KiB a second"
     begin = PIPELINED * get("/kv?prefix=limits/large/&values=true&limit=1000")
     read_bytes = READ_BYTES
 

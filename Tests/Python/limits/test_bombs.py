@@ -33,7 +33,7 @@ class Bombs(Case):
         self.check(HeadBombs, 431)
 
     def test_documents(self):
-        """Deep nesting, a number of a million digits and a million members are malformed."""
+        """Deep nesting, a number of a million digits, and millions of members are refused."""
         self.check(DocumentBombs, 400)
-        # The largest has 5 MB; a tree of its members must not stay.
+        # The largest have 8 MB; a tree of their members must not stay.
         self.assertLess(self.rss_mebibytes(), 700)
