@@ -23,7 +23,7 @@ class Abuse:
 
     name = ""
     threads = 1
-    # None: as long as usual.
+    # Of the normal load beside it; None: as long as usual.
     seconds = None
 
     def __init__(self, target):
@@ -33,6 +33,10 @@ class Abuse:
         # Set by `work` once there is enough of it.
         self.is_ready = threading.Event()
         self.errors = []
+
+    @property
+    def usual_seconds(self):
+        return self.seconds or (SECONDS_QUICK if self.target.options.quick else SECONDS)
 
     def prepare(self):
         """Stores what it needs."""
@@ -106,8 +110,7 @@ def measured(kind):
         normal.prepare(target)
         abuse = kind(target)
         abuse.prepare()
-        usual = SECONDS_QUICK if target.options.quick else SECONDS
-        found = normal.measure(target, abuse, abuse.seconds or usual)
+        found = normal.measure(target, abuse, abuse.usual_seconds)
         found.trouble = abuse.trouble()
         return found.rows(abuse.name, abuse.told())
 

@@ -1,9 +1,10 @@
 """Many requests on few connections."""
 
+import json
 import re
 import select
 import socket
-import threading
+import subprocess
 import urllib.request
 
 from . import normal
@@ -60,25 +61,31 @@ class Unread(Abuse):
 
 
 class Read(Abuse):
-    """One connection that sends as many requests as it can, and reads the answers."""
+    """One connection that sends as many requests as it can, and reads the answers (flood.c)."""
 
     name = "pipelined GETs at full rate on one connection"
+    path, status = f"/kv/{normal.PREFIX}1", 200
 
     def work(self, number):
-        block = BLOCK * get(f"/kv/{normal.PREFIX}1")
-        with connect(self.target.port) as one:
-            writer = threading.Thread(target=self._write, args=(one, block), daemon=True)
-            writer.start()
-            self.is_ready.set()
-            while data := one.recv(READ_BYTES):
-                self.counts["answers"] += data.count(b"HTTP/1.1 200 ")
-            writer.join()
+        # A little longer than the normal load, which so is never alone.
+        seconds = self.usual_seconds + 1
+        command = [self.target.program("flood"), str(self.target.port), str(seconds)]
+        self.is_ready.set()
+        done = subprocess.run(
+            command, input=get(self.path), stdout=subprocess.PIPE, check=True)
+        self.counts.update(json.loads(done.stdout))
 
-    def _write(self, one, block):
-        # The last request asks the server to end the connection.
-        while not self.is_over.is_set():
-            one.sendall(block)
-        one.sendall(get("/health/live", "Connection: close\r\n"))
+    def trouble(self):
+        wanted = self.counts["answers"] if self.status == 200 else 0
+        right = self.counts["answers"] > 0 and self.counts["status 200"] == wanted
+        return [] if right else [f"not all are answered {self.status}"]
+
+
+class Refused(Read):
+    """Requests that are answered before a handler has been called: nothing is waited for."""
+
+    name = "pipelined GETs of an unknown path, likewise"
+    path, status = "/no", 404
 
 
 class UnknownPaths(Abuse):
@@ -171,5 +178,6 @@ class Bomb(Abuse):
 MEASURES = {
     "flood-unread": measured(Unread),
     "flood-read": measured(Read),
+    "flood-refused": measured(Refused),
     "paths": measured(UnknownPaths),
 }

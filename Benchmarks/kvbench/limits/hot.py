@@ -120,14 +120,17 @@ def _ask(target, method, path, body=None):
     with contextlib.closing(connection):
         connection.request(method, path, body)
         answer = connection.getresponse()
-        return answer.status, answer.read().decode()
+        text = answer.read().decode()
+    if answer.status not in (200, 201):
+        raise RuntimeError(f"{method} {path} was answered {answer.status}: {text}")
+    return text
 
 
 def _reads(target):
     """Keys that were looked up in the database."""
     if target.cluster:
         return int(target.cluster.counted(READS))
-    text = _ask(target, "GET", "/metrics")[1]
+    text = _ask(target, "GET", "/metrics")
     line = next(line for line in text.splitlines() if line.startswith(f"{READS} "))
     return int(float(line.rpartition(" ")[2]))
 

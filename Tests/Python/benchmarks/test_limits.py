@@ -2,13 +2,16 @@
 
 import contextlib
 import io
+import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
 
 import support
 from kvbench.limits import MEASURES, open_loop, overload
+from kvbench.limits.abuse import get
 from kvbench.options import arguments
 from support.client import Client
 from support.server import Server
@@ -17,9 +20,9 @@ PLACES = ["--binaries", "b", "--results", "r", "--limits"]
 GET = b"GET /kv/open@ HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-def compiled(folder):
-    program = os.path.join(folder, "open_loop")
-    source = support.ROOT / "Benchmarks/open_loop.c"
+def compiled(folder, name):
+    program = os.path.join(folder, name)
+    source = support.ROOT / f"Benchmarks/{name}.c"
     flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread"]
     subprocess.run(["clang", *flags, "-o", program, source], check=True)
     return program
@@ -28,7 +31,8 @@ def compiled(folder):
 class OpenLoop(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.program = compiled(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.program = compiled(folder, "open_loop")
 
     def run_at(self, server, rate, connections=50, request=GET, keys=10):
         return open_loop.run(self.program, server.port, request, rate, 1, connections, keys)
@@ -92,6 +96,27 @@ class OpenLoop(unittest.TestCase):
                 report = self.run_at(server, 400, request=request, keys=10)
                 self.assertGreater(report.all["accepted"], 0)
                 self.assertEqual(report.unexpected, {})
+
+
+class Flood(unittest.TestCase):
+    def test_it_counts_every_answer(self):
+        program = compiled(self.enterContext(tempfile.TemporaryDirectory()), "flood")
+        with Server() as server:
+            client = Client([server.port])
+            self.addCleanup(client.close)
+            self.assertEqual(client.put("open1", "value").status, 201)
+            for path, status, successes in (("/kv/open1", 200, True), ("/no", 404, False)):
+                done = subprocess.run(
+                    [program, str(server.port), "1"], input=get(path), stdout=subprocess.PIPE,
+                    check=True)
+                found = json.loads(done.stdout)
+                self.assertEqual(found["status 200"], found["answers"] if successes else 0)
+                text = client.request("GET", "/metrics").body.decode()
+                counted = re.search(
+                    rf'^kv_http_requests_total{{method="GET",route="(?:/kv/{{key}}|unknown)",'
+                    rf'status="{status}"}} (\d+)$', text, re.MULTILINE)
+                self.assertEqual(found["answers"], int(counted[1]))
+                self.assertGreater(found["answers"], 100)
 
 
 class Verdicts(unittest.TestCase):
