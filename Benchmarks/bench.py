@@ -69,4 +69,7 @@ def compare(options, folder, machine, beside):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

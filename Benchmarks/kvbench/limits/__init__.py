@@ -34,12 +34,16 @@ def bench(options, folder, machine, beside):
     """Measures all that was chosen. The table is saved after each measurement."""
     files = places.raise_file_limit()
     results = Results(options, machine, beside)
-    for place in places.chosen(options, folder, files):
-        with place:
-            for name in _chosen(options, place):
-                say(f"{place.name}: {name}")
-                results.add(f"{place.name}: {name}", _measured(place, name))
-    print(f"\n{results.text()}\n\nSaved as {results.path}.txt and .json")
+    try:
+        for place in places.chosen(options, folder, files):
+            with place:
+                for name in _chosen(options, place):
+                    say(f"{place.name}: {name}")
+                    results.add(f"{place.name}: {name}", _measured(place, name))
+    finally:
+        # Also what there is when it is interrupted.
+        if results.path:
+            print(f"\n{results.text()}\n\nSaved as {results.path}.txt and .json")
 
 
 def _chosen(options, place):

@@ -6,13 +6,16 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
 import support
-from kvbench.limits import MEASURES, open_loop, overload
+from kvbench.limits import MEASURES, normal, open_loop, overload
 from kvbench.limits.abuse import get
+from kvbench.load import Run
 from kvbench.options import arguments
+from loadtest.latencies import Latencies
 from support.client import Client
 from support.server import Server
 
@@ -162,6 +165,54 @@ class Verdicts(unittest.TestCase):
             light = self.report(*(self.second(p99) for p99 in seconds))
             row = overload._afterwards(before, light)
             self.assertEqual((row.reached, row.verdict), (reached, verdict), seconds)
+
+
+class CostOfOthers(unittest.TestCase):
+    """What the rows of the normal load make of its figures."""
+
+    def rows(self, p99=1.0, failed=None, rss=100, files=20, trouble=()):
+        def run(milliseconds, **more):
+            return Run(1000.0, 1.0, latencies=Latencies({int(1000 * milliseconds): 100}), **more)
+
+        before = normal.State(50 << 20, 20)
+        after = normal.State(60 << 20, files)
+        found = normal.Beside(
+            run(1.0), run(p99, failed=failed or {}), before, after, rss << 20, 40, list(trouble))
+        return [row.verdict for row in found.rows("beside", "an outcome")]
+
+    def test_each_goal_can_be_missed(self):
+        latency, outcome, memory, files = range(4)
+        self.assertEqual(self.rows(p99=49.0), ["PASS"] * 4)
+        for missed, changes in (
+            (latency, {"p99": 50.0}), (latency, {"failed": {"timeout": 1}}),
+            (outcome, {"trouble": ["status 500: 1"]}), (memory, {"rss": 513}),
+            (files, {"files": 31}),
+        ):
+            verdicts = ["PASS"] * 4
+            verdicts[missed] = "MISS"
+            self.assertEqual(self.rows(**changes), verdicts, changes)
+
+
+class Running(unittest.TestCase):
+    def test_what_was_chosen_is_measured_and_saved(self):
+        results = self.enterContext(tempfile.TemporaryDirectory())
+        command = [sys.executable, support.ROOT / "Benchmarks/bench.py", "--limits", "--quick"]
+        command += ["--binaries", support.BINARIES, "--results", results, "--only", "heads"]
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": str(support.ROOT / "scripts/python")},
+            capture_output=True, text=True, timeout=300, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        saved, = [name for name in os.listdir(results) if name.endswith(".json")]
+        with open(os.path.join(results, saved), encoding="utf-8") as file:
+            rows = json.load(file)["rows"]
+        named = {row["what"].strip(): row for row in rows}
+        self.assertEqual(rows[0]["what"], "one node: heads")
+        self.assertEqual(len(rows), 5)
+        # How fast it was does not matter here; that every bomb was refused does.
+        self.assertEqual(named["what it met"]["verdict"], "PASS")
+        self.assertEqual(named["descriptors"]["verdict"], "PASS")
+        self.assertRegex(named["what it met"]["measured"], r"^status 431: [\d,]+$")
+        self.assertIn("one node: heads", done.stdout)
 
 
 class Options(unittest.TestCase):

@@ -4,7 +4,7 @@ import re
 import threading
 import unittest
 
-from kvbench.limits.abuse import connect, get
+from kvbench.limits.abuse import connect
 from kvbench.memory import raise_file_limit
 from support import wait_until
 from support.client import Client
@@ -91,6 +91,3 @@ def everything(connection):
 
 def statuses(data):
     return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", data)]
-
-
-__all__ = ["Case", "everything", "get", "in_background", "statuses"]

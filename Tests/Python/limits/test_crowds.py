@@ -1,7 +1,8 @@
 """Many connections that are slow, or do nothing."""
 
+from kvbench.limits.abuse import get
 from kvbench.limits.crowds import PIPELINED, SlowBodies, SlowHeads, SlowReaders
-from limits.abused import MEBIBYTE, Case, get
+from limits.abused import MEBIBYTE, Case
 from support import wait_until
 
 SLOW, READERS, IDLE = 300, 100, 2_000

@@ -2,7 +2,8 @@
 
 import threading
 
-from limits.abused import MEBIBYTE, Case, everything, get, in_background, statuses
+from kvbench.limits.abuse import get
+from limits.abused import MEBIBYTE, Case, everything, in_background, statuses
 
 PIPELINED = 100_000
 PATHS, BLOCK = 20_000, 1_000
