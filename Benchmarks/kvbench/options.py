@@ -92,6 +92,11 @@ def arguments(words=None):
         made.error(
             f"--only knows {', '.join(sorted(known))} here, and not {', '.join(sorted(unknown))}"
         )
+    if options.limits:
+        places = [False] * options.has_single + [True] * options.has_cluster
+        if not any(limits.chosen(options.only, is_cluster) for is_cluster in places):
+            where = "of a node of its own" if options.has_cluster else "of a cluster: --cluster"
+            made.error(f"{', '.join(sorted(options.only))} is {where}")
     if (options.scale_keys or options.resume) and not options.scale:
         made.error("--scale-keys and --resume belong to --scale")
     options.scale_keys = options.scale_keys or scale.KEYS_DEFAULT

@@ -19,7 +19,7 @@ from ..scale import places
 from ..turns import say
 from . import bombs, crowds, expensive, floods, hot, overload
 
-__all__ = ["MEASURES", "bench"]
+__all__ = ["MEASURES", "bench", "chosen"]
 
 # By their names in --only, in the order of the table. Each gets a new server, or new processes of
 # kv-api in the cluster, and returns its rows.
@@ -37,7 +37,7 @@ def bench(options, folder, machine, beside):
     try:
         for place in places.chosen(options, folder, files):
             with place:
-                for name in _chosen(options, place):
+                for name in chosen(options.only, place.is_cluster):
                     say(f"{place.name}: {name}")
                     results.add(f"{place.name}: {name}", _measured(place, name))
     finally:
@@ -46,13 +46,10 @@ def bench(options, folder, machine, beside):
             print(f"\n{results.text()}\n\nSaved as {results.path}.txt and .json")
 
 
-def _chosen(options, place):
-    elsewhere = overload.ONLY_SINGLE if place.is_cluster else overload.ONLY_CLUSTER
-    return [
-        name
-        for name in MEASURES
-        if name not in elsewhere and (not options.only or name in options.only)
-    ]
+def chosen(only, is_cluster):
+    """The names of what is measured there; `only` are those that were asked for, or None."""
+    elsewhere = overload.ONLY_SINGLE if is_cluster else overload.ONLY_CLUSTER
+    return [name for name in MEASURES if name not in elsewhere and (not only or name in only)]
 
 
 def _measured(place, name):

@@ -219,6 +219,8 @@ class Options(unittest.TestCase):
     def test_only_knows_the_limits(self):
         self.assertEqual(arguments([*PLACES, "--only", "overload"]).only, {"overload"})
         self.assertIn("connections", MEASURES)
-        for words in (["--only", "starts"], ["--scale"]):
+        alone = ["--only", "overload-nginx"]
+        self.assertEqual(arguments([*PLACES, "--cluster", *alone]).only, {"overload-nginx"})
+        for words in (["--only", "starts"], ["--scale"], alone):
             with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
                 arguments([*PLACES, *words])
