@@ -48,7 +48,7 @@ fuzz: ## Fuzz the HTTP parser for FUZZ_SECONDS (60)
 load: ## Load a running store (LOAD="all --url http://127.0.0.1:21000"; --help)
 	@load-tests/run $(or $(LOAD),mixed)
 
-bench: ## Measure against other servers, or as work grows (BENCH="--cluster", "--scale"; --help)
+bench: ## Measure against others, as work grows, past limits (BENCH="--scale", "--limits"; --help)
 	@scripts/bench $(BENCH)
 
 settings: ## Update the table of settings in SETUP.md from the programs' catalogues

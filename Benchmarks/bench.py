@@ -10,7 +10,7 @@ import tempfile
 import time
 from dataclasses import asdict
 
-from kvbench import embedded, memory, scale
+from kvbench import embedded, limits, memory, scale
 from kvbench.beside import Beside
 from kvbench.comparison import bench_cluster
 from kvbench.options import arguments
@@ -36,6 +36,8 @@ def main():
         say(f"Load average before: {beside.load_average:.2f}")
         if options.scale:
             scale.bench(options, folder, machine, beside)
+        elif options.limits:
+            limits.bench(options, folder, machine, beside)
         else:
             compare(options, folder, machine, beside)
 
@@ -67,4 +69,7 @@ def compare(options, folder, machine, beside):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from . import comparison, embedded, scale
+from . import comparison, embedded, limits, scale
 
 DESCRIPTION = """\
 Compares kv-api with other software for the same job in one run, and prints one table.
@@ -12,6 +12,8 @@ By default it compares the single node with webdis, nginx, Redis and SQLite; wit
 cluster with webdis, pgbench, librabbitmq, a constant answer and the same API in FastAPI; with
 --all, both. The cluster's database is CockroachDB if it is installed, else PostgreSQL; --database
 chooses. With --scale it compares kv-api with itself, as work grows, and makes a page with plots.
+With --limits it drives one node, or with --cluster a cluster, past its limits: five times as many
+requests as it can answer, expensive requests beside cheap ones, and abuse.
 
 The first line says what else ran on the machine. Contenders take turns (A B C A B C …), because a
 machine's speed drifts; a figure is the median of its rounds. A pair whose rounds spread by more
@@ -45,7 +47,13 @@ def parser():
         metavar="NAME[,NAME…]",
         type=lambda text: set(text.split(",")),
         help=f"of a single node: {', '.join(embedded.MEASURES)}; of the cluster:"
-        f" {', '.join(comparison.MEASURES)}; with --scale: {', '.join(scale.DIMENSIONS)}",
+        f" {', '.join(comparison.MEASURES)}; with --scale: {', '.join(scale.DIMENSIONS)}; with"
+        f" --limits: {', '.join(limits.MEASURES)}",
+    )
+    add(
+        "--limits",
+        action="store_true",
+        help="what happens past the limits: overload, expensive requests, abuse",
     )
     add(
         "--scale",
@@ -73,20 +81,28 @@ def arguments(words=None):
     options = made.parse_args(words)
     options.has_single = options.all or not options.cluster
     options.has_cluster = options.all or options.cluster
-    known = set(scale.DIMENSIONS)
-    if not options.scale:
+    if options.scale and options.limits:
+        made.error("--scale and --limits are two runs")
+    known = set(limits.MEASURES if options.limits else scale.DIMENSIONS)
+    is_comparison = not options.scale and not options.limits
+    if is_comparison:
         single = set(embedded.MEASURES) if options.has_single else set()
         known = single | (set(comparison.MEASURES) if options.has_cluster else set())
     if unknown := (options.only or set()) - known:
         made.error(
             f"--only knows {', '.join(sorted(known))} here, and not {', '.join(sorted(unknown))}"
         )
+    if options.limits:
+        places = [False] * options.has_single + [True] * options.has_cluster
+        if not any(limits.chosen(options.only, is_cluster) for is_cluster in places):
+            where = "of a node of its own" if options.has_cluster else "of a cluster: --cluster"
+            made.error(f"{', '.join(sorted(options.only))} is {where}")
     if (options.scale_keys or options.resume) and not options.scale:
         made.error("--scale-keys and --resume belong to --scale")
     options.scale_keys = options.scale_keys or scale.KEYS_DEFAULT
     if not scale.KEYS_LEAST <= options.scale_keys <= scale.KEYS_MAX:
         made.error(f"--scale-keys is {scale.KEYS_LEAST:,} to {scale.KEYS_MAX:,}")
-    if options.only and not options.scale:
+    if options.only and is_comparison:
         options.has_single &= bool(options.only & set(embedded.MEASURES))
         options.has_cluster &= bool(options.only & set(comparison.MEASURES))
     options.seconds, options.rounds = (2, 3) if options.quick else (5, 5)

@@ -34,6 +34,13 @@ class ProcessTree:
     def cpu_seconds(self):
         return processes.processor_seconds(self.pid)
 
+    def open_files(self):
+        """The descriptors of the process itself."""
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/fd"))
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+
     def rss_bytes(self):
         total = 0
         for process in processes.tree(self.pid):
@@ -41,6 +48,20 @@ class ProcessTree:
                 if line.startswith("VmRSS:"):
                     total += int(line.split()[1]) * 1024
         return total
+
+
+class Together:
+    """Several processes, counted as one."""
+
+    def __init__(self, name, processes):
+        self.name = name
+        self._processes = list(processes)
+
+    def cpu_seconds(self):
+        return sum(process.cpu_seconds() for process in self._processes)
+
+    def rss_bytes(self):
+        return sum(process.rss_bytes() for process in self._processes)
 
 
 class Process(ProcessTree):

@@ -59,7 +59,7 @@ class Single:
         binary = os.path.join(self.options.binaries, "kv-api")
         server = KeyValueAPI(binary, self.folder, connections_max=self.connections)
         try:
-            yield Target(self.options, server, server.port)
+            yield Target(self.options, server, server.port, connections=self.connections)
         finally:
             server.stop()
             shutil.rmtree(server.data, ignore_errors=True)
@@ -87,23 +87,34 @@ class Clustered:
     def target(self):
         cluster = self._cluster
         cluster.restart_apis()
-        yield Target(self.options, cluster.apis[0], cluster.api_ports[0], cluster.backing)
+        yield Target(
+            self.options,
+            cluster.apis[0],
+            cluster.api_ports[0],
+            cluster.backing,
+            self.connections,
+            cluster,
+        )
 
 
 class Target:
     """The kv-api under load, and how it is loaded."""
 
-    def __init__(self, options, process, port, behind=()):
+    def __init__(self, options, process, port, behind=(), connections=0, cluster=None):
         self.port = port
         self.process = process
         # The highest number of a key, by the prefix.
         self.stored = {}
         self._behind = behind
         self._url = f"http://127.0.0.1:{port}"
-        self._options = options
+        self.options = options
+        # How many clients may connect, beside those that prepare and observe.
+        self.connections = connections - CONNECTIONS_MORE
+        # None: a node of its own.
+        self.cluster = cluster
 
     def program(self, name):
-        return os.path.join(self._options.binaries, name)
+        return os.path.join(self.options.binaries, name)
 
     def store(self, prefix, count, value=VALUE):
         """Stores the keys up to this number, as far as they are not stored yet."""
@@ -126,10 +137,11 @@ class Target:
             store.prepare(first, count, check)
         self.stored[prefix] = count
 
-    def load(self, mode, prefix, keys, more_seconds=0, **more):
-        """Of randomly chosen keys; `more` are fields of `Load`."""
+    def load(self, mode, prefix, keys, more_seconds=0, port=None, **more):
+        """Of randomly chosen keys; `more` are fields of `Load`. `port`: that of another door."""
         settings = {"distribution": "uniform", "timeout_seconds": TIMEOUT_SECONDS}
-        load = requests(f"{self._url}/", f"/kv/{prefix}", **settings | more)
+        url = f"http://127.0.0.1:{port or self.port}/"
+        load = requests(url, f"/kv/{prefix}", **settings | more)
         return lambda seconds: wrk(
             load,
             mode,
@@ -137,11 +149,11 @@ class Target:
             (self.process,),
             self._behind,
             keys,
-            wanted=None if mode == "get" else (200, 201),
+            wanted=(200, 201) if mode == "put" else None,
             allows_errors=True,
         )
 
     def measure(self, works):
         """The rounds of each work (`Series`) by its name; each is a pair with itself."""
         pairs = [(name,) for name in works]
-        return take_turns(works, self._options.seconds, self._options.rounds, pairs)
+        return take_turns(works, self.options.seconds, self.options.rounds, pairs)

@@ -2,7 +2,8 @@
 -- this script and passes settings in the environment, because command lines are public:
 --
 --   KV_LOAD_MODE          get, put, delete, mixed, create (PUT with `If-None-Match: *`, each of a
---                         key of its own) or replace (PUT with `If-Match`, see below)
+--                         key of its own), replace (PUT with `If-Match`, see below), or raw (the
+--                         value is a whole request)
 --   KV_LOAD_PATH          of a key, up to its number
 --   KV_LOAD_SUFFIX        what follows the number, or nothing
 --   KV_LOAD_FIRST, _LAST  the numbers of the keys
@@ -209,6 +210,9 @@ function init()
     next_request = walk(from, to, delete)
   elseif mode == "create" then
     next_request = create(text, value())
+  elseif mode == "raw" then
+    local bytes = value()
+    next_request = function() return bytes end
   elseif mode == "replace" then
     next_request, answered = replace(text, value())
   else
