@@ -14,6 +14,10 @@ internal import Synchronization
 public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// The most jobs that run in one turn, so that a task that only yields can't starve the sockets.
   static let jobsPerTurnMax = 1_024
+  /// How long the jobs of a turn run, roughly: until then nobody sees which sockets are ready.
+  private static let jobsTimeMax = Duration.milliseconds(1)
+  /// The time is read after so many jobs.
+  private static let jobsPerReading = 8
 
   let poller: any Poller
   private var ready: [UnownedJob] = []
@@ -142,10 +146,12 @@ extension LoopExecutor {
     let serial = asUnownedSerialExecutor()
     let preferred = asUnownedTaskExecutor()
     var count = 0
-    // Jobs that become ready meanwhile run in the same turn, up to the bound.
+    // Jobs that become ready meanwhile run in the same turn, within its bounds.
+    let end = time.adding(Self.jobsTimeMax)
     while count < ready.count, count < Self.jobsPerTurnMax {
       ready[count].runSynchronously(isolatedTo: serial, taskExecutor: preferred)
       count += 1
+      if count % Self.jobsPerReading == 0, end <= MonotonicTime.now() { break }
     }
     if count == ready.count {
       ready.removeAll(keepingCapacity: true)

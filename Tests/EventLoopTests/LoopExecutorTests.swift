@@ -51,6 +51,21 @@ struct LoopExecutorTests {
     }
   }
 
+  @Test("Jobs that take long end a turn early", arguments: PollerBackend.allCases)
+  func longJobs(backend: PollerBackend) async throws {
+    try await LoopFixture.with(backend) { fixture in
+      let pair = SocketPair(on: fixture.loop)
+      async let yields: Int = fixture.yieldUntilTold(working: .milliseconds(2))
+      pair.send([1])
+      #expect(await pair.near.readable() == .ready)
+      fixture.tell()
+      // As many as fit into a turn of quick jobs would be 1,024.
+      #expect(await yields < 200)
+      pair.near.close()
+      pair.closeFar()
+    }
+  }
+
   @Test("Isolation is known on the loop and off it", arguments: PollerBackend.allCases)
   func isolation(backend: PollerBackend) async throws {
     let fixture = try LoopFixture(backend)
@@ -74,10 +89,12 @@ struct LoopExecutorTests {
 }
 
 extension LoopFixture {
-  fileprivate func yieldUntilTold() async -> Int {
+  fileprivate func yieldUntilTold(working duration: Duration = .zero) async -> Int {
     var yields = 0
     while !isTold {
       yields += 1
+      let end = ContinuousClock.now + duration
+      while ContinuousClock.now < end {}
       await Task.yield()
     }
     return yields

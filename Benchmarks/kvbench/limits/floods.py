@@ -139,7 +139,8 @@ class Bomb(Abuse):
     once, as the server ends it."""
 
     threads = 4
-    expected = ""
+    # The statuses of proper refusals.
+    expected = ()
 
     def requests(self):
         """Bytes by name."""
@@ -171,8 +172,8 @@ class Bomb(Abuse):
         return status(answer)
 
     def trouble(self):
-        wanted = f"status {self.expected}"
-        return [f"{name}: {self.counts[name]:,}" for name in self.counts if name != wanted]
+        wanted = {f"status {status}" for status in self.expected}
+        return [f"{name}: {self.counts[name]:,}" for name in self.counts if name not in wanted]
 
 
 MEASURES = {

@@ -21,10 +21,14 @@ final class HTTPConnection {
   private var answerBytesHeld = 0
   /// The body of the current answer, if it is streamed.
   private var streamed: BodyStream?
+  /// Requests that had arrived together with the one before them.
+  private var pipelined = 0
 
   private static let readBytes = 16 << 10
   /// When the collected answers exceed this, they are sent in any case.
   private static let outputBytesMax = 64 << 10
+  /// After so many pipelined requests, other connections of the loop have their turn.
+  private static let pipelinedMax = 16
 
   /// Why a connection ends before a request is complete.
   private enum Ending: Error {
@@ -93,6 +97,8 @@ final class HTTPConnection {
       guard case .refused(let problem, let id, _) = error else { throw error }
       throw .refused(problem, id, origin: head.first(.origin).map { Array($0) })
     }
+    // The answer may take a while: thousands of connections that wait need no buffer.
+    giveBackInput()
     let response = await handler.respond(to: accepted, body: body)
     returnBodyBytes()
     if response.isStreamed, head.method != .head {
@@ -166,7 +172,11 @@ extension HTTPConnection {
   private func nextHead() async throws(Ending) -> RequestHead? {
     var hasDeadline = false
     while true {
-      if !input.isEmpty, let head = try parse() { return head }
+      if !input.isEmpty, let head = try parse() {
+        pipelined += 1
+        if pipelined % Self.pipelinedMax == 0 { await Task.yield() }
+        return head
+      }
       try await flush()
       if input.isEmpty {
         guard try await awaitRequest() else { return nil }
@@ -183,6 +193,10 @@ extension HTTPConnection {
     }
   }
 
+  private func giveBackInput() {
+    if input.isEmpty { input.exchangeStorage { context.giveBack(&$0) } }
+  }
+
   private func parse() throws(Ending) -> RequestHead? {
     do throws(HTTPProblem) {
       let outcome = try input.withBytes { (bytes) throws(HTTPProblem) in try parser.parse(bytes) }
@@ -197,7 +211,8 @@ extension HTTPConnection {
 
   /// Waits for the first bytes of a request. False if the connection ends instead.
   private func awaitRequest() async throws(Ending) -> Bool {
-    input.exchangeStorage { context.giveBack(&$0) }
+    pipelined = 0
+    giveBackInput()
     context.giveBack(&output)
     socket.setDeadline(after: context.configuration.idleTimeout)
     isIdle = true

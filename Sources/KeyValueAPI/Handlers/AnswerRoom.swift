@@ -1,4 +1,5 @@
 import Basics
+import DequeModule
 import HTTP
 import KeyValueStore
 
@@ -7,9 +8,12 @@ import KeyValueStore
 final class AnswerRoom {
   private let limits: APILimits
   private let surroundings: APISurroundings
+  /// Requests that wait; the first of them polls.
   private var waiters = 0
+  /// The others, in their order.
+  private var queue: Deque<CheckedContinuation<Void, Never>> = []
 
-  private static let pause = Duration.milliseconds(25)
+  private static let pause = Duration.milliseconds(5)
   private static let none = Problem(StoreError.overloaded(retryAfter: 1))
 
   init(limits: APILimits, surroundings: APISurroundings) {
@@ -32,18 +36,23 @@ final class AnswerRoom {
     }
   }
 
-  /// Polls: room is returned on other loops too, and a wait here is rare.
+  /// Those that came first are first. Polls: room is returned on other loops too, and a wait here is
+  /// rare.
   private func take(_ bytes: Int) async throws(Problem) {
-    if surroundings.takeRoom(bytes) { return }
+    if waiters == 0, surroundings.takeRoom(bytes) { return }
     guard waiters < limits.roomWaitersMax else { throw Self.none }
     waiters += 1
-    defer { waiters -= 1 }
+    defer {
+      waiters -= 1
+      queue.popFirst()?.resume()
+    }
     let end = ContinuousClock.now + limits.roomWait
+    if waiters > 1 { await withCheckedContinuation { queue.append($0) } }
     // On a busy loop, pauses are longer than they are meant to be.
     for _ in 0..<Int(limits.roomWait.nanoseconds / Self.pause.nanoseconds)
     where ContinuousClock.now < end {
-      await surroundings.pause(Self.pause)
       if surroundings.takeRoom(bytes) { return }
+      await surroundings.pause(Self.pause)
     }
     throw Self.none
   }

@@ -8,15 +8,20 @@ struct BatchDocument {
   /// In the client's order.
   let operations: [Result<Batch.Operation, Problem>]
 
+  /// Most values and names for each operation that a batch may have: three times what one needs, so
+  /// that a batch of too many operations is still told so.
+  private static let nodesPerOperation = 50
+
   /// Parses a body. `makeKey` checks the bytes of a key, and that the client may touch it.
   init(
     _ body: [UInt8], limits: APILimits, makeKey: ([UInt8]) throws(Problem) -> Key
   ) throws(Problem) {
     let document: JSONDocument
     do throws(JSONError) {
-      document = try JSONDocument(parsing: body)
+      document = try JSONDocument(
+        parsing: body, nodesMax: BatchDocument.nodesPerOperation * limits.operationsMax)
     } catch {
-      throw Problem(error)
+      throw error.reason == .tooManyValues ? BatchDocument.tooLong(limits) : Problem(error)
     }
     var isAtomic = false
     var list: JSONValue?
@@ -32,10 +37,7 @@ struct BatchDocument {
     guard let list, list.kind == .array else {
       throw .document("A batch is {\"atomic\":false,\"operations\":[…]}: operations is an array.")
     }
-    guard list.count <= limits.operationsMax else {
-      throw Problem(
-        .contentTooLarge, "A batch has at most \(limits.operationsMax) operations: send several.")
-    }
+    guard list.count <= limits.operationsMax else { throw BatchDocument.tooLong(limits) }
     self.isAtomic = isAtomic
     operations = list.elements.map { element in
       do throws(Problem) {
@@ -45,6 +47,11 @@ struct BatchDocument {
         return .failure(error)
       }
     }
+  }
+
+  private static func tooLong(_ limits: APILimits) -> Problem {
+    Problem(
+      .contentTooLarge, "A batch has at most \(limits.operationsMax) operations: send several.")
   }
 
   private static func operation(

@@ -152,7 +152,7 @@ extension APIHandler {
     return (writer, nextCursor)
   }
 
-  private static let writtenAtOnceMax = 256 << 10
+  private static let writtenAtOnceMax = 64 << 10
 
   /// RFC 8288 §3: the next page as a reference relative to this one.
   private func append(link request: PageRequest, cursor: [UInt8], to field: inout [UInt8]) {

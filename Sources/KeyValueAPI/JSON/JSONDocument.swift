@@ -45,9 +45,11 @@ struct JSONDocument: Sendable {
   }
 
   /// Parses `bytes`: strictly, and in time proportional to their length.
-  init(parsing bytes: [UInt8]) throws(JSONError) {
+  /// - Parameter nodesMax: the most values and names; where fewer have a meaning, a text of many
+  ///   costs less time.
+  init(parsing bytes: [UInt8], nodesMax: Int = JSONDocument.nodesMax) throws(JSONError) {
     precondition(bytes.count <= JSONDocument.bytesMax, "Bodies are bounded far below")
-    var scanner = JSONScanner(bytes)
+    var scanner = JSONScanner(bytes, nodesMax: nodesMax)
     self.nodes = try scanner.scan()
     self.bytes = bytes
   }
@@ -154,7 +156,7 @@ struct JSONError: Error, Equatable {
     case loneSurrogate = "half of a surrogate pair stands alone"
     case invalidNumber = "this is not a number"
     case tooDeep = "arrays and objects are nested more than 64 deep"
-    case tooManyValues = "there are more than a million values and names"
+    case tooManyValues = "there are too many values and names"
     case duplicateMember = "this object names a member twice"
   }
 

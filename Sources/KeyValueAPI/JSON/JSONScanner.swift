@@ -5,11 +5,15 @@ internal import Basics
 /// Names and values follow each other in `nodes`; an object's `count` is its number of members.
 struct JSONScanner {
   private let bytes: [UInt8]
+  private let nodesMax: Int
   private var position = 0
   private var depth = 0
   private var nodes: [JSONDocument.Node] = []
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  init(_ bytes: [UInt8], nodesMax: Int) {
+    self.bytes = bytes
+    self.nodesMax = nodesMax
+  }
 
   mutating func scan() throws(JSONError) -> [JSONDocument.Node] {
     // §8.1: between systems a JSON text is UTF-8. It is validated once, by the fast path of the
@@ -218,7 +222,7 @@ struct JSONScanner {
     _ kind: JSONDocument.Kind, from start: Int, to end: Int
   ) throws(JSONError) -> Int {
     let index = nodes.count
-    guard index < JSONDocument.nodesMax else { throw failure(.tooManyValues) }
+    guard index < nodesMax else { throw failure(.tooManyValues) }
     nodes.append(
       JSONDocument.Node(
         kind: kind, hasEscapes: false, start: Int32(start), end: Int32(end),

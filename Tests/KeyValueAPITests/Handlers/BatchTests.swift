@@ -213,6 +213,8 @@ struct BatchTests {
     let more = try await batch((many + [many[0]]).joined(separator: ","))
     #expect(more.status == 413)
     #expect(more.problem == "content-too-large")
+    let bomb = try await batch(Array(repeating: "0", count: 60_000).joined(separator: ","))
+    #expect(bomb.status == 413)
   }
 
   @Test("More than 8 MiB is a 413 before the body is read")

@@ -11,7 +11,7 @@ class Bombs(Case):
         self.start()
         self.before = self.metrics()
 
-    def check(self, bombs, status):
+    def check(self, bombs):
         requests = list(bombs(None).requests())
         self.assertGreater(len(requests), 1)
         for number, request in enumerate(requests * TIMES):
@@ -23,17 +23,18 @@ class Bombs(Case):
                 pass
             answer = everything(client)
             client.close()
-            self.assertEqual(statuses(answer), [status], (number, answer[:500]))
+            self.assertEqual(len(statuses(answer)), 1, (number, answer[:500]))
+            self.assertIn(statuses(answer)[0], bombs.expected, (number, answer[:500]))
             self.assertIn(b"application/problem+json", answer)
             self.assert_served()
         self.assert_gone(self.before)
 
     def test_heads(self):
         """A head of 100 KB and one of a thousand fields are refused, and the refusal arrives."""
-        self.check(HeadBombs, 431)
+        self.check(HeadBombs)
 
     def test_documents(self):
         """Deep nesting, a number of a million digits, and millions of members are refused."""
-        self.check(DocumentBombs, 400)
+        self.check(DocumentBombs)
         # The largest have 8 MB; a tree of their members must not stay.
         self.assertLess(self.rss_mebibytes(), 700)
