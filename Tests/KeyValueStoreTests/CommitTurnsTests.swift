@@ -1,6 +1,7 @@
-import KeyValueStore
 import TestSupport
 import Testing
+
+@testable import KeyValueStore
 
 @Suite("The loops of a process take turns to commit", .timeLimit(.minutes(1)))
 struct CommitTurnsTests {
@@ -13,12 +14,17 @@ struct CommitTurnsTests {
     backing.database.calls.writes.map { $0.map(\.key.text) }
   }
 
-  /// Turns that take as long as they take, unless `change` says otherwise.
+  /// A loop that waits for as long as it takes, unless `change` says otherwise.
   private func loop(_ change: (inout StoreLimits) -> Void = { _ in }) -> Loop {
     var limits = StoreLimits()
     limits.turnMost = .seconds(600)
     change(&limits)
     return Loop(backing, turns: turns, limits: limits)
+  }
+
+  /// Returns once so many loops wait for their turn.
+  private func untilWaiting(_ count: Int) async {
+    while turns.waiting != count { await Task.yield() }
   }
 
   @Test("While one commits, the writes of another gather")
@@ -28,7 +34,7 @@ struct CommitTurnsTests {
     var tasks = await first.start(writes: [put("a")])
     await gate.untilHeld()
     tasks += await second.start(writes: [put("b")])
-    await second.until(writesWaiting: 1)
+    await untilWaiting(1)
     tasks += await second.start(writes: [put("c")])
     await second.until(writesWaiting: 2)
     #expect(gate.heldCount == 1)
@@ -44,7 +50,7 @@ struct CommitTurnsTests {
     var tasks: [Task<Result<WriteReceipt, StoreError>, Never>] = []
     for (loop, name) in zip(loops, ["a", "b", "c"]) {
       tasks += await loop.start(writes: [put(name)])
-      if name == "a" { await gate.untilHeld() } else { await loop.until(writesWaiting: 1) }
+      if name == "a" { await gate.untilHeld() } else { await untilWaiting(name == "b" ? 1 : 2) }
     }
     for _ in loops {
       await gate.untilHeld()
@@ -57,7 +63,7 @@ struct CommitTurnsTests {
     #expect(batches == [["a"], ["b"], ["c"], ["d"]])
   }
 
-  @Test("A batch that is large enough does not wait")
+  @Test("A batch that is large enough does not wait, nor one that becomes so")
   func large() async throws {
     let (first, second) = (loop(), loop { $0.turnWrites = 2 })
     gate.close()
@@ -65,27 +71,55 @@ struct CommitTurnsTests {
     await gate.untilHeld()
     tasks += await second.start(writes: [put("b"), put("c")])
     await gate.untilHeld(2)
+    let third = loop { $0.turnWrites = 2 }
+    tasks += await third.start(writes: [put("d")])
+    await untilWaiting(1)
+    #expect(gate.heldCount == 2)
+    tasks += await third.start(writes: [put("e")])
+    await gate.untilHeld(3)
     gate.open()
     for task in tasks { _ = try await task.value.get() }
+    #expect(batches == [["a"], ["b", "c"], ["d", "e"]])
   }
 
-  @Test("A commit that takes too long does not hold the others back")
-  func slow() async throws {
+  @Test("While a commit takes too long, the next write lets its loop go ahead")
+  func hurry() async throws {
     let (first, second) = (loop(), loop { $0.turnMost = .zero })
     gate.close()
     var tasks = await first.start(writes: [put("a")])
     await gate.untilHeld()
     tasks += await second.start(writes: [put("b")])
+    await untilWaiting(1)
+    tasks += await second.start(writes: [put("c")])
     await gate.untilHeld(2)
     // The second has no turn to end: the third waits for the first.
     let third = loop()
-    tasks += await third.start(writes: [put("c")])
-    await third.until(writesWaiting: 1)
+    tasks += await third.start(writes: [put("d")])
+    await untilWaiting(1)
     gate.releaseLast()
     _ = try await tasks[1].value.get()
-    await third.until(writesWaiting: 1)
+    #expect(turns.waiting == 1)
     gate.open()
     for task in tasks { _ = try await task.value.get() }
-    #expect(batches.last == ["c"])
+    #expect(batches == [["a"], ["b", "c"], ["d"]])
+  }
+
+  @Test("After a commit that took too long, all that waited go ahead at once")
+  func late() async throws {
+    let loops = (0..<3).map { _ in loop { $0.turnMost = .zero } }
+    gate.close()
+    var tasks: [Task<Result<WriteReceipt, StoreError>, Never>] = []
+    for (loop, name) in zip(loops, ["a", "b", "c"]) {
+      tasks += await loop.start(writes: [put(name)])
+      if name == "a" { await gate.untilHeld() }
+    }
+    await untilWaiting(2)
+    gate.releaseFirst()
+    await gate.untilHeld(2)
+    gate.open()
+    for task in tasks { _ = try await task.value.get() }
+    // Nobody has the turn now.
+    _ = try await loops[1].write(put("d"))
+    #expect(batches.count == 4)
   }
 }

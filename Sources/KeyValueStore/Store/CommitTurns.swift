@@ -4,63 +4,62 @@ import Synchronization
 ///
 /// A commit costs the database about as much with four writes as with thirty. Loops that commit
 /// whenever they can make small batches; while one waits for its turn, its batch grows.
+///
+/// No loop waits for several commits that take long: at the end of one, all that have waited for
+/// longer than `StoreLimits.turnMost` go ahead. There is no timer for that, because a timer for each
+/// commit would cost more than the turns save.
 public final class CommitTurns: Sendable {
+  /// A loop that waits. It is resumed once: whether it has the turn.
+  private struct Waiter {
+    let id: ObjectIdentifier
+    let since: ContinuousClock.Instant
+    let loop: CheckedContinuation<Bool, Never>
+  }
+
   private struct State {
     var isTaken = false
-    /// The loops that wait. Each is resumed once: whether it has the turn.
-    var waiting: [(number: UInt64, loop: CheckedContinuation<Bool, Never>)] = []
-    var lastNumber: UInt64 = 0
+    var waiting: [Waiter] = []
   }
 
   private let state = Mutex(State())
 
   public init() {}
 
-  /// Waits for the turn, but not for longer than `most`: a database that hangs must not make the
-  /// loops wait in a row. True: the caller has the turn, and calls `end`.
-  func begin(within most: Duration, _ clock: SteadyClock) async -> Bool {
-    let isFree = state.withLock { state in
-      defer { state.isTaken = true }
-      return !state.isTaken
-    }
-    if isFree { return true }
-    return await withTaskGroup(of: Void.self) { group in
-      defer { group.cancelAll() }
-      return await withCheckedContinuation { loop in
-        let number = wait(loop)
-        group.addTask { if await clock.wait(most) { self.giveUp(number) } }
+  /// Loops that wait, for tests that wait for them.
+  var waiting: Int { state.withLock { $0.waiting.count } }
+
+  /// Waits for the turn. True: the caller has it, and calls `end`. False: it goes ahead without.
+  func begin(_ id: ObjectIdentifier, at now: ContinuousClock.Instant) async -> Bool {
+    await withCheckedContinuation { loop in
+      let isFree = state.withLock { state in
+        defer { state.isTaken = true }
+        if state.isTaken { state.waiting.append(Waiter(id: id, since: now, loop: loop)) }
+        return !state.isTaken
       }
+      if isFree { loop.resume(returning: true) }
     }
   }
 
-  /// Hands the turn to the loop that has waited longest.
-  func end() {
-    let next = state.withLock { state in
-      guard !state.waiting.isEmpty else {
-        state.isTaken = false
-        return CheckedContinuation<Bool, Never>?.none
-      }
-      return state.waiting.removeFirst().loop
+  /// Has the caller of `begin` go ahead without the turn, if it still waits.
+  func giveUp(_ id: ObjectIdentifier) {
+    let waiter = state.withLock { state in
+      state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
     }
-    next?.resume(returning: true)
+    waiter?.loop.resume(returning: false)
   }
 
-  private func wait(_ loop: CheckedContinuation<Bool, Never>) -> UInt64 {
-    let (number, isFree) = state.withLock { state in
-      state.lastNumber += 1
-      let isFree = !state.isTaken
-      state.isTaken = true
-      if !isFree { state.waiting.append((state.lastNumber, loop)) }
-      return (state.lastNumber, isFree)
+  /// Hands the turn to the loop that has waited longest, but for those that have waited for longer
+  /// than `most`.
+  func end(at now: ContinuousClock.Instant, most: Duration) {
+    let (late, next) = state.withLock { state in
+      let late = state.waiting.prefix { now - $0.since > most }
+      state.waiting.removeFirst(late.count)
+      let next = state.waiting.first
+      if next != nil { state.waiting.removeFirst() }
+      state.isTaken = next != nil
+      return (late, next)
     }
-    if isFree { loop.resume(returning: true) }
-    return number
-  }
-
-  private func giveUp(_ number: UInt64) {
-    let loop = state.withLock { state in
-      state.waiting.firstIndex { $0.number == number }.map { state.waiting.remove(at: $0).loop }
-    }
-    loop?.resume(returning: false)
+    for waiter in late { waiter.loop.resume(returning: false) }
+    next?.loop.resume(returning: true)
   }
 }

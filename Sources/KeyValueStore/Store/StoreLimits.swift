@@ -21,8 +21,8 @@ public struct StoreLimits: Equatable, Sendable {
   public var gatheringWindow = Duration.milliseconds(10)
   /// With at least so many writes, a commit does not wait for those of other loops. Default 32.
   public var turnWrites = 32
-  /// Longest wait for them. Default 5 ms: where commits take longer, the wait for writers makes
-  /// batches large.
+  /// Whoever has waited for longer, at the end of a commit or when a write comes, goes ahead.
+  /// Default 5 ms: where commits take longer, the wait for writers makes batches large.
   public var turnMost = Duration.milliseconds(5)
   /// Most commits that are being published at a time. Default 4.
   public var publishingMax = 4

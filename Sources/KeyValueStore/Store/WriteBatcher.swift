@@ -19,6 +19,8 @@ final class WriteBatcher {
   private var pending = PendingWrites()
   /// Whether there is a leader. Without a leader, no writer waits.
   private var isLed = false
+  /// Since when the leader waits for its turn.
+  private var awaitsTurnSince: ContinuousClock.Instant?
   /// Whether the commit in progress has the turn.
   private var hasTurn = false
   /// The last commit's place in the order of publishing.
@@ -58,6 +60,7 @@ final class WriteBatcher {
     }
     pending.append(mine)
     if isLed {
+      if let since = awaitsTurnSince { hurry(since: since) }
       let turn = await withCheckedContinuation { mine.continuation = $0 }
       if case .answered(let result) = turn { return try result.get() }
     } else {
@@ -120,13 +123,24 @@ final class WriteBatcher {
   /// Waits for the commit of another loop, unless there is enough for one that pays.
   private func awaitTurn() async {
     guard let turns, pending.count < limits.turnWrites else { return }
-    hasTurn = await turns.begin(within: limits.turnMost, clock)
+    let now = clock.now()
+    awaitsTurnSince = now
+    hasTurn = await turns.begin(ObjectIdentifier(self), at: now)
+    awaitsTurnSince = nil
+  }
+
+  /// Has the leader go ahead if there is enough now, or it has waited for long.
+  private func hurry(since: ContinuousClock.Instant) {
+    guard pending.count >= limits.turnWrites || clock.now() - since > limits.turnMost else {
+      return
+    }
+    turns?.giveUp(ObjectIdentifier(self))
   }
 
   private func endTurn() {
     guard hasTurn else { return }
     hasTurn = false
-    turns?.end()
+    turns?.end(at: clock.now(), most: limits.turnMost)
   }
 
   /// One call of the database, which is one commit in most cases.
