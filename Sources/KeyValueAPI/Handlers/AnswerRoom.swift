@@ -36,8 +36,8 @@ final class AnswerRoom {
     }
   }
 
-  /// Those that came first are first. Polls: room is returned on other loops too, and a wait here is
-  /// rare.
+  /// Those that came first are first. Polls: room is returned on other loops too, and a wait here
+  /// is rare.
   private func take(_ bytes: Int) async throws(Problem) {
     if waiters == 0, surroundings.takeRoom(bytes) { return }
     guard waiters < limits.roomWaitersMax else { throw Self.none }

@@ -6,7 +6,7 @@ import Synchronization
 /// whenever they can make small batches; while one waits for its turn, its batch grows.
 ///
 /// No loop waits for several commits that take long: at the end of one, all that have waited for
-/// longer than `StoreLimits.turnMost` go ahead. There is no timer for that, because a timer for each
+/// longer than `StoreLimits.turnMost` go ahead. There is no timer for that, because one for each
 /// commit would cost more than the turns save.
 public final class CommitTurns: Sendable {
   /// A loop that waits. It is resumed once: whether it has the turn.

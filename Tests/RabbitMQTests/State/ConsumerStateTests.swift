@@ -263,7 +263,8 @@ final class HandingOutTests {
 
   /// What the worker gets if it asks at `after`, or else when the thread looks at `until`; and for
   /// how long the thread waits meanwhile.
-  private func take(after: Duration, until: Duration? = nil) async -> (count: Int, wait: Duration?) {
+  private func take(after: Duration, until: Duration? = nil) async -> (count: Int, wait: Duration?)
+  {
     var wait: Duration?
     let deliveries = await withCheckedContinuation { (waiter: ConsumerState.Waiter) in
       let (deliveries, _) = state.take(for: waiter, at: start + after)
