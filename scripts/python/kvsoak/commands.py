@@ -2,11 +2,11 @@
 
 import random
 import subprocess
-import threading
 
 from kvcluster import Cluster, redis
 from kvcluster.folder import REPOSITORY
 
+from .background import Background
 from .events import Happening
 from .failures import Failure
 
@@ -38,24 +38,15 @@ def cluster_command(folder, verb, *words, environment=None):
     return None if done.returncode == 0 else done.stderr.strip()[-2000:]
 
 
-class Commands:
+class Commands(Background):
     """Carries out a schedule in a thread of its own, until it is over or the block ends."""
 
     def __init__(self, folder, schedule, clock, tally, seed, environment):
+        super().__init__(self._run)
         self.happenings = []
         self._folder, self._schedule, self._clock = folder, schedule, clock
         self._tally, self._environment = tally, environment
         self._dice = random.Random(f"{seed} targets")
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._is_stopping.set()
-        self._thread.join()
 
     @property
     def current(self):

@@ -2,10 +2,11 @@
 
 import http.client
 import random
-import threading
 import time
+from functools import partial
 
 from . import mix
+from .background import Background
 from .failures import Failure, answered, broken
 
 CLIENTS = 16
@@ -15,26 +16,12 @@ ANSWER_SECONDS = 15
 PAUSE_SECONDS = 0.2
 
 
-class Load:
+class Load(Background):
     """Runs until the end of the block. Each client has a connection, which it keeps."""
 
     def __init__(self, port, waves, tally, clock, seed):
+        super().__init__(*(partial(self._run, f"{seed} {number}") for number in range(CLIENTS)))
         self._port, self._waves, self._tally, self._clock = port, waves, tally, clock
-        self._is_stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(f"{seed} {number}",), daemon=True)
-            for number in range(CLIENTS)
-        ]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._is_stopping.set()
-        for thread in self._threads:
-            thread.join()
 
     def _run(self, seed):
         dice = random.Random(seed)

@@ -1,34 +1,24 @@
 """The remedy of the runbook for a known fault of RabbitMQ, which an hour may meet: Debian's version
 may lose the leader of the stream of changes. It is no silent pass: the results count it."""
 
-import threading
-
 from chaos.stream import StreamLeader
 from kvcluster import Cluster
 
+from .background import Background
 from .events import REMEDY, Happening
 from .failures import Failure
 
 PAUSE_SECONDS = 1
 
 
-class Remedy:
+class Remedy(Background):
     """Looks again and again, in a thread of its own, until the end of the block."""
 
     def __init__(self, folder, clock, tally):
+        super().__init__(self._run)
         self.happenings = []
         self._clock, self._tally = clock, tally
         self._leader = StreamLeader(Cluster(folder), self._note)
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._is_stopping.set()
-        self._thread.join()
 
     def _run(self):
         while not self._is_stopping.wait(PAUSE_SECONDS):
